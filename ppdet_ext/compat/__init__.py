@@ -1,0 +1,42 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""What differs between versions of Paddle and paddledet, and nothing else.
+
+One module a defect. Each tests whether its defect is there, mends it in memory
+and raises ``ImportError`` when what it mends is not as in the supported
+paddledet.
+
+Importing this package does what must come before paddle's import. ``apply()``
+then imports paddle and ppdet and mends them::
+
+    from . import compat
+    compat.apply()
+"""
+import functools
+import sys
+
+from . import threads, zlib_order
+
+__all__ = ['apply']
+
+zlib_order.mend()
+_THREADS_ARE_CHOSEN = 'paddle' in sys.modules or threads.chosen_by_user()
+
+
+@functools.cache
+def apply():
+    """Import paddle and ppdet and mend them; a second call does nothing.
+
+    Raises:
+        ImportError: the installed paddledet is not the supported one.
+    """
+    from . import quiet_import
+
+    quiet_import.import_paddle()
+    if not _THREADS_ARE_CHOSEN:
+        threads.use_all_cores()
+    quiet_import.import_ppdet()
+
+    from . import assigner_labels, fgd_area, pillow_textsize, quality_focal_loss, scalar_concat
+    for module in (assigner_labels, fgd_area, pillow_textsize, quality_focal_loss, scalar_concat):
+        module.mend()

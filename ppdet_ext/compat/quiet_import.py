@@ -1,0 +1,31 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Importing paddle and ppdet is silent.
+
+Defect: paddlepaddle 3.3.1 warns that ``ccache`` is missing, a compiler's tool
+that running a model never needs; ppdet prints twice that ``numba`` is missing,
+which only its object tracking uses.
+
+Mend: these messages, and no others, are left out of the two imports.
+"""
+import contextlib
+import importlib
+import io
+import warnings
+
+
+def import_paddle():
+    with warnings.catch_warnings():
+        warnings.filterwarnings('ignore', message='No ccache found')
+        importlib.import_module('paddle')
+
+
+def import_ppdet():
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            importlib.import_module('ppdet')
+    finally:
+        for line in printed.getvalue().splitlines():
+            if 'Unable to use numba' not in line:
+                print(line)
