@@ -13,11 +13,16 @@ then imports paddle and ppdet and mends them::
     compat.apply()
 """
 import functools
+import importlib
 import sys
 
 from . import threads, zlib_order
 
 __all__ = ['apply']
+
+MENDS = (
+    'assigner_labels', 'distill_evaluation', 'distill_parameters', 'fgd_area', 'frozen_teacher',
+    'pillow_textsize', 'quality_focal_loss', 'scalar_concat', 'visualdl_writer')
 
 zlib_order.mend()
 _THREADS_ARE_CHOSEN = 'paddle' in sys.modules or threads.chosen_by_user()
@@ -37,6 +42,5 @@ def apply():
         threads.use_all_cores()
     quiet_import.import_ppdet()
 
-    from . import assigner_labels, fgd_area, pillow_textsize, quality_focal_loss, scalar_concat
-    for module in (assigner_labels, fgd_area, pillow_textsize, quality_focal_loss, scalar_concat):
-        module.mend()
+    for name in MENDS:
+        importlib.import_module(f'{__name__}.{name}').mend()

@@ -11,6 +11,8 @@ Mend: these messages, and no others, are left out of the two imports.
 import contextlib
 import importlib
 import io
+import logging
+import sys
 import warnings
 
 
@@ -26,6 +28,15 @@ def import_ppdet():
         with contextlib.redirect_stdout(printed):
             importlib.import_module('ppdet')
     finally:
+        _log_to_stdout(printed)
         for line in printed.getvalue().splitlines():
             if 'Unable to use numba' not in line:
                 print(line)
+
+
+def _log_to_stdout(stream):
+    """Hand ppdet's loggers, created during the import, the real standard output."""
+    for logger in logging.root.manager.loggerDict.values():
+        for handler in getattr(logger, 'handlers', ()):
+            if getattr(handler, 'stream', None) is stream:
+                handler.setStream(sys.stdout)

@@ -38,4 +38,5 @@ def _loaded_after_paddle():
 
 
 def _exports_zlib():
-    return os.name == 'posix' and hasattr(ctypes.CDLL(None), 'inflateReset2')
+    built_in = 'zlib' in sys.builtin_module_names
+    return os.name == 'posix' and not built_in and hasattr(ctypes.CDLL(None), 'inflateReset2')
