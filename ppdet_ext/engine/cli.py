@@ -1,0 +1,81 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""What every tool does before and around its work."""
+import argparse
+import os
+import random
+import sys
+import traceback
+
+import numpy as np
+import paddle
+import ppdet
+from ppdet.engine import init_fleet_env, init_parallel_env
+from ppdet.utils.cli import ArgsParser
+from ppdet.utils.logger import setup_logger
+
+import ppdet_ext
+
+__all__ = ['ArgumentParser', 'boolean', 'log_versions', 'run_tool', 'init_processes', 'set_seed']
+
+logger = setup_logger('ppdet.engine')
+
+
+class ArgumentParser(ArgsParser):
+    """ppdet's ``-c`` and ``-o`` with an error instead of an assertion, and ``--verbose``."""
+
+    def __init__(self):
+        super().__init__()
+        self.add_argument('--verbose', action='store_true', help='show tracebacks of errors')
+
+    def parse_args(self, argv=None):
+        """Parses the command line; exits with code 2 where it is wrong."""
+        known, _ = self.parse_known_args(argv)
+        if known.config is None:
+            self.error('no config; give one with -c configs/....yml')
+        for option in known.opt or ():
+            if '=' not in option:
+                self.error(f'-o takes key=value pairs, got "{option}"')
+        return super().parse_args(argv)
+
+
+def boolean(text):
+    """bool: what ``--flag=true``, ``--flag False`` ... mean."""
+    values = {'true': True, 'yes': True, '1': True, 'false': False, 'no': False, '0': False}
+    if text.lower() not in values:
+        raise argparse.ArgumentTypeError(f'expected true or false, got "{text}"')
+    return values[text.lower()]
+
+
+def log_versions():
+    """Logs versions and places, since a second ppdet on the path is a frequent surprise."""
+    for module in (paddle, ppdet, ppdet_ext):
+        logger.info(f'{module.__name__} {module.__version__} from '
+                    f'{os.path.dirname(module.__file__)}')
+
+
+def init_processes(cfg, fleet=False):
+    """Joins the processes that ``paddle.distributed.launch`` started; does nothing for one."""
+    if fleet:
+        init_fleet_env(cfg.get('find_unused_parameters', False))
+    else:
+        init_parallel_env()
+
+
+def set_seed(seed):
+    """Seeds Python, NumPy and Paddle; every process of a run draws numbers of its own."""
+    seed = seed + paddle.distributed.get_rank()
+    random.seed(seed)
+    np.random.seed(seed)
+    paddle.seed(seed)
+
+
+def run_tool(main):
+    """Runs a tool's ``main(argv)``; an expected error ends it with one line and code 1."""
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except (ValueError, OSError, ImportError) as error:
+        if '--verbose' in sys.argv:
+            traceback.print_exc()
+        print(f'error: {error}', file=sys.stderr, flush=True)
+        sys.exit(1)

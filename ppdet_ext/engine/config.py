@@ -1,0 +1,128 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Loads and checks the configuration of a run."""
+import json
+import os
+
+import paddle
+from ppdet.core.config.schema import SchemaDict
+from ppdet.core.workspace import get_registered_modules, load_config, merge_config
+
+from .yaml_file import near_match, read_yaml
+
+__all__ = ['load_run_config', 'check_keys', 'check_datasets', 'choose_device']
+
+# Top-level keys that ppdet or our tools read and that are no registered module.
+PLAIN_KEYS = (
+    'architecture', 'base_lr', 'bias', 'class_names', 'classwise', 'custom_black_list',
+    'custom_white_list', 'cycle_epoch', 'ema_black_list', 'ema_decay', 'ema_decay_type',
+    'ema_filter_no_grad', 'epoch', 'export', 'filename', 'find_unused_parameters', 'amp_level',
+    'init_loss_scaling', 'IouType', 'log_iter', 'map_type', 'metric', 'num_classes', 'output_eval',
+    'pretrain_weights', 'print_flops', 'print_params', 'save_dir', 'save_prediction_only', 'seed',
+    'snapshot_epoch', 'teacher_weights', 'to_static', 'use_ema', 'use_fused_allreduce_gradients',
+    'use_gpu', 'use_mlu', 'use_npu', 'use_vdl', 'use_xpu', 'vdl_log_dir', 'weights', 'worker_num',
+    'TrainMOTDataset', 'EvalMOTDataset', 'TestMOTDataset')
+DEVICES = ('gpu', 'npu', 'xpu', 'mlu')
+
+
+def load_run_config(path, options):
+    """Loads a YAML with its ``_BASE_`` chain, merges the ``-o`` options and checks every key.
+
+    Args:
+        path (str): the YAML given with ``-c``.
+        options (dict): parsed ``-o`` options.
+
+    Returns:
+        dict: ppdet's global configuration.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a section or key nobody reads; the message names the near match.
+    """
+    read_yaml(path)
+    cfg = load_config(path)
+    merge_config(options)
+    check_keys(cfg)
+    choose_device(cfg)
+    return cfg
+
+
+def check_keys(cfg):
+    """Refuses sections and keys that nobody reads.
+
+    Raises:
+        ValueError: names the section, the key and the near match.
+    """
+    modules = get_registered_modules()
+    shared = {key for module in modules.values() for key in getattr(module, 'shared', ())}
+    known = {*modules, *PLAIN_KEYS, *shared}
+    for name, section in cfg.items():
+        if name not in known and not _is_anchor(section):
+            raise ValueError(f'"{name}" is no section or key of a detection config'
+                             f'{near_match(name, known)}')
+        if isinstance(section, SchemaDict) and section.strict:
+            for key in section.find_extra_keys():
+                raise ValueError(f'{name}: unknown key "{key}"{near_match(key, section.schema)}; '
+                                 f'known: {", ".join(section.schema)}')
+
+
+def _is_anchor(value):
+    """PaddleDetection's YAMLs keep lists under names of their own, to refer to them as *anchor."""
+    return isinstance(value, (list, tuple))
+
+
+def choose_device(cfg):
+    """Selects the device; without ``use_gpu`` in the config a GPU is used where there is one.
+
+    Raises:
+        ValueError: ``use_gpu: true`` where this Paddle sees no GPU.
+    """
+    has_gpu = paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
+    if cfg.setdefault('use_gpu', has_gpu) and not has_gpu:
+        raise ValueError('use_gpu is true, but this Paddle sees no GPU; install paddlepaddle-gpu, '
+                         'or give -o use_gpu=false')
+    for device in DEVICES[1:]:
+        cfg.setdefault(f'use_{device}', False)
+    chosen = [device for device in DEVICES if cfg[f'use_{device}']]
+    paddle.set_device(chosen[0] if chosen else 'cpu')
+
+
+def check_datasets(cfg, sections):
+    """Makes sure that the data sets of a run are there and hold the classes the model has.
+
+    Args:
+        cfg (dict): the configuration.
+        sections (iterable of str): ``TrainDataset`` ...
+
+    Raises:
+        FileNotFoundError: annotations or images are missing.
+        ValueError: the annotations hold another number of classes, or no image.
+    """
+    for section in sections:
+        dataset = cfg.get(section)
+        if isinstance(dataset, SchemaDict) and dataset.get('name') == 'COCODataSet':
+            _check_coco(section, dataset, cfg)
+
+
+def _check_coco(section, dataset, cfg):
+    folder = dataset.get('dataset_dir') or ''
+    annotations = os.path.join(folder, dataset['anno_path'])
+    images = os.path.join(folder, dataset.get('image_dir') or '')
+    for path in (annotations, images):
+        if not os.path.exists(path):
+            raise FileNotFoundError(
+                f'{section}: {path} does not exist. Prepare the data set (tools/prepare_neu_det.py '
+                f'for NEU-DET), or give its folder with -o {section}.dataset_dir=PATH')
+    try:
+        with open(annotations, encoding='utf-8') as f:
+            content = json.load(f)
+        classes = len(content['categories'])
+        count = len(content['images'])
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f'{section}: {annotations} is no COCO annotation file ({error!r})'
+                         ) from error
+    if count == 0:
+        raise ValueError(f'{section}: {annotations} lists no image')
+    if classes != cfg.num_classes:
+        raise ValueError(f'{section}: {annotations} has {classes} classes, but num_classes is '
+                         f'{cfg.num_classes}; correct num_classes in the config')

@@ -1,0 +1,81 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Loading weights with a report of what fitted."""
+import os
+import urllib.error
+import urllib.request
+
+import paddle
+from ppdet.utils.checkpoint import is_url, match_state_dict
+from ppdet.utils.download import WEIGHTS_HOME, get_weights_path, map_path, parse_url
+from ppdet.utils.logger import setup_logger
+
+__all__ = ['load_weights', 'local_weights']
+
+logger = setup_logger('ppdet.engine')
+
+CONNECTION_TIMEOUT = 10  # seconds
+
+
+def local_weights(weights):
+    """Finds the ``.pdparams`` file of a path or URL, downloading it when it is not cached.
+
+    Args:
+        weights (str): path with or without ``.pdparams``, or URL.
+
+    Returns:
+        str: path of the file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ConnectionError: the URL cannot be reached.
+    """
+    if is_url(weights):
+        return _downloaded(weights)
+    path = weights if weights.endswith('.pdparams') else f'{weights}.pdparams'
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'weights not found: {path}')
+    return path
+
+
+def _downloaded(url):
+    address = parse_url(url)
+    cached = map_path(address, WEIGHTS_HOME)
+    if not os.path.exists(cached):
+        # ppdet would retry for minutes before it gives up.
+        try:
+            urllib.request.urlopen(address, timeout=CONNECTION_TIMEOUT).close()
+        except (urllib.error.URLError, OSError) as error:
+            raise ConnectionError(
+                f'cannot download {address} ({error}). Give a local file (pretrain_weights in the '
+                f'YAML, or -o pretrain_weights=PATH), put it at {cached}, or train from scratch '
+                f'with -o pretrain_weights=null') from error
+    return get_weights_path(url)
+
+
+def load_weights(model, weights, role, minimum=0.0):
+    """Loads what fits by name and shape, as PaddleDetection does, and says how much that was.
+
+    Args:
+        model (nn.Layer): a detector.
+        weights (str): path or URL.
+        role (str): what the model is called in the report.
+        minimum (float): share of the model's tensors that must load.
+
+    Raises:
+        ValueError: fewer tensors than ``minimum`` fit.
+    """
+    path = local_weights(weights)
+    target = model.state_dict()
+    matched = match_state_dict(target, paddle.load(path, return_numpy=True))
+    missing = [key for key in target if key not in matched]
+    report = f'{role}: {len(matched)} of {len(target)} tensors loaded from {path}'
+    if missing:
+        report += f'; not in the file or of another shape: {", ".join(missing[:5])}'
+        report += f' and {len(missing) - 5} more' if len(missing) > 5 else ''
+    if len(matched) < minimum * len(target):
+        raise ValueError(f'{report}. At least {minimum:.0%} must fit: is this file of the model '
+                         f'that the YAML describes?')
+    for key, value in matched.items():
+        target[key].set_value(value.astype(str(target[key].dtype).split('.')[-1]))
+    logger.info(report)

@@ -1,0 +1,6 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Detection metrics."""
+from .coco_metric import ClasswiseCOCOMetric
+
+__all__ = ['ClasswiseCOCOMetric']

@@ -1,0 +1,103 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""COCO box metric with a table by class and size, kept as JSON."""
+import contextlib
+import io
+import os
+
+import numpy as np
+from ppdet.metrics import COCOMetric
+from ppdet.utils.logger import setup_logger
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+from terminaltables import AsciiTable
+
+from ..data.coco import write_json
+
+__all__ = ['ClasswiseCOCOMetric']
+
+logger = setup_logger('ppdet.engine')
+
+SUMMARY_NAMES = ('mAP', 'AP50', 'AP75', 'AP_small', 'AP_medium', 'AP_large')
+
+
+class ClasswiseCOCOMetric(COCOMetric):
+    """ppdet's COCO metric for boxes, with AP and AP50 of every class.
+
+    ``bbox.json`` (detections, COCO result format) and ``metrics.json`` (the figures) go to
+    ``output_eval``. Without any detection every figure is 0 instead of missing.
+
+    Args:
+        anno_file (str): COCO annotations.
+        output_eval (str): folder of the two files.
+        **kwargs: as for ``ppdet.metrics.COCOMetric``.
+    """
+
+    def __init__(self, anno_file, output_eval, **kwargs):
+        os.makedirs(output_eval, exist_ok=True)
+        super().__init__(anno_file, output_eval=output_eval, **kwargs)
+
+    def accumulate(self):
+        """Writes the detections and, unless only these are wanted, computes the figures."""
+        path = os.path.join(self.output_eval, 'bbox.json')
+        write_json(path, self.results['bbox'])
+        if self.save_prediction_only:
+            logger.info(f'detections saved to {path}; nothing evaluated, as asked')
+            return
+        summary = evaluate_boxes(self.anno_file, self.results['bbox'])
+        self.eval_results = {'bbox': [summary[name] for name in SUMMARY_NAMES]}
+        write_json(os.path.join(self.output_eval, 'metrics.json'), summary)
+        logger.info(f'evaluation of {self.anno_file}:\n{summary_table(summary)}')
+
+
+def evaluate_boxes(anno_file, detections):
+    """Computes COCO's box figures in all and by class.
+
+    Args:
+        anno_file (str): COCO annotations.
+        detections (list of dict): COCO results: image_id, category_id, bbox, score.
+
+    Returns:
+        dict: ``mAP`` (IoU 0.5:0.95), ``AP50``, ``AP75``, ``AP_small`` (area below 32^2 pixels),
+        ``AP_medium`` (below 96^2), ``AP_large``, and ``classes``: class name to ``AP`` and
+        ``AP50``. Shares between 0 and 1; None where there is no such object.
+    """
+    with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints, the log has the table
+        truth = COCO(anno_file)
+        if detections:
+            evaluation = COCOeval(truth, truth.loadRes(detections), 'bbox')
+        else:
+            evaluation = COCOeval(truth, COCO(), 'bbox')
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    precision = evaluation.eval['precision']  # [IoU, recall, class, size, detections]
+    classes = {
+        category['name']: {'AP': _mean(precision[:, :, k, 0, -1]),
+                           'AP50': _mean(precision[0, :, k, 0, -1])}
+        for k, category in enumerate(truth.loadCats(evaluation.params.catIds))
+    }
+    figures = {name: _share(value) for name, value in zip(SUMMARY_NAMES, evaluation.stats)}
+    return {**figures, 'classes': classes, 'images': len(truth.imgs), 'detections': len(detections)}
+
+
+def summary_table(summary):
+    """str: the figures of ``evaluate_boxes`` as a text table."""
+    total = [list(SUMMARY_NAMES), [_text(summary[name]) for name in SUMMARY_NAMES]]
+    classes = [['class', 'AP', 'AP50']]
+    classes += [[name, _text(value['AP']), _text(value['AP50'])]
+                for name, value in summary['classes'].items()]
+    return f'{AsciiTable(total).table}\n{AsciiTable(classes).table}'
+
+
+def _mean(precision):
+    valid = precision[precision > -1]
+    return float(np.mean(valid)) if valid.size else None
+
+
+def _share(value):
+    return float(value) if value > -1 else None
+
+
+def _text(value):
+    return '-' if value is None else f'{value:.3f}'

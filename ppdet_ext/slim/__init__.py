@@ -1,0 +1,12 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""The distillation factory, mirroring ``ppdet.slim``."""
+from . import functional
+from .factory import build_slim_model, distill_methods, install, register_distill_method
+from .losses import MGDFeatureLoss
+from .mgd import MGDDistillModel
+
+__all__ = [
+    'functional', 'build_slim_model', 'distill_methods', 'install', 'register_distill_method',
+    'MGDFeatureLoss', 'MGDDistillModel'
+]

@@ -1,0 +1,183 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""What all distillation methods share: student, frozen teacher, taps and losses."""
+import paddle
+from paddle import nn
+from ppdet.core.workspace import create, merge_config
+from ppdet.utils.logger import setup_logger
+
+from ..engine.weights import load_weights
+from .config_scope import SlimConfig, isolated_config
+from .feature_tap import FeatureTap
+from .wiring import FeatureTerm, level_shapes
+
+__all__ = ['DistillModel']
+
+logger = setup_logger('ppdet.engine')
+
+# Below this share of loaded tensors the file is not this teacher's.
+MINIMUM_LOADED = 0.9
+# A distillation loss this many times the detection loss drowns it.
+DWARFING_RATIO = 5.0
+
+
+class DistillModel(nn.Layer):
+    """A student that trains with its own losses and distillation terms from a frozen teacher.
+
+    The student's forward is its own: features are tapped, not recomputed. In evaluation this
+    model is the student. The teacher is kept out of the sublayers, so that neither ``train()``,
+    the optimizer, the checkpoint nor ``DataParallel`` can reach it.
+
+    Subclasses carry ``@register_distill_method`` and set ``default_loss``; a method with losses of
+    another form overrides ``distill_terms``.
+
+    Args:
+        cfg (dict): ppdet's global configuration, holding the student's YAML.
+        slim_config_path (str): the slim YAML: teacher, wiring, training keys.
+
+    Raises:
+        ValueError: wiring, channels, class counts or weights that do not fit.
+    """
+
+    method_name = None  # set by register_distill_method
+    default_loss = None
+    method_keys = ('distill_losses', 'inherit')
+
+    def __init__(self, cfg, slim_config_path):
+        super().__init__()
+        slim = SlimConfig(slim_config_path, self.method_keys)
+        merge_config(slim.training)
+        cfg['filename'] = slim.name
+        self.student_model = create(cfg.architecture)
+        if cfg.get('pretrain_weights'):
+            load_weights(self.student_model, cfg.pretrain_weights, 'student')
+        weights = cfg.get('teacher_weights') or slim.content.get('pretrain_weights')
+        teacher = build_teacher(slim.path, weights, cfg)
+        self._teacher = (teacher, )
+        self._inherit(slim.content.get('inherit') or [])
+        self._build_terms(slim.content.get('distill_losses') or [{}])
+        self._reported = False
+
+    @property
+    def teacher_model(self):
+        """nn.Layer: the frozen teacher."""
+        return self._teacher[0]
+
+    def _build_terms(self, entries):
+        terms = [FeatureTerm(entry, self.method_name, self.default_loss) for entry in entries]
+        names_s = {term.student_tap for term in terms}
+        names_t = {term.teacher_tap for term in terms}
+        self._student_taps = FeatureTap(self.student_model, names_s)
+        self._teacher_taps = FeatureTap(self.teacher_model, names_t)
+        shapes_s = level_shapes(self.student_model, self._student_taps, names_s)
+        shapes_t = level_shapes(self.teacher_model, self._teacher_taps, names_t)
+        self._levels = {}
+        for term in terms:
+            losses = term.build(shapes_s[term.student_tap], shapes_t[term.teacher_tap])
+            twice = set(losses) & set(self._levels)
+            if twice:
+                raise ValueError(f'distill_losses: {", ".join(sorted(twice))} stands there twice; '
+                                 f'give one of the entries a "name"')
+            self._levels.update(losses)
+        self.distill_losses = nn.LayerDict({k: v.layer for k, v in self._levels.items()})
+
+    def _inherit(self, prefixes):
+        """Copies the teacher's weights of the named sublayers into the student."""
+        target, source = self.student_model.state_dict(), self.teacher_model.state_dict()
+        for prefix in prefixes:
+            keys = [key for key in target if key.startswith(f'{prefix}.')]
+            unfit = [key for key in keys if key not in source or
+                     source[key].shape != target[key].shape]
+            if unfit or not keys:
+                raise ValueError(f'inherit: "{prefix}" of the teacher does not fit the student'
+                                 f'{f", first at {unfit[0]}" if unfit else ": no such sublayer"}')
+            for key in keys:
+                target[key].set_value(source[key])
+            logger.info(f'student inherits {len(keys)} tensors of "{prefix}" from the teacher')
+
+    def forward(self, inputs):
+        """Runs the student; in training also the teacher, and adds the distillation terms.
+
+        Args:
+            inputs (dict): a batch of PaddleDetection's reader.
+
+        Returns:
+            dict: in training the student's own losses, ``distill_<term>_<level>`` and their sum
+            ``loss``, all scalars; in evaluation the student's own output.
+        """
+        if not self.training:
+            return self.student_model(inputs)
+        # A parent's train() sets flags without asking; nobody can reach the teacher's, save here.
+        self.teacher_model.eval()
+        self._teacher_taps.run(inputs)
+        with self._student_taps:
+            losses = self.student_model(inputs)
+        with paddle.amp.auto_cast(enable=False):
+            terms = self.distill_terms(inputs)
+            total = losses['loss'] + sum(terms.values())
+        self._student_taps.clear()
+        self._teacher_taps.clear()
+        if not self._reported:
+            self._report(losses['loss'], terms)
+        named = {f'distill_{name}': value for name, value in terms.items()}
+        return {**losses, **named, 'loss': total}
+
+    def distill_terms(self, inputs):
+        """Computes every distillation term of this step.
+
+        Args:
+            inputs (dict): the batch.
+
+        Returns:
+            dict of str to Tensor: weighted scalars, the same names at every step.
+        """
+        return {
+            name: level.term.weight *
+            level.layer(*level.features(self._student_taps, self._teacher_taps))
+            for name, level in self._levels.items()
+        }
+
+    def _report(self, detection_loss, terms):
+        """Logs the size of each term at the first step; a wrong weight shows here at once."""
+        self._reported = True
+        detection = float(detection_loss)
+        logger.info(f'first step: detection loss {detection:.4f}')
+        for name, value in terms.items():
+            raw = float(value) / self._levels[name].total_weight
+            logger.info(f'first step: distill_{name} raw {raw:.4g}, weighted {float(value):.4f} '
+                        f'({float(value) / detection:.2f} of the detection loss)')
+        total = sum(float(value) for value in terms.values())
+        if total > DWARFING_RATIO * detection:
+            logger.warning(f'the distillation terms ({total:.4g}) dwarf the detection loss '
+                           f'({detection:.4g}); lower their weight in the slim YAML')
+
+
+def build_teacher(slim_path, weights, student_cfg):
+    """Builds and loads the teacher in a configuration scope of its own.
+
+    Args:
+        slim_path (str): the slim YAML, whose ``_BASE_`` is the teacher's.
+        weights (str): path or URL of the teacher's weights.
+        student_cfg (dict): for the class count.
+
+    Returns:
+        nn.Layer: the teacher, in evaluation mode, without trainable parameters.
+
+    Raises:
+        ValueError: no weights, too few that fit, or another number of classes.
+    """
+    if not weights:
+        raise ValueError(f'{slim_path}: the teacher has no weights; set pretrain_weights to the '
+                         f'.pdparams of a trained teacher (or -o teacher_weights=PATH)')
+    with isolated_config(slim_path) as cfg:
+        classes_t, classes_s = cfg.get('num_classes'), student_cfg.get('num_classes')
+        if classes_t != classes_s:
+            raise ValueError(
+                f'{slim_path}: the teacher detects {classes_t} classes, the student {classes_s}; '
+                f'train the teacher on the student\'s data set, or correct num_classes')
+        teacher = create(cfg.architecture)
+    load_weights(teacher, weights, 'teacher', minimum=MINIMUM_LOADED)
+    for parameter in teacher.parameters():
+        parameter.stop_gradient = True
+    teacher.eval()
+    return teacher

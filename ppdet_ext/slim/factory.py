@@ -1,0 +1,79 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Which class builds which distillation method."""
+import ppdet.slim
+from ppdet.slim import build_slim_model as ppdet_build_slim_model
+
+from ..engine.yaml_file import near_match, read_yaml
+
+__all__ = ['register_distill_method', 'distill_methods', 'build_slim_model', 'install']
+
+# ppdet's own values of slim_method; without the key it builds its common DistillModel.
+PPDET_METHODS = ('FGD', 'CWD', 'LD', 'PPYOLOEDistill')
+_methods = {}
+
+
+def register_distill_method(name):
+    """Class decorator that makes a distillation model available as ``slim_method: name``.
+
+    Args:
+        name (str): the value of ``slim_method`` in the slim YAML.
+
+    Raises:
+        ValueError: another class has the name already.
+    """
+
+    def register(cls):
+        if name in _methods or name in PPDET_METHODS:
+            raise ValueError(f'slim_method "{name}" is registered already; choose another name '
+                             f'for {cls.__name__}')
+        cls.method_name = name
+        _methods[name] = cls
+        return cls
+
+    return register
+
+
+def distill_methods():
+    """list of str: every known value of ``slim_method``."""
+    return sorted((*_methods, *PPDET_METHODS))
+
+
+def build_slim_model(cfg, slim_config_path, mode='train'):
+    """Builds the model a slim YAML asks for and puts it into the configuration.
+
+    Replaces ``ppdet.slim.build_slim_model``; everything but the methods registered here is passed
+    on to it.
+
+    Args:
+        cfg (dict): ppdet's global configuration, holding the student's YAML.
+        slim_config_path (str): the slim YAML.
+        mode (str): ``train``, ``eval`` or ``test``. A distilled student is evaluated as itself,
+            so only ``train`` builds the distillation model.
+
+    Returns:
+        dict: ``cfg``, with ``model``, ``slim`` and ``slim_type`` set.
+
+    Raises:
+        ValueError: no ``slim`` key, or an unknown ``slim_method``.
+    """
+    content = read_yaml(slim_config_path)
+    if 'slim' not in content:
+        raise ValueError(f'{slim_config_path}: the key "slim" is missing (for distillation: '
+                         f'"slim: Distill")')
+    method = content.get('slim_method')
+    if content['slim'] != 'Distill' or method is None or method in PPDET_METHODS:
+        return ppdet_build_slim_model(cfg, slim_config_path, mode)
+    if method not in _methods:
+        raise ValueError(f'{slim_config_path}: unknown slim_method "{method}"'
+                         f'{near_match(method, distill_methods())}; known: '
+                         f'{", ".join(distill_methods())}')
+    if mode == 'train':
+        cfg['model'] = _methods[method](cfg, slim_config_path)
+        cfg['slim'] = cfg['slim_type'] = 'Distill'
+    return cfg
+
+
+def install():
+    """Makes PaddleDetection's own tools build with this factory."""
+    ppdet.slim.build_slim_model = build_slim_model

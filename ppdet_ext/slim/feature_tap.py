@@ -1,0 +1,101 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Records what named sublayers of a detector return, without changing the detector."""
+import difflib
+
+import paddle
+
+__all__ = ['FeatureTap']
+
+
+class _AllRecorded(Exception):
+    """Ends a forward pass whose remaining layers nobody needs."""
+
+
+class FeatureTap:
+    """Context manager that records the outputs of sublayers during one forward pass.
+
+    Entering clears what was recorded and hooks the sublayers, leaving unhooks them: outside of
+    the ``with`` block the model is untouched.
+
+    Args:
+        model (nn.Layer): the detector.
+        names (iterable of str): dotted names of its sublayers (``neck``, ``backbone.res4`` ...).
+
+    Raises:
+        ValueError: a name is no sublayer of ``model``; the message lists the nearest names.
+    """
+
+    def __init__(self, model, names):
+        self._model = model
+        self._layers = {name: _find_sublayer(model, name) for name in dict.fromkeys(names)}
+        self._calls = {}
+        self._handles = []
+        self._stop = False
+
+    def __enter__(self):
+        self._calls = {name: [] for name in self._layers}
+        for name, layer in self._layers.items():
+            hook = self._recorder(name)
+            self._handles.append(layer.register_forward_post_hook(hook))
+        return self
+
+    def __exit__(self, *exception):
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+
+    def __getitem__(self, name):
+        """list of Tensor: one entry a level; a layer called once a level gives its calls."""
+        return [tensor for output in self._calls[name] for tensor in _tensors(output)]
+
+    def clear(self):
+        """Lets go of the recorded tensors."""
+        self._calls = {}
+
+    def run(self, inputs):
+        """Runs the model without gradient, only as far as the last tapped sublayer.
+
+        Args:
+            inputs (dict): a batch, as the model's own ``forward`` takes it.
+
+        Raises:
+            ValueError: the forward pass never reaches one of the sublayers.
+        """
+        self._stop = True
+        try:
+            with self, paddle.no_grad():
+                # Some detectors write into the dictionary they are given.
+                self._model(dict(inputs))
+        except _AllRecorded:
+            return
+        finally:
+            self._stop = False
+        missed = [name for name, calls in self._calls.items() if not calls]
+        if missed:
+            raise ValueError(f'{type(self._model).__name__}.forward never runs its sublayer(s) '
+                             f'{", ".join(missed)}: no feature can be taken from there')
+
+    def _recorder(self, name):
+        def record(layer, inputs, output):
+            self._calls[name].append(output)
+            if self._stop and all(self._calls.values()):
+                raise _AllRecorded
+
+        return record
+
+
+def _find_sublayer(model, name):
+    sublayers = dict(model.named_sublayers())
+    if name in sublayers:
+        return sublayers[name]
+    near = difflib.get_close_matches(name, sublayers, n=5, cutoff=0.4)
+    near = near or [child for child, _ in model.named_children()]
+    raise ValueError(f'{type(model).__name__} has no sublayer "{name}"; near names: '
+                     f'{", ".join(near)}')
+
+
+def _tensors(output):
+    if isinstance(output, paddle.Tensor):
+        return [output]
+    return [tensor for part in output for tensor in _tensors(part)]

@@ -1,0 +1,6 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Registered loss layers, one module a loss family."""
+from .mgd_loss import MGDFeatureLoss
+
+__all__ = ['MGDFeatureLoss']

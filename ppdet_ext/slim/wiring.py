@@ -1,0 +1,176 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Which tap goes into which loss, at which level, with which weight: the YAML's list of terms."""
+import inspect
+import math
+
+import paddle
+from paddle.nn import functional as F
+from ppdet.core.config.schema import SchemaDict
+from ppdet.core.workspace import global_config
+
+from ..engine.yaml_file import near_match
+
+__all__ = ['FeatureTerm', 'LevelLoss', 'level_shapes']
+
+# Strides up to this are exact in the trial forward.
+PROBE_SIZE = 128
+TERM_KEYS = ('loss', 'name', 'feature', 'levels', 'weight', 'interpolate')
+
+
+class FeatureTerm:
+    """One entry of ``distill_losses`` in the slim YAML, checked.
+
+    Keys of an entry: ``loss`` (registered class), ``name`` (in the log, default the method's),
+    ``feature`` (dotted sublayer, or ``{student: a, teacher: b}``; default ``neck``), ``levels``
+    (indices into what the sublayer returns, default all), ``weight`` (default 1),
+    ``interpolate`` (mode of ``F.interpolate`` for the student's map where sizes differ); all
+    others are options of the loss class.
+
+    Args:
+        entry (dict): the entry.
+        method_name (str): default name.
+        default_loss (str|None): default loss class.
+
+    Raises:
+        ValueError: unknown loss or option; the message names the near match.
+    """
+
+    def __init__(self, entry, method_name, default_loss):
+        if not isinstance(entry, dict):
+            raise ValueError(f'distill_losses: every entry is a mapping like "loss: '
+                             f'MGDFeatureLoss", got {entry!r}')
+        self.loss_class = _loss_class(entry.get('loss', default_loss))
+        self.name = str(entry.get('name', method_name)).lower()
+        feature = entry.get('feature', 'neck')
+        taps = feature if isinstance(feature, dict) else {'student': feature, 'teacher': feature}
+        if set(taps) != {'student', 'teacher'}:
+            raise ValueError(f'distill_losses: feature is a sublayer name or {{student: name, '
+                             f'teacher: name}}, got {feature!r}')
+        self.student_tap, self.teacher_tap = taps['student'], taps['teacher']
+        self.levels = entry.get('levels')
+        self.weight = float(entry.get('weight', 1.0))
+        self.interpolate = entry.get('interpolate')
+        self.options = {k: v for k, v in entry.items() if k not in TERM_KEYS}
+        self._check_options()
+
+    def _check_options(self):
+        known = [p for p in inspect.signature(self.loss_class.__init__).parameters if p != 'self']
+        for key in self.options:
+            if key in ('student_channels', 'teacher_channels'):
+                raise ValueError(f'distill_losses: delete {key} from {self.loss_class.__name__}: '
+                                 f'channels are read from the built models')
+            if key not in known:
+                raise ValueError(
+                    f'distill_losses: "{key}" is no option of {self.loss_class.__name__}'
+                    f'{near_match(key, (*TERM_KEYS, *known))}; known: '
+                    f'{", ".join((*TERM_KEYS, *known))}')
+
+    def build(self, shapes_s, shapes_t):
+        """Builds the term's losses, one a level.
+
+        Args:
+            shapes_s (list of tuple): (channels, stride) of every level of the student's tap.
+            shapes_t (list of tuple): the same of the teacher's.
+
+        Returns:
+            dict of str to LevelLoss: keyed by the name in the log, without the prefix
+            ``distill_``.
+
+        Raises:
+            ValueError: levels, channels or sizes that do not fit.
+        """
+        losses = {}
+        for level in self._chosen_levels(shapes_s, shapes_t):
+            (channels_s, stride_s), (channels_t, stride_t) = shapes_s[level], shapes_t[level]
+            where = f'{self.name}, level {level}'
+            if stride_s != stride_t and not self.interpolate:
+                raise ValueError(
+                    f'{where}: student "{self.student_tap}" has stride {stride_s:g}, teacher '
+                    f'"{self.teacher_tap}" {stride_t:g}; choose matching levels, or set '
+                    f'"interpolate: bilinear" in this entry')
+            layer = self.loss_class(student_channels=channels_s, teacher_channels=channels_t,
+                                    **self.options)
+            losses[f'{self.name}_{_level_name(level, stride_s)}'] = LevelLoss(self, level, layer)
+        return losses
+
+    def _chosen_levels(self, shapes_s, shapes_t):
+        count_s, count_t = len(shapes_s), len(shapes_t)
+        if self.levels is None and count_s != count_t:
+            raise ValueError(
+                f'{self.name}: student "{self.student_tap}" has {count_s} levels, teacher '
+                f'"{self.teacher_tap}" {count_t}; name the ones to compare with "levels: [0, ...]"')
+        levels = range(count_s) if self.levels is None else self.levels
+        bad = [level for level in levels if not 0 <= level < min(count_s, count_t)]
+        if bad:
+            raise ValueError(f'{self.name}: levels {bad} do not exist; student '
+                             f'"{self.student_tap}" has {count_s}, teacher "{self.teacher_tap}" '
+                             f'{count_t}, counted from 0')
+        return levels
+
+
+class LevelLoss:
+    """One loss layer with the place its two feature maps come from."""
+
+    def __init__(self, term, level, layer):
+        self.term = term
+        self.level = level
+        self.layer = layer
+
+    @property
+    def total_weight(self):
+        """float: what the raw loss is multiplied with in all."""
+        return self.term.weight * getattr(self.layer, 'term_weight', 1.0)
+
+    def features(self, student_taps, teacher_taps):
+        """tuple of Tensor: the student's and the teacher's map, in float32, of one size."""
+        feature_s = student_taps[self.term.student_tap][self.level].astype('float32')
+        feature_t = teacher_taps[self.term.teacher_tap][self.level].astype('float32')
+        if self.term.interpolate and feature_s.shape[2:] != feature_t.shape[2:]:
+            feature_s = F.interpolate(feature_s, feature_t.shape[2:], mode=self.term.interpolate)
+        return feature_s, feature_t.detach()
+
+
+def level_shapes(model, tap, names):
+    """Reads channels and strides of tapped features off a trial forward on a blank image.
+
+    Args:
+        model (nn.Layer): a detector; left in the mode it was in.
+        tap (FeatureTap): its taps.
+        names (iterable of str): the tapped sublayers.
+
+    Returns:
+        dict of str to list of tuple: (channels, stride in pixels) of every level.
+    """
+    training = model.training
+    model.eval()
+    tap.run({'image': paddle.zeros([1, 3, PROBE_SIZE, PROBE_SIZE]),
+             'im_shape': paddle.full([1, 2], PROBE_SIZE, dtype='float32'),
+             'scale_factor': paddle.ones([1, 2])})
+    shapes = {name: [_shape(name, feature) for feature in tap[name]] for name in names}
+    tap.clear()
+    if training:
+        model.train()
+    return shapes
+
+
+def _shape(name, feature):
+    if feature.ndim != 4:
+        raise ValueError(f'sublayer "{name}" returns a tensor of shape {feature.shape}; only '
+                         f'feature maps [N, C, H, W] can be distilled')
+    return feature.shape[1], PROBE_SIZE / feature.shape[2]
+
+
+def _level_name(level, stride):
+    """p3 for stride 8, as FPN levels are called; l<index> where the stride is no power of two."""
+    exponent = math.log2(stride)
+    return f'p{exponent:.0f}' if exponent.is_integer() else f'l{level}'
+
+
+def _loss_class(name):
+    section = global_config.get(name)
+    if not isinstance(section, SchemaDict):
+        losses = [key for key, value in global_config.items()
+                  if isinstance(value, SchemaDict) and key.endswith('Loss')]
+        raise ValueError(f'distill_losses: no registered loss "{name}"{near_match(name, losses)}')
+    return getattr(section.pymodule, name)

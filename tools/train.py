@@ -1,0 +1,54 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Trains a detector, with ``--slim_config`` as the student of a distillation."""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from ppdet_ext.engine import Trainer, cli, config  # noqa: E402
+from ppdet_ext.slim import build_slim_model  # noqa: E402
+
+
+def parse_args(argv):
+    parser = cli.ArgumentParser()
+    parser.add_argument('--slim_config', help='YAML of the distillation or compression')
+    parser.add_argument('-r', '--resume', help='checkpoint to continue from, output/<run>/<epoch>')
+    parser.add_argument('--eval', action='store_true', help='evaluate at every snapshot_epoch')
+    parser.add_argument('--amp', action='store_true', help='mixed precision (GPU)')
+    parser.add_argument('--fleet', action='store_true', help='use fleet for several processes')
+    parser.add_argument('--use_vdl', type=cli.boolean, default=False, help='log to VisualDL')
+    parser.add_argument('--vdl_log_dir', default='vdl_log_dir/scalar', help='VisualDL folder')
+    parser.add_argument('--save_prediction_only', action='store_true',
+                        help='with --eval: write the detections, compute nothing')
+    parser.add_argument('--enable_ce', type=cli.boolean, default=False,
+                        help='fixed seed 0, as in PaddleDetection (or give -o seed=N)')
+    return parser.parse_args(argv)
+
+
+def main(argv):
+    args = parse_args(argv)
+    cfg = config.load_run_config(args.config, args.opt)
+    for name in ('amp', 'fleet', 'use_vdl', 'vdl_log_dir', 'save_prediction_only'):
+        cfg[name] = getattr(args, name)
+    cli.init_processes(cfg, args.fleet)
+    cli.log_versions()
+    config.check_datasets(cfg, ('TrainDataset', 'EvalDataset') if args.eval else ('TrainDataset', ))
+    seed = 0 if args.enable_ce else cfg.get('seed')
+    if seed is not None:
+        cli.set_seed(seed)
+    if args.slim_config:
+        build_slim_model(cfg, args.slim_config)
+        # Keys of the slim YAML have won over the student's; the command line wins over both.
+        config.merge_config(args.opt)
+    trainer = Trainer(cfg)
+    if args.resume:
+        trainer.resume_weights(args.resume)
+    elif cfg.get('pretrain_weights'):
+        trainer.load_weights(cfg.pretrain_weights)
+    trainer.train(args.eval)
+    return 0
+
+
+if __name__ == '__main__':
+    cli.run_tool(main)
