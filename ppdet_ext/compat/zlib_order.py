@@ -2,41 +2,42 @@
 # SPDX-License-Identifier: Apache-2.0
 """Python's zlib must be loaded before paddle.
 
-Defect: the library of paddlepaddle 2.6.2 exports a zlib of its own to the whole
-process. When Python's zlib is loaded after it, the system's libz binds to half
-of paddle's functions and the first decompression is a segmentation fault. It
+Defect: the library of paddlepaddle 2.6.2 exports a zlib of its own and also
+loads the system's libz, which then binds to half of paddle's functions. Python's
+zlib uses that libz, and the first decompression is a segmentation fault. It
 strikes in ``import pycocotools._mask``, ``lap``, ``pyclipper`` (Cython packs
-their strings with zlib) and when PNG files or zip archives are read.
-Paddlepaddle 3.3.1 exports no zlib.
+their strings with zlib) and when PNG files or zip archives are read. The library
+of paddlepaddle 3.3.1 has no zlib.
 
-Mend: import zlib first. When paddle is there already, refuse instead of
-crashing later.
+Mend: import zlib first, so that libz binds to itself. When paddle is there
+already, refuse instead of crashing later.
 """
 import ctypes
-import os
 import sys
+
+PADDLE_LIBRARY = 'paddle.base.libpaddle'
 
 
 def mend():
     """Load zlib.
 
     Raises:
-        ImportError: a paddle that exports its own zlib was imported before.
+        ImportError: a paddle with a zlib of its own was imported before.
     """
-    if _loaded_after_paddle() and _exports_zlib():
+    if _paddle_came_first() and _paddle_has_zlib():
         raise ImportError(
             'paddle was imported before zlib: this paddlepaddle brings a zlib of its own '
             "that crashes Python's. Put `import ppdet_ext` above `import paddle`")
     import zlib  # noqa: F401
 
 
-def _loaded_after_paddle():
-    modules = list(sys.modules)
-    if 'paddle' not in modules:
+def _paddle_came_first():
+    if 'zlib' in sys.builtin_module_names:
         return False
-    return 'zlib' not in modules or modules.index('paddle') < modules.index('zlib')
+    order = list(sys.modules)
+    return PADDLE_LIBRARY in order and (
+        'zlib' not in order or order.index(PADDLE_LIBRARY) < order.index('zlib'))
 
 
-def _exports_zlib():
-    built_in = 'zlib' in sys.builtin_module_names
-    return os.name == 'posix' and not built_in and hasattr(ctypes.CDLL(None), 'inflateReset2')
+def _paddle_has_zlib():
+    return hasattr(ctypes.CDLL(sys.modules[PADDLE_LIBRARY].__file__), 'inflateReset2')
