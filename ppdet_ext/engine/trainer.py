@@ -34,7 +34,15 @@ class Trainer(ppdet.engine.Trainer):
         if self.is_loaded_weights:
             return
         self.start_epoch = 0
-        load_weights(self.model, weights, 'model')
+        # A pretrained backbone fills part of a detector; a trained detector must fit whole.
+        load_weights(self.model, weights, 'model', minimum=0.0 if self.mode == 'train' else 1.0)
+
+    def predict(self, *args, **kwargs):
+        """Detects on images, as ``ppdet.engine.Trainer.predict``, and closes the log."""
+        results = super().predict(*args, **kwargs)
+        if self._compose_callback:
+            self._compose_callback.on_train_end(self.status)
+        return results
 
     def resume_weights(self, weights):
         """Continues from a checkpoint: model, optimizer, epoch, losses and best metric."""

@@ -3,6 +3,7 @@
 """COCO box metric with a table by class and size, kept as JSON."""
 import contextlib
 import io
+import json
 import os
 
 import numpy as np
@@ -14,7 +15,7 @@ from terminaltables import AsciiTable
 
 from ..data.coco import write_json
 
-__all__ = ['ClasswiseCOCOMetric']
+__all__ = ['ClasswiseCOCOMetric', 'evaluate_boxes', 'evaluate_saved_boxes']
 
 logger = setup_logger('ppdet.engine')
 
@@ -44,10 +45,37 @@ class ClasswiseCOCOMetric(COCOMetric):
         if self.save_prediction_only:
             logger.info(f'detections saved to {path}; nothing evaluated, as asked')
             return
-        summary = evaluate_boxes(self.anno_file, self.results['bbox'])
+        summary = _evaluate(self.anno_file, self.results['bbox'], self.output_eval)
         self.eval_results = {'bbox': [summary[name] for name in SUMMARY_NAMES]}
-        write_json(os.path.join(self.output_eval, 'metrics.json'), summary)
-        logger.info(f'evaluation of {self.anno_file}:\n{summary_table(summary)}')
+
+
+def evaluate_saved_boxes(cfg, folder):
+    """Evaluates the ``bbox.json`` that an earlier evaluation left in a folder.
+
+    Args:
+        cfg (dict): the configuration, for its EvalDataset.
+        folder (str): where ``bbox.json`` lies; None for ``<save_dir>/<filename>``.
+
+    Raises:
+        FileNotFoundError: no ``bbox.json`` there.
+    """
+    folder = folder or os.path.join(cfg.save_dir, cfg.filename)
+    path = os.path.join(folder, 'bbox.json')
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'--json_eval: {path} does not exist; name its folder with '
+                                f'--output_eval')
+    with open(path, encoding='utf-8') as f:
+        detections = json.load(f)
+    dataset = cfg['EvalDataset']
+    _evaluate(os.path.join(dataset['dataset_dir'], dataset['anno_path']), detections, folder)
+
+
+def _evaluate(anno_file, detections, folder):
+    summary = evaluate_boxes(anno_file, detections)
+    path = os.path.join(folder, 'metrics.json')
+    write_json(path, summary)
+    logger.info(f'evaluation of {anno_file}, kept in {path}:\n{summary_table(summary)}')
+    return summary
 
 
 def evaluate_boxes(anno_file, detections):

@@ -1,0 +1,49 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Detects defects on images, draws them and writes what it found."""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from ppdet_ext.engine import Trainer, cli, config, detections  # noqa: E402
+from ppdet_ext.slim import build_slim_model  # noqa: E402
+
+
+def parse_args(argv):
+    parser = cli.ArgumentParser()
+    parser.add_argument('--infer_img', help='one image; wins over --infer_dir')
+    parser.add_argument('--infer_dir', help='folder of images')
+    parser.add_argument('--output_dir', default='output', help='where the drawn images go')
+    parser.add_argument('--draw_threshold', type=float, default=0.5, help='lowest score drawn')
+    parser.add_argument('--slim_config', help='YAML of the compression; a distillation needs none')
+    parser.add_argument('--save_results', type=cli.boolean, default=False,
+                        help='write every box with its score to results.json and results.csv')
+    parser.add_argument('--visualize', type=cli.boolean, default=True, help='draw the images')
+    parser.add_argument('--use_vdl', type=cli.boolean, default=False, help='images to VisualDL')
+    parser.add_argument('--vdl_log_dir', default='vdl_log_dir/image', help='VisualDL folder')
+    return parser.parse_args(argv)
+
+
+def main(argv):
+    args = parse_args(argv)
+    cfg = config.load_run_config(args.config, args.opt)
+    cfg['use_vdl'], cfg['vdl_log_dir'] = args.use_vdl, args.vdl_log_dir
+    images = detections.find_images(args.infer_img, args.infer_dir)
+    class_names = detections.name_classes(cfg)
+    cli.log_versions()
+    if args.slim_config:
+        build_slim_model(cfg, args.slim_config, mode='test')
+    trainer = Trainer(cfg, mode='test')
+    trainer.load_weights(cfg.weights)
+    results = trainer.predict(images, draw_threshold=args.draw_threshold,
+                              output_dir=args.output_dir, visualize=args.visualize)
+    records = detections.detection_records(results, images, class_names)
+    if args.save_results:
+        print('results:', *detections.save_records(records, args.output_dir))
+    print(detections.describe(records, args.draw_threshold))
+    return 0
+
+
+if __name__ == '__main__':
+    cli.run_tool(main)
