@@ -1,0 +1,219 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Every fault in a VOC data set is found, named with file and line, and can be skipped."""
+import os
+import shutil
+
+import pytest
+
+from ppdet_ext.data.voc import read_voc
+
+CLASSES = ('crazing', 'scratches')
+GOOD = ('crazing', 0, 1, 1, 10, 20)
+OTHER = ('scratches', 1, 5, 5, 6, 8)
+
+
+def edited(path, old, new):
+    with open(path, encoding='utf-8') as f:
+        text = f.read()
+    assert old in text
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(text.replace(old, new, 1))
+
+
+def messages(data):
+    return [str(fault).replace(os.sep, '/') for fault in data.faults]
+
+
+@pytest.mark.parametrize('old, new, expected', [
+    ('</object>', '', 'ANNOTATIONS/a.xml:14: broken XML: mismatched tag'),
+    ('<size>', '<sise>', 'ANNOTATIONS/a.xml:3: broken XML: mismatched tag'),
+    ('<annotation>', '<?xml version="1.0" encoding="x-none"?><annotation>',
+     'ANNOTATIONS/a.xml:1: broken XML: unknown encoding'),
+    ('<size><width>20</width><height>20</height><depth>1</depth></size>', '',
+     'ANNOTATIONS/a.xml:1: there is no <size>'),
+    ('<width>20', '<width>21',
+     'ANNOTATIONS/a.xml:3: <size> says 21x20, the image is 20x20'),
+    ('<width>20</width>', '', 'ANNOTATIONS/a.xml:3: <size> says x20, the image is 20x20'),
+], ids=['unclosed', 'misspelt', 'encoding', 'no size', 'other size', 'no width'])
+def test_fault_of_the_annotation_leaves_the_image_out(voc_tree, old, new, expected):
+    tree = voc_tree()
+    tree.add('a', [GOOD, OTHER])
+    tree.add('b', [GOOD])
+    edited(tree.path('xml', 'a.xml'), old, new)
+    data = read_voc(tree.root, CLASSES)
+    assert len(data.faults) == 1 and messages(data)[0].startswith(expected)
+    assert [os.path.basename(image.path) for image in data.images] == ['b.jpg']
+    assert (data.images_left_out, data.boxes_left_out) == (1, 0)
+
+
+@pytest.mark.parametrize('old, new, expected', [
+    ('<name>crazing</name>', '<name>crasing</name>',
+     '5: unknown class "crasing", expected one of crazing, scratches'),
+    ('<name>crazing</name>', '', '4: unknown class ""'),
+    ('<difficult>0</difficult>', '<difficult>no</difficult>', '6: <difficult> is "no"'),
+    ('<xmin>1</xmin>', '', '7: <xmin> is "", expected a number'),
+    ('<xmin>1</xmin>', '<xmin>one</xmin>', '7: <xmin> is "one", expected a number'),
+    ('<xmin>1</xmin>', '<xmin>nan</xmin>', '7: <xmin> is "nan", expected a number'),
+    ('<xmin>1</xmin>', '<xmin>0</xmin>',
+     '7: box [0, 1, 10, 20] (xmin, ymin, xmax, ymax) is outside the image, whose pixels count '
+     'from 1 to 20 in x and 20 in y'),
+    ('<xmax>10</xmax>', '<xmax>21</xmax>', '7: box [1, 1, 21, 20]'),
+    ('<ymax>20</ymax>', '<ymax>20.5</ymax>', '7: box [1, 1, 10, 20.5]'),
+    ('<xmax>10</xmax>', '<xmax>1</xmax>',
+     '7: box [1, 1, 1, 20] (xmin, ymin, xmax, ymax) has no positive size'),
+    ('<ymin>1</ymin>', '<ymin>20</ymin>', '7: box [1, 20, 10, 20]'),
+    ('<bndbox>', '<polygon/></object><object><name>crazing</name><bndbox>',
+     '4: <xmin> is "", expected a number'),
+], ids=['unknown class', 'no name', 'difficult', 'no xmin', 'text', 'nan', 'before first pixel',
+        'past width', 'past height', 'zero width', 'zero height', 'no bndbox'])
+def test_fault_of_a_box_leaves_only_the_box_out(voc_tree, old, new, expected):
+    tree = voc_tree()
+    tree.add('a', [GOOD, OTHER])
+    edited(tree.path('xml', 'a.xml'), old, new)
+    data = read_voc(tree.root, CLASSES)
+    assert len(data.faults) == 1
+    assert messages(data)[0].startswith('ANNOTATIONS/a.xml:' + expected)
+    assert {'class_name': 'scratches', 'bbox': (4, 4, 6, 8), 'difficult': 1} in data.images[0].boxes
+    assert (data.images_left_out, data.boxes_left_out) == (0, 1)
+
+
+def test_image_that_loses_all_boxes_is_left_out(voc_tree):
+    tree = voc_tree()
+    tree.add('a', [('crasing', 0, 1, 1, 5, 5)])
+    data = read_voc(tree.root, CLASSES)
+    assert data.images == [] and data.images_left_out == 1
+
+
+def test_annotation_without_objects_is_a_defect_free_image(voc_tree):
+    tree = voc_tree()
+    tree.add('a', [])
+    data = read_voc(tree.root, CLASSES)
+    assert data.faults == [] and data.images[0].boxes == []
+
+
+def test_every_fault_is_listed_sorted_by_file_and_line(voc_tree):
+    tree = voc_tree()
+    tree.add('a', [('crasing', 0, 0, 1, 30, 5), ('crazing', 0, 9, 9, 3, 3)])
+    edited(tree.path('xml', 'a.xml'), '<width>20', '<width>30')
+    tree.add_image('no_xml.jpg')
+    tree.add_xml('no_image', [GOOD])
+    tree.add_image('cut.jpg')
+    tree.add_xml('cut', [('crasing', 0, 1, 1, 5, 5)])
+    with open(tree.path('image', 'cut.jpg'), 'r+b') as f:
+        f.truncate(os.path.getsize(f.name) - 20)
+    tree.add_xml('text', [GOOD])
+    with open(tree.path('image', 'text.jpg'), 'w') as f:
+        f.write('no picture')
+    data = read_voc(tree.root, CLASSES)
+    expected = [
+        'ANNOTATIONS/a.xml:3: <size> says 30x20',
+        'ANNOTATIONS/a.xml:5: unknown class "crasing"',
+        'ANNOTATIONS/a.xml:7: box [0, 1, 30, 5] (xmin, ymin, xmax, ymax) is outside',
+        'ANNOTATIONS/a.xml:12: box [9, 9, 3, 3] (xmin, ymin, xmax, ymax) has no positive size',
+        'ANNOTATIONS/cut.xml:5: unknown class "crasing"',
+        'ANNOTATIONS/no_image.xml: there is no image of this name',
+        'IMAGES/cut.jpg: unreadable image',
+        'IMAGES/no_xml.jpg: there is no annotation (XML) of this name',
+        'IMAGES/text.jpg: unreadable image',
+    ]
+    found = messages(data)
+    assert len(found) == len(expected), found
+    assert all(m.startswith(e) for m, e in zip(found, expected)), found
+    assert data.images == [] and data.images_left_out == 5
+
+
+def test_coordinates_count_from_one_and_include_the_last_pixel(voc_tree):
+    tree = voc_tree()
+    tree.add('whole', [('crazing', 0, 1, 1, 20, 20)])
+    image, = read_voc(tree.root, CLASSES).images
+    assert image.boxes[0]['bbox'] == (0, 0, 20, 20)
+
+
+def test_coordinates_may_count_from_zero(voc_tree):
+    tree = voc_tree()
+    tree.add('whole', [('crazing', 0, 0, 0, 20, 20), ('crazing', 0, 1.5, 2, 3.25, 4)])
+    image, = read_voc(tree.root, CLASSES, box_origin=0).images
+    assert [box['bbox'] for box in image.boxes] == [(0, 0, 20, 20), (1.5, 2, 3.25, 4)]
+
+
+def test_missing_difficult_is_zero(voc_tree):
+    tree = voc_tree()
+    tree.add('a', [OTHER])
+    edited(tree.path('xml', 'a.xml'), '<difficult>1</difficult>', '')
+    assert read_voc(tree.root, CLASSES).images[0].boxes[0]['difficult'] == 0
+
+
+def test_filename_field_does_not_matter(voc_tree):
+    tree = voc_tree()
+    tree.add_image('a.JPG')
+    tree.add_xml('a', [GOOD], filename='b')
+    data = read_voc(tree.root, CLASSES)
+    assert data.faults == [] and data.images[0].path.endswith('a.JPG')
+
+
+def test_image_and_annotation_may_lie_in_different_parts(voc_tree):
+    tree = voc_tree('kaggle')
+    tree.add('a', [GOOD], part='train')
+    tree.add_image('crazing_240.jpg', part='train')
+    tree.add_xml('crazing_240', [GOOD], part='validation')
+    tree.path('image', 'none', part='validation')
+    data = read_voc(tree.root, CLASSES)
+    assert data.faults == [] and len(data.images) == 2
+
+
+def test_identical_duplicates_are_one_image(voc_tree):
+    tree = voc_tree('kaggle')
+    tree.add('a', [GOOD], part='train')
+    tree.add('a', [GOOD], part='validation')
+    data = read_voc(tree.root, CLASSES)
+    assert data.faults == [] and len(data.images) == 1
+
+
+def test_duplicates_with_other_content_are_faults(voc_tree):
+    tree = voc_tree('kaggle')
+    for part in ('train', 'validation'):
+        tree.add('image', [GOOD], part)
+        tree.add('xml', [GOOD], part)
+    tree.add_image('image.jpg', 'validation', seed=1)
+    tree.add_xml('xml', [OTHER], 'validation')
+    data = read_voc(tree.root, CLASSES)
+    assert [m.split(':')[0] for m in messages(data)] == [
+        'validation/annotations/xml.xml', 'validation/images/crazing/image.jpg']
+    assert all('same name as' in m and 'train' in m for m in messages(data))
+    assert data.images == []
+
+
+def test_same_name_with_two_suffixes_is_a_fault(voc_tree):
+    tree = voc_tree()
+    tree.add('a', [GOOD])
+    tree.add_image('a.png')
+    assert 'IMAGES/a.png: same name as' in messages(read_voc(tree.root, CLASSES))[0]
+
+
+@pytest.mark.parametrize('layout', ['original', 'voc', 'kaggle'])
+@pytest.mark.parametrize('below', ['', 'one', 'one/two'])
+def test_layouts_up_to_two_folders_below(voc_tree, tmp_path, layout, below):
+    tree = voc_tree(layout, os.path.join('source', below))
+    tree.add('a', [GOOD])
+    tree.add('b', [OTHER], part='validation')
+    clutter = tmp_path / 'source' / '__MACOSX'
+    shutil.copytree(tree.root, clutter if not below else clutter / 'one')
+    (tmp_path / 'source' / '._a.xml').write_text('')
+    with open(tree.path('xml', '._a.xml'), 'w') as f:
+        f.write('no XML')
+    data = read_voc(str(tmp_path / 'source'), CLASSES)
+    assert data.faults == [] and len(data.images) == 2
+
+
+def test_no_data_set_names_what_was_found(tmp_path):
+    (tmp_path / 'pictures').mkdir()
+    with pytest.raises(ValueError, match='expected IMAGES/ and ANNOTATIONS/.*found pictures'):
+        read_voc(str(tmp_path), CLASSES)
+
+
+def test_several_data_sets_are_not_mixed(voc_tree, tmp_path):
+    voc_tree(folder='source/old').add('a', [GOOD])
+    voc_tree(folder='source/new').add('a', [GOOD])
+    with pytest.raises(ValueError, match='several; give one of them: .*new.*old'):
+        read_voc(str(tmp_path / 'source'), CLASSES)
