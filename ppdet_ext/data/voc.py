@@ -29,6 +29,10 @@ class VocImage(NamedTuple):
     boxes: list  # dicts with class_name, bbox (x1, y1, x2, y2; x2 and y2 exclusive), difficult
 
 
+class _BrokenXmlError(Exception):
+    """Line and message."""
+
+
 class VocData(NamedTuple):
     """All sound images of a data set, and what was wrong with the rest."""
     images: list
@@ -143,36 +147,40 @@ def _stem(path):
 def _read_pair(image_paths, xml_paths, class_names, box_origin):
     """Returns the VocImage or None, its faults, and how many boxes it lost to them."""
     faults = _duplicate_faults(image_paths) + _duplicate_faults(xml_paths)
-    if not image_paths:
-        faults.append(Fault(xml_paths[0], None, 'there is no image of this name'))
-    if not xml_paths:
-        faults.append(Fault(image_paths[0], None, 'there is no annotation (XML) of this name'))
-    size = None
+    size, root = None, None
     if image_paths:
-        try:
-            size = image_size(image_paths[0])
-        except (OSError, ValueError) as error:
-            faults.append(Fault(image_paths[0], None, str(error)))
-    boxes, box_faults, lost_boxes = [], [], 0
+        size = _noting_faults(image_size, image_paths[0], faults)
+    else:
+        faults.append(Fault(xml_paths[0], None, 'there is no image of this name'))
     if xml_paths:
-        try:
-            root = _parse(xml_paths[0])
-        except (OSError, ValueError, LookupError, expat.ExpatError) as error:
-            # Errors without a line are about the encoding, which the first line declares.
-            line = None if isinstance(error, OSError) else getattr(error, 'lineno', 1)
-            faults.append(Fault(xml_paths[0], line, f'broken XML: {error}'))
-        else:
-            boxes, box_messages, lost_boxes = _read_boxes(root, size, class_names, box_origin)
-            faults += [Fault(xml_paths[0], *message) for message in _size_messages(root, size)]
-            box_faults = [Fault(xml_paths[0], *message) for message in box_messages]
+        root = _noting_faults(_parse, xml_paths[0], faults)
+    else:
+        faults.append(Fault(image_paths[0], None, 'there is no annotation (XML) of this name'))
+    if root is None:
+        return None, faults, 0
+    faults += [Fault(xml_paths[0], *message) for message in _size_messages(root, size)]
+    boxes, messages, lost_boxes = _read_boxes(root, size, class_names, box_origin)
     usable = not faults and (boxes or not lost_boxes)
     image = VocImage(image_paths[0], *size, boxes) if usable else None
-    return image, faults + box_faults, lost_boxes
+    return image, faults + [Fault(xml_paths[0], *message) for message in messages], lost_boxes
 
 
 def _duplicate_faults(paths):
-    return [Fault(path, None, f'same name as {paths[0]}, but different content')
-            for path in paths[1:] if not _same_file(paths[0], path)]
+    if all(_same_file(paths[0], path) for path in paths[1:]):
+        return []
+    return [Fault(path, None, f'one of {len(paths)} files of this name that differ')
+            for path in paths]
+
+
+def _noting_faults(read, path, faults):
+    """Returns ``read(path)``, or None after adding to ``faults`` why it failed."""
+    try:
+        return read(path)
+    except _BrokenXmlError as error:
+        faults.append(Fault(path, *error.args))
+    except (OSError, ValueError) as error:
+        faults.append(Fault(path, None, str(error)))
+    return None
 
 
 def _same_file(first, second):
@@ -191,7 +199,12 @@ def _parse(path):
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     with open(path, 'rb') as f:
-        parser.Parse(f.read(), True)
+        content = f.read()
+    try:
+        parser.Parse(content, True)
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        # Errors without a line are about the encoding, which the first line declares.
+        raise _BrokenXmlError(getattr(error, 'lineno', 1), f'broken XML: {error}') from error
     return builder.close()
 
 
