@@ -1,0 +1,44 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+#
+#   make demo                           the whole chain on synthetic steel, about 10 minutes
+#   make demo SOURCE=NEU-DET.tar.gz     the same on real NEU-DET, an archive or a folder
+#   make test                           lint and tests
+#   make test-paddle2.6.2               what depends on Paddle's version, on the older Paddle
+#   make PYTHON=python3.10 test         with an interpreter of your choice
+#
+# Everything is installed into .venv (.venv-paddle2.6.2) and nowhere else.
+
+python := $(shell sh tools/find_python.sh "$(PYTHON)")
+ifneq ($(findstring error:,$(python)),)
+$(error $(python))
+endif
+version := $(shell "$(python)" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+constraints := constraints/python$(version).txt
+
+.PHONY: demo test lint test-paddle2.6.2
+
+# This file in an environment says that it is complete, and for which Python.
+installed := installed-python$(version)
+
+demo: .venv/$(installed)
+	.venv/bin/python demo/run_demo.py $(if $(SOURCE),--source "$(SOURCE)")
+
+test: lint
+	@echo "== Tests"
+	.venv/bin/python -m pytest -q
+
+lint: .venv/$(installed)
+	@echo "== Lint"
+	.venv/bin/python -m ruff check .
+
+test-paddle2.6.2: .venv-paddle2.6.2/$(installed)
+	@echo "== Tests on Paddle 2.6.2"
+	.venv-paddle2.6.2/bin/python -m pytest -q tests/compat tests/slim
+
+.venv/$(installed): requirements := -e ".[cpu,test]"
+.venv-paddle2.6.2/$(installed): requirements := -e ".[test]" paddlepaddle==2.6.2
+
+%/$(installed): setup.py $(constraints)
+	@sh tools/make_environment.sh $* "$(python)" $(constraints) $(requirements)
+	@touch $@

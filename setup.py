@@ -1,0 +1,47 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+import re
+
+from setuptools import find_packages, setup
+
+
+def read_version():
+    with open('ppdet_ext/__init__.py', encoding='utf-8') as f:
+        return re.search(r"^__version__ = '(.+)'$", f.read(), re.MULTILINE).group(1)
+
+
+setup(
+    name='ppdet_ext',
+    version=read_version(),
+    description='Knowledge distillation for surface-defect detectors on PaddleDetection',
+    author='The ppdet_ext Authors',
+    license='Apache-2.0',
+    packages=find_packages(include=['ppdet_ext', 'ppdet_ext.*']),
+    python_requires='>=3.9,<3.12',
+    install_requires=[
+        'paddledet==2.6.0',
+        'numpy<1.24',
+        'opencv-python',
+        'Pillow',
+        'pycocotools',
+        'PyYAML',
+        # ppdet imports it, but asks for "sklearn", an empty package.
+        'scikit-learn',
+        # ppdet imports pkg_resources, which newer ones no longer have.
+        'setuptools<81',
+        'terminaltables',
+        'tqdm',
+    ],
+    extras_require={
+        'cpu': ['paddlepaddle==3.3.1'],
+        'gpu': ['paddlepaddle-gpu==2.6.2'],
+        'test': ['pytest', 'ruff'],
+    },
+    classifiers=[
+        'License :: OSI Approved :: Apache Software License',
+        'Programming Language :: Python :: 3.9',
+        'Programming Language :: Python :: 3.10',
+        'Programming Language :: Python :: 3.11',
+        'Topic :: Scientific/Engineering :: Image Recognition',
+    ],
+)

@@ -1,0 +1,139 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""What setup.py installs, what it requires, and which interpreters make accepts."""
+import ast
+import os
+import re
+import runpy
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+from unittest import mock
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+import ppdet_ext
+
+ROOT = Path(__file__).parents[1]
+SUPPORTED = ('3.9', '3.10', '3.11')
+DISTRIBUTIONS = {'PIL': 'pillow', 'cv2': 'opencv-python', 'paddle': 'paddlepaddle',
+                 'ppdet': 'paddledet', 'yaml': 'pyyaml'}
+
+
+@pytest.fixture(scope='module')
+def metadata():
+    """The arguments that setup.py gives to setup()."""
+    folder = os.getcwd()
+    os.chdir(ROOT)
+    try:
+        with mock.patch('setuptools.setup') as setup:
+            runpy.run_path('setup.py')
+    finally:
+        os.chdir(folder)
+    return setup.call_args.kwargs
+
+
+def requirements(metadata, extra):
+    """Dict from package name to the versions that are allowed, with those of an extra."""
+    texts = metadata['install_requires'] + metadata['extras_require'][extra]
+    parsed = map(Requirement, texts)
+    return {canonicalize_name(requirement.name): requirement.specifier for requirement in parsed}
+
+
+def constraints(python):
+    lines = (ROOT / 'constraints' / f'python{python}.txt').read_text().splitlines()
+    return dict(line.split('==') for line in lines if not line.startswith('#'))
+
+
+def imported_packages(folder):
+    """Names that the modules of a folder import, without Python's own and ppdet_ext."""
+    names = set()
+    for path in folder.rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
+            if isinstance(node, ast.Import):
+                names |= {alias.name.split('.')[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                names.add(node.module.split('.')[0])
+    return {name for name in names - {'ppdet_ext'} if not is_builtin(name)}
+
+
+def is_builtin(name):
+    spec = find_spec(name)
+    return spec is not None and 'site-packages' not in (spec.origin or '')
+
+
+def test_version_is_that_of_the_package(metadata):
+    assert metadata['version'] == ppdet_ext.__version__
+
+
+def test_every_folder_with_code_is_installed(metadata):
+    folders = {path.parent.relative_to(ROOT) for path in (ROOT / 'ppdet_ext').rglob('*.py')}
+    assert sorted(metadata['packages']) == sorted('.'.join(folder.parts) for folder in folders)
+
+
+@pytest.mark.parametrize('folder', ['ppdet_ext', 'tools'])
+def test_every_imported_package_is_required(metadata, folder):
+    imported = {DISTRIBUTIONS.get(name, name) for name in imported_packages(ROOT / folder)}
+    assert imported <= set(requirements(metadata, 'cpu'))
+
+
+@pytest.mark.parametrize('python', SUPPORTED)
+def test_constraints_pin_every_requirement(metadata, python):
+    pins = constraints(python)
+    pinned_in_setup = {'paddledet', 'setuptools'}
+    for name, versions in requirements(metadata, 'test').items():
+        assert name in pinned_in_setup or pins[name] in versions, name
+
+
+@pytest.mark.parametrize('python', SUPPORTED)
+def test_both_opencv_packages_have_the_same_version(python):
+    pins = constraints(python)
+    assert pins['opencv-python-headless'] == pins['opencv-python']
+
+
+def fake_interpreter(folder, version):
+    """An interpreter that says it is ``version``, or one that does not run for None."""
+    path = folder / f'python{version}'
+    path.write_text(f'#!/bin/sh\necho {version}\n' if version else '#!/bin/sh\nexit 127\n')
+    path.chmod(0o755)
+    return path
+
+
+def dry_run(target, python):
+    return subprocess.run(['make', '-n', f'PYTHON={python}', target], cwd=ROOT, text=True,
+                          capture_output=True)
+
+
+@pytest.mark.parametrize('target', ['demo', 'test', 'test-paddle2.6.2'])
+@pytest.mark.parametrize('version', ['3.8', '3.12', None])
+def test_make_refuses_another_python_with_one_line(tmp_path, target, version):
+    python = fake_interpreter(tmp_path, version)
+    result = dry_run(target, python)
+    assert result.returncode == 2
+    assert result.stdout == ''
+    assert result.stderr.count('\n') == 1
+    reason = f'is Python {version}' if version else 'does not run'
+    assert f'{python} {reason}; ppdet_ext needs Python 3.9, 3.10 or 3.11.' in result.stderr
+    assert 'make PYTHON=python3.11' in result.stderr
+
+
+@pytest.mark.parametrize('version', SUPPORTED)
+def test_make_installs_what_is_pinned_for_this_python(tmp_path, version):
+    python = fake_interpreter(tmp_path, version)
+    result = dry_run('test', python)
+    assert result.returncode == 0, result.stderr
+    commands = result.stdout.splitlines()
+    if not (ROOT / '.venv' / f'installed-python{version}').exists():
+        assert re.fullmatch(rf'.* "{python}" constraints/python{version}.txt -e "\.\[cpu,test\]"',
+                            commands[0])
+    assert commands[-1] == '.venv/bin/python -m pytest -q'
+
+
+def test_find_python_passes_over_names_that_do_not_run(tmp_path):
+    for version, name in ((None, 'python3.11'), ('3.12', 'python3.10'), ('3.9', 'python3.9')):
+        fake_interpreter(tmp_path, version).rename(tmp_path / name)
+    result = subprocess.run(['/bin/sh', ROOT / 'tools' / 'find_python.sh', ''], text=True,
+                            capture_output=True, env={'PATH': str(tmp_path)})
+    assert (result.stdout, result.stderr) == (f'{tmp_path}/python3.9\n', '')
