@@ -52,7 +52,7 @@ class DistillModel(nn.Layer):
         if cfg.get('pretrain_weights'):
             load_weights(self.student_model, cfg.pretrain_weights, 'student')
         weights = cfg.get('teacher_weights') or slim.content.get('pretrain_weights')
-        teacher = build_teacher(slim.path, weights, cfg)
+        teacher = build_teacher(slim.path, weights, cfg.get('num_classes'))
         self._teacher = (teacher, )
         self._inherit(slim.content.get('inherit') or [])
         self._build_terms(slim.content.get('distill_losses') or [{}])
@@ -152,13 +152,13 @@ class DistillModel(nn.Layer):
                            f'({detection:.4g}); lower their weight in the slim YAML')
 
 
-def build_teacher(slim_path, weights, student_cfg):
+def build_teacher(slim_path, weights, num_classes):
     """Builds and loads the teacher in a configuration scope of its own.
 
     Args:
         slim_path (str): the slim YAML, whose ``_BASE_`` is the teacher's.
         weights (str): path or URL of the teacher's weights.
-        student_cfg (dict): for the class count.
+        num_classes (int): the student's.
 
     Returns:
         nn.Layer: the teacher, in evaluation mode, without trainable parameters.
@@ -170,11 +170,11 @@ def build_teacher(slim_path, weights, student_cfg):
         raise ValueError(f'{slim_path}: the teacher has no weights; set pretrain_weights to the '
                          f'.pdparams of a trained teacher (or -o teacher_weights=PATH)')
     with isolated_config(slim_path) as cfg:
-        classes_t, classes_s = cfg.get('num_classes'), student_cfg.get('num_classes')
-        if classes_t != classes_s:
+        if cfg.get('num_classes') != num_classes:
             raise ValueError(
-                f'{slim_path}: the teacher detects {classes_t} classes, the student {classes_s}; '
-                f'train the teacher on the student\'s data set, or correct num_classes')
+                f'{slim_path}: the teacher detects {cfg.get("num_classes")} classes, the student '
+                f'{num_classes}; train the teacher on the student\'s data set, or correct '
+                f'num_classes')
         teacher = create(cfg.architecture)
     load_weights(teacher, weights, 'teacher', minimum=MINIMUM_LOADED)
     for parameter in teacher.parameters():

@@ -81,12 +81,11 @@ class MGDFeatureLoss(nn.Layer):
         return self.alpha_mgd * error
 
     def _check_shapes(self, preds_s, preds_t):
-        (n_s, c_s, *size_s), (n_t, c_t, *size_t) = preds_s.shape, preds_t.shape
-        if (c_s, c_t) != (self.student_channels, self.teacher_channels):
-            raise ValueError(
-                f'MGDFeatureLoss was built for {self.student_channels} student and '
-                f'{self.teacher_channels} teacher channels, got {preds_s.shape} and '
-                f'{preds_t.shape}')
-        if n_s != n_t or size_s != size_t:
-            raise ValueError(f'MGDFeatureLoss needs maps of one size, got student {preds_s.shape} '
-                             f'and teacher {preds_t.shape}')
+        shape_s, shape_t = list(preds_s.shape), list(preds_t.shape)
+        if (shape_s[1], shape_t[1]) != (self.student_channels, self.teacher_channels):
+            raise ValueError(f'MGDFeatureLoss was built for {self.student_channels} student and '
+                             f'{self.teacher_channels} teacher channels, got {shape_s} and '
+                             f'{shape_t}')
+        if shape_s[0] != shape_t[0] or shape_s[2:] != shape_t[2:]:
+            raise ValueError(f'MGDFeatureLoss needs maps of one size, got student {shape_s} and '
+                             f'teacher {shape_t}')

@@ -1,0 +1,247 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+import logging
+
+import numpy as np
+import paddle
+import pytest
+from paddle import nn
+from ppdet.core.workspace import create, load_config
+from tiny import batch, slim_yaml, student_yaml
+
+from ppdet_ext.slim import MGDDistillModel
+from ppdet_ext.slim.losses import MGDFeatureLoss
+
+LEVELS = ['mgd_p3', 'mgd_p4', 'mgd_p5', 'mgd_p6']
+
+
+def values(layer):
+    return {name: tensor.numpy().copy() for name, tensor in layer.state_dict().items()}
+
+
+def moved(before, layer):
+    return {name for name, tensor in layer.state_dict().items()
+            if not np.array_equal(before[name], tensor.numpy())}
+
+
+def train_steps(model, steps=2, **batch_options):
+    optimizer = paddle.optimizer.SGD(0.05, model.parameters())
+    for step in range(steps):
+        model.train()
+        losses = model(batch(seed=step, **batch_options))
+        losses['loss'].backward()
+        optimizer.step()
+        optimizer.clear_grad()
+    return losses
+
+
+@pytest.fixture
+def log():
+    """Messages of the engine's logger, which does not propagate."""
+    messages = []
+
+    class Keeper(logging.Handler):
+        def emit(self, record):
+            messages.append((record.levelname, record.getMessage()))
+
+    logger, keeper = logging.getLogger('ppdet.engine'), Keeper()
+    logger.addHandler(keeper)
+    yield messages
+    logger.removeHandler(keeper)
+
+
+def test_channels_come_from_the_built_models(build):
+    model = build()
+    assert list(model.distill_losses.keys()) == LEVELS
+    for layer in model.distill_losses.values():
+        assert (layer.student_channels, layer.teacher_channels) == (16, 24)
+        assert layer.align is not None
+
+
+def test_student_and_losses_train_and_the_teacher_never_changes(build):
+    # Nothing erased: P6 is a single cell here, and an erased one teaches its align layer nothing.
+    model = build(distill_losses=[{'alpha_mgd': 0.01, 'lambda_mgd': 0.0}])
+    student, teacher = values(model.student_model), values(model.teacher_model)
+    losses = {name: values(layer) for name, layer in model.distill_losses.items()}
+    train_steps(model)
+    assert moved(teacher, model.teacher_model) == set()
+    assert any(name.endswith('_mean') for name in teacher), 'the teacher has batch norms'
+    for name, layer in model.distill_losses.items():
+        assert moved(losses[name], layer) == set(losses[name]), name
+    assert any(name.startswith('neck.') for name in moved(student, model.student_model))
+
+
+def test_the_teacher_stays_frozen_against_every_train_call(build):
+    model = build()
+    teacher = values(model.teacher_model)
+    nn.Sequential(model).train()
+    model.teacher_model.train()
+    train_steps(model, steps=1)
+    assert moved(teacher, model.teacher_model) == set()
+    assert all(p.stop_gradient and p.grad is None for p in model.teacher_model.parameters())
+
+
+def test_neither_optimizer_nor_checkpoint_knows_the_teacher(build):
+    model = build()
+    expected = (len(model.student_model.parameters()) +
+                sum(len(layer.parameters()) for layer in model.distill_losses.values()))
+    assert len(model.parameters()) == expected
+    assert {name.split('.')[0] for name in model.state_dict()} == {'student_model',
+                                                                  'distill_losses'}
+
+
+def test_the_teacher_runs_no_further_than_the_tap(build):
+    model = build()
+    heads = []
+    model.teacher_model.head.register_forward_post_hook(lambda *a: heads.append(a))
+    train_steps(model, steps=1)
+    assert heads == []
+
+
+def test_loss_is_the_sum_of_its_named_parts(build):
+    losses = train_steps(build(), steps=1)
+    parts = [losses['loss_cls'], losses['loss_reg'], *(losses[f'distill_{k}'] for k in LEVELS)]
+    np.testing.assert_allclose(float(losses['loss']), sum(float(p) for p in parts), rtol=1e-5)
+    assert set(losses) == {'loss', 'loss_cls', 'loss_reg', *(f'distill_{k}' for k in LEVELS)}
+
+
+@pytest.mark.parametrize('options', [{'boxes': 0}, {'images': 1}, {'images': 1, 'boxes': 0}])
+def test_unusual_batches_give_the_same_finite_names(build, options):
+    model = build()
+    usual = set(train_steps(model, steps=1))
+    losses = train_steps(model, steps=1, **options)
+    assert set(losses) == usual
+    assert all(np.isfinite(float(value)) for value in losses.values())
+
+
+def test_in_evaluation_it_is_the_student(build):
+    model = build()
+    model.eval()
+    inputs = batch()
+    own, through = model.student_model(dict(inputs)), model(dict(inputs))
+    assert set(own) == set(through) == {'bbox', 'bbox_num'}
+    np.testing.assert_array_equal(own['bbox'].numpy(), through['bbox'].numpy())
+
+
+def test_the_student_starts_as_it_would_alone(tmp_path, build):
+    distilled = values(build().student_model)
+    paddle.seed(0)
+    alone = create(load_config(student_yaml(tmp_path)).architecture)
+    assert moved(distilled, alone) == set()
+
+
+def test_levels_and_weight_come_from_the_yaml(build):
+    paddle.seed(5)
+    once = build(distill_losses=[{'levels': [1, 2]}])
+    twice = build(distill_losses=[{'levels': [1, 2], 'weight': 2.0}])
+    twice.set_state_dict(once.state_dict())
+    assert list(once.distill_losses.keys()) == ['mgd_p4', 'mgd_p5']
+    results = []
+    for model in (once, twice):
+        paddle.seed(3)
+        results.append(model(batch())['distill_mgd_p4'])
+    np.testing.assert_allclose(float(results[1]), 2 * float(results[0]), rtol=1e-5)
+
+
+def test_any_sublayer_can_be_tapped(build):
+    model = build(distill_losses=[{'feature': 'backbone.stages.2', 'name': 'backbone'}])
+    assert list(model.distill_losses.keys()) == ['backbone_p4']
+    assert 'distill_backbone_p4' in train_steps(model, steps=1)
+
+
+def test_unequal_strides_need_the_yamls_consent(build):
+    wiring = {'feature': {'student': 'backbone.stages.3', 'teacher': 'backbone.stages.2'}}
+    with pytest.raises(ValueError, match='has stride 32, teacher "backbone.stages.2" 16; choose '
+                       'matching levels, or set "interpolate'):
+        build(distill_losses=[wiring])
+    model = build(distill_losses=[{**wiring, 'interpolate': 'bilinear'}])
+    assert np.isfinite(float(train_steps(model, steps=1)['distill_mgd_p5']))
+
+
+@pytest.mark.parametrize('entry, message', [
+    ({'loss': 'MGDFeaturLoss'}, r'no registered loss "MGDFeaturLoss" \(did you mean "MGDFeatureL'),
+    ({'alpha_mdg': 1.0}, r'"alpha_mdg" is no option of MGDFeatureLoss \(did you mean "alpha_mgd"'),
+    ({'student_channels': 256}, r'delete student_channels .* read from the built models'),
+    ({'feature': 'nack'}, r'no sublayer "nack"; near names: neck'),
+    ({'feature': {'student': 'neck'}}, r'feature is a sublayer name or'),
+    ({'levels': [0, 7]}, r'levels \[7\] do not exist; student "neck" has 4'),
+    ({'feature': {'student': 'neck', 'teacher': 'backbone'}}, r'has 4 levels, teacher .* 3; name'),
+    ('neck', r'every entry is a mapping'),
+])
+def test_wrong_wiring_is_found_when_building(build, entry, message):
+    with pytest.raises(ValueError, match=message):
+        build(distill_losses=[entry])
+
+
+def test_two_terms_need_two_names(build):
+    with pytest.raises(ValueError, match='stands there twice; give one of the entries a "name"'):
+        build(distill_losses=[{}, {}])
+
+
+def test_refuses_a_teacher_of_other_classes(tmp_path, build):
+    with pytest.raises(ValueError, match='teacher detects 6 classes, the student 3'):
+        build(student=student_yaml(tmp_path, num_classes=3))
+
+
+def test_refuses_a_teacher_without_weights(build):
+    with pytest.raises(ValueError, match='the teacher has no weights; set pretrain_weights'):
+        build(pretrain_weights=None)
+
+
+def test_refuses_weights_of_which_too_few_fit(tmp_path, build, teacher_yaml):
+    weights = paddle.load(str(tmp_path / 'teacher.pdparams'))
+    kept = dict(list(weights.items())[:len(weights) // 2])
+    paddle.save(kept, str(tmp_path / 'half.pdparams'))
+    with pytest.raises(ValueError, match=rf'teacher: {len(kept)} of {len(weights)} tensors loaded '
+                       r'from .*half.pdparams(.|\n)*At least 90%'):
+        build(pretrain_weights=str(tmp_path / 'half'))
+
+
+def test_the_command_lines_teacher_weights_win(tmp_path, teacher_yaml):
+    (tmp_path / 'teacher.pdparams').rename(tmp_path / 'moved.pdparams')
+    cfg = load_config(student_yaml(tmp_path))
+    cfg['teacher_weights'] = str(tmp_path / 'moved.pdparams')
+    MGDDistillModel(cfg, slim_yaml(tmp_path, teacher_yaml))
+
+
+def test_inherits_what_the_yaml_names(tmp_path, build):
+    equal = student_yaml(tmp_path, channels=24)
+    model = build(student=equal, inherit=['head'])
+    student, teacher = values(model.student_model), values(model.teacher_model)
+    heads = [name for name in teacher if name.startswith('head.')]
+    assert heads and all(np.array_equal(student[n], teacher[n]) for n in heads)
+    assert not np.array_equal(student['neck.fpn_res3_sum.weight'],
+                              teacher['neck.fpn_res3_sum.weight'])
+
+
+def test_inheriting_what_does_not_fit_is_an_error(build):
+    with pytest.raises(ValueError, match='inherit: "neck" of the teacher does not fit the student'):
+        build(inherit=['neck'])
+    with pytest.raises(ValueError, match='"nack".*no such sublayer'):
+        build(inherit=['nack'])
+
+
+def test_the_first_step_reports_raw_and_weighted_sizes(build, log):
+    model = build(distill_losses=[{'alpha_mgd': 0.001, 'weight': 2.0}])
+    losses = train_steps(model, steps=1)
+    sizes = [text for _, text in log if text.startswith('first step: distill_mgd_p3')]
+    weighted = float(losses['distill_mgd_p3'])
+    assert f'raw {weighted / 0.002:.4g}, weighted {weighted:.4f}' in sizes[0]
+    train_steps(model, steps=1)
+    assert len([text for _, text in log if text.startswith('first step: distill_mgd_p3')]) == 1
+
+
+@pytest.mark.parametrize('alpha, warned', [(1e-9, False), (10.0, True)])
+def test_warns_when_distillation_dwarfs_detection(build, log, alpha, warned):
+    train_steps(build(distill_losses=[{'alpha_mgd': alpha}]), steps=1)
+    assert any(level == 'WARNING' and 'dwarf' in text for level, text in log) == warned
+
+
+def test_terms_are_computed_in_float32(build):
+    model = build()
+    seen = []
+    for layer in model.distill_losses.values():
+        layer.register_forward_pre_hook(lambda layer, inputs: seen.extend(inputs))
+    model(batch())
+    assert {tensor.dtype for tensor in seen} == {paddle.float32}
+    assert all(isinstance(layer, MGDFeatureLoss) for layer in model.distill_losses.values())

@@ -1,0 +1,64 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+import ppdet.slim
+import pytest
+from ppdet.core.workspace import load_config
+from tiny import slim_yaml, student_yaml, write_yaml
+
+from ppdet_ext.slim import MGDDistillModel, build_slim_model, factory, register_distill_method
+
+
+def test_ppdets_own_tools_get_this_factory():
+    assert ppdet.slim.build_slim_model is build_slim_model
+
+
+def test_builds_the_named_method_and_tells_the_trainer(tmp_path, teacher_yaml):
+    cfg = load_config(student_yaml(tmp_path, epoch=3))
+    result = build_slim_model(cfg, slim_yaml(tmp_path, teacher_yaml, name='my_run'))
+    assert result is cfg
+    assert isinstance(cfg['model'], MGDDistillModel)
+    assert (cfg['slim'], cfg['slim_type']) == ('Distill', 'Distill')
+    assert (cfg['filename'], cfg['epoch'], cfg['save_dir']) == ('my_run', 3, 'output')
+
+
+def test_training_keys_of_the_slim_yaml_win_over_the_students(tmp_path, teacher_yaml):
+    cfg = load_config(student_yaml(tmp_path, epoch=3))
+    build_slim_model(cfg, slim_yaml(tmp_path, teacher_yaml, epoch=9,
+                                    TrainReader={'batch_size': 5}))
+    assert cfg['epoch'] == 9
+    assert cfg['TrainReader']['batch_size'] == 5
+    assert 'sample_transforms' in cfg['TrainReader'], 'sections are merged, not replaced'
+
+
+@pytest.mark.parametrize('mode', ['eval', 'test'])
+def test_a_distilled_student_is_evaluated_as_itself(tmp_path, teacher_yaml, mode):
+    cfg = load_config(student_yaml(tmp_path))
+    assert 'model' not in build_slim_model(cfg, slim_yaml(tmp_path, teacher_yaml), mode)
+
+
+def test_an_unknown_method_lists_the_known_ones(tmp_path, teacher_yaml):
+    cfg = load_config(student_yaml(tmp_path))
+    with pytest.raises(ValueError, match=r'unknown slim_method "MDG" \(did you mean "MGD"\?\); '
+                       r'known: CWD, FGD, LD, MGD, PPYOLOEDistill'):
+        build_slim_model(cfg, slim_yaml(tmp_path, teacher_yaml, slim_method='MDG'))
+
+
+def test_a_file_without_slim_is_refused(tmp_path):
+    with pytest.raises(ValueError, match='the key "slim" is missing'):
+        build_slim_model({}, write_yaml(tmp_path / 'x.yml', {'epoch': 1}))
+
+
+@pytest.mark.parametrize('content', [{'slim_method': 'FGD'}, {'slim': 'PTQ', 'slim_method': None},
+                                     {'slim_method': None}])
+def test_the_rest_is_passed_on_to_ppdet(tmp_path, teacher_yaml, monkeypatch, content):
+    calls = []
+    monkeypatch.setattr(factory, 'ppdet_build_slim_model', lambda *a: calls.append(a))
+    path = slim_yaml(tmp_path, teacher_yaml, **content)
+    build_slim_model({}, path, 'train')
+    assert calls == [({}, path, 'train')]
+
+
+@pytest.mark.parametrize('name', ['MGD', 'FGD'])
+def test_a_name_is_registered_once(name):
+    with pytest.raises(ValueError, match=f'"{name}" is registered already'):
+        register_distill_method(name)(type('Other', (), {}))
