@@ -134,21 +134,21 @@ def test_demo_image_is_what_its_name_says(class_name):
     assert np.abs(stored.astype(int) - drawn).mean() < 3  # grey levels lost by JPEG
 
 
-def test_tool_refuses_to_overwrite_in_one_line(dataset):
-    before = sorted(os.listdir(dataset / 'images'))
-    run = subprocess.run([sys.executable, TOOL, '--output', str(dataset), '--images-per-class',
-                          '12'], capture_output=True, text=True)
-    assert run.returncode == 1
-    errors = [line for line in run.stderr.splitlines() if line.startswith('error: ')]
-    assert len(errors) == 1 and '--overwrite' in errors[0] and 'Traceback' not in run.stderr
-    assert sorted(os.listdir(dataset / 'images')) == before
+def test_tool_draws_once_and_refuses_to_overwrite(tmp_path):
+    command = [sys.executable, TOOL, '--output', 'steel', '--images-per-class', '10']
+    first, second = (subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+                     for _ in range(2))
+    assert first.returncode == 0, first.stderr
+    assert 'train 42, val 12, test 6' in first.stdout
+    assert len(os.listdir(tmp_path / 'steel' / 'images')) == 60
+    assert second.returncode == 1
+    errors = [line for line in second.stderr.splitlines() if line.startswith('error: ')]
+    assert len(errors) == 1 and '--overwrite' in errors[0] and 'Traceback' not in second.stderr
 
 
-def test_tool_overwrites_on_request(tmp_path):
-    command = [sys.executable, TOOL, '--output', str(tmp_path / 'steel'), '--overwrite']
+def test_overwrite_replaces_the_data_set(tmp_path):
     for count in (11, 10):
-        subprocess.run([*command, '--images-per-class', str(count)], check=True,
-                       capture_output=True)
+        make_synthetic_steel(str(tmp_path / 'steel'), count, overwrite=True)
     assert len(os.listdir(tmp_path / 'steel' / 'images')) == 60
     assert os.listdir(tmp_path) == ['steel']
 
