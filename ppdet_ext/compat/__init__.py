@@ -22,7 +22,7 @@ __all__ = ['apply']
 
 MENDS = (
     'assigner_labels', 'distill_evaluation', 'distill_parameters', 'fgd_area', 'frozen_teacher',
-    'pillow_textsize', 'quality_focal_loss', 'scalar_concat', 'visualdl_writer')
+    'pan_levels', 'pillow_textsize', 'quality_focal_loss', 'scalar_concat', 'visualdl_writer')
 
 zlib_order.mend()
 _THREADS_ARE_CHOSEN = 'paddle' in sys.modules or threads.chosen_by_user()
