@@ -1,0 +1,182 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Every detector family trains, evaluates and saves with MGD; configs as shipped, made small."""
+import json
+import os
+
+import numpy as np
+import paddle
+import pytest
+from ppdet.core.workspace import create
+from ppdet.utils.checkpoint import load_weight
+from tiny import CONFIGS, slim_yaml, write_yaml
+
+from ppdet_ext.data.synthetic_steel import make_synthetic_steel
+from ppdet_ext.engine import Trainer
+from ppdet_ext.engine.config import load_run_config
+from ppdet_ext.slim import build_slim_model
+from ppdet_ext.slim.config_scope import isolated_config
+
+SIZE = 192  # PicoDet's coarsest level needs 3 x 3 cells of 64 pixels
+IMAGES = 4
+CHANNELS = 32
+
+
+def _retinanet(channels):
+    return {'FPN': {'out_channel': channels},
+            'RetinaHead': {'conv_feat': {'feat_in': channels, 'feat_out': 32, 'num_convs': 1},
+                           'nms': {'score_threshold': 0.0}}}
+
+
+def _fcos(channels):
+    return {'FPN': {'out_channel': channels},
+            'FCOSHead': {'fcos_feat': {'feat_in': channels, 'num_convs': 1},
+                         'nms': {'score_threshold': 0.0}}}
+
+
+def _gfl(channels):
+    return {'FPN': {'out_channel': channels},
+            'GFLHead': {'conv_feat': {'feat_in': channels, 'feat_out': 32, 'num_convs': 1},
+                        'feat_in_chan': 32, 'nms': {'score_threshold': 0.0}}}
+
+
+def _faster_rcnn(channels):
+    return {'FPN': {'out_channel': channels}, 'TwoFCHead': {'out_channel': 32},
+            'BBoxPostProcess': {'nms': {'score_threshold': 0.0}}}
+
+
+def _picodet(channels):
+    return {'LCNet': {'scale': 0.5}, 'LCPAN': {'out_channels': channels},
+            'PicoHeadV2': {'conv_feat': {'feat_in': channels, 'feat_out': channels,
+                                         'num_convs': 1},
+                           'feat_in_chan': channels, 'nms': {'score_threshold': 0.0}}}
+
+
+def _ppyoloe(channels):
+    return {'width_mult': channels / 192, 'PPYOLOEHead': {'nms': {'score_threshold': 0.0}}}
+
+
+FAMILIES = {
+    'retinanet/retinanet_r18_fpn_neu_det': (_retinanet, ['p3', 'p4', 'p5', 'p6', 'p7']),
+    'fcos/fcos_r18_fpn_neu_det': (_fcos, ['p3', 'p4', 'p5', 'p6']),
+    'gfl/gfl_r18_fpn_neu_det': (_gfl, ['p3', 'p4', 'p5', 'p6']),
+    'faster_rcnn/faster_rcnn_r18_fpn_neu_det': (_faster_rcnn, ['p2', 'p3', 'p4', 'p5', 'p6']),
+    'picodet/picodet_s_neu_det': (_picodet, ['p3', 'p4', 'p5', 'p6']),
+    'ppyoloe/ppyoloe_plus_crn_s_neu_det': (_ppyoloe, ['p5', 'p4', 'p3']),
+}
+
+
+@pytest.fixture(scope='module')
+def dataset(tmp_path_factory):
+    """Folder of a synthetic data set that is cut down to a few images."""
+    folder = str(tmp_path_factory.mktemp('synthetic') / 'steel')
+    make_synthetic_steel(folder, images_per_class=10)
+    for split in ('train', 'val'):
+        path = os.path.join(folder, 'annotations', f'{split}.json')
+        with open(path, encoding='utf-8') as f:
+            content = json.load(f)
+        content['images'] = content['images'][::len(content['images']) // IMAGES][:IMAGES]
+        kept = {image['id'] for image in content['images']}
+        content['annotations'] = [a for a in content['annotations'] if a['image_id'] in kept]
+        with open(path, 'w', encoding='utf-8') as f:
+            json.dump(content, f)
+    return folder
+
+
+@pytest.fixture
+def run_yaml(tmp_path, dataset):
+    """Writes a shipped config with fewer channels, for one epoch of two steps."""
+
+    def write(config, name, channels):
+        widths, _ = FAMILIES[config]
+        return write_yaml(tmp_path / f'{name}.yml', {
+            '_BASE_': [os.path.join(os.path.abspath(CONFIGS), f'{config}.yml')],
+            'pretrain_weights': None, 'epoch': 1, 'worker_num': 0, 'use_gpu': False,
+            'save_dir': str(tmp_path / 'output'),
+            'TrainDataset': {'dataset_dir': dataset}, 'EvalDataset': {'dataset_dir': dataset},
+            'TrainReader': {'batch_size': IMAGES // 2}, 'EvalReader': {'batch_size': IMAGES // 2},
+            # Without weight decay only a gradient can move a weight.
+            'LearningRate': {'base_lr': 0.01, 'schedulers': [
+                {'name': 'PiecewiseDecay', 'gamma': 0.1, 'milestones': [10]},
+                {'name': 'LinearWarmup', 'start_factor': 1.0, 'steps': 1}]},
+            'OptimizerBuilder': {'regularizer': {'factor': 0.0}},
+            **widths(channels),
+        })
+
+    return write
+
+
+def load_small(path):
+    """Loads a run's configuration and shrinks its images."""
+    cfg = load_run_config(path, {})
+    readers = [cfg[name] for name in ('TrainReader', 'EvalReader', 'TestReader')]
+    transforms = [t for reader in readers for kind in ('sample_transforms', 'batch_transforms')
+                  for t in reader.get(kind) or []]
+    for options in (options for transform in transforms for options in transform.values()):
+        if 'target_size' in options:
+            options['target_size'] = [SIZE, SIZE]
+    if 'eval_size' in cfg:
+        cfg['eval_size'] = [SIZE, SIZE]
+    return cfg
+
+
+def values(state):
+    return {name: tensor.numpy().copy() for name, tensor in state.items()}
+
+
+def moved(before, state):
+    assert set(before) == set(state)
+    return {name for name in before if not np.array_equal(before[name], state[name].numpy())}
+
+
+@pytest.mark.parametrize('teacher_channels', [CHANNELS, 48], ids=['equal', 'unequal'])
+@pytest.mark.parametrize('config', FAMILIES, ids=lambda config: config.split('/')[0])
+def test_two_steps_and_evaluation(tmp_path, run_yaml, config, teacher_channels):
+    teacher = run_yaml(config, 'teacher', teacher_channels)
+    with isolated_config(teacher) as cfg:
+        paddle.seed(1)
+        paddle.save(create(cfg.architecture).state_dict(), str(tmp_path / 'teacher.pdparams'))
+    slim = slim_yaml(tmp_path, teacher, distill_losses=[{'alpha_mgd': 0.0001, 'lambda_mgd': 0.3}])
+
+    student = run_yaml(config, 'student', CHANNELS)
+    cfg = load_small(student)
+    paddle.seed(0)
+    trainer = Trainer(build_slim_model(cfg, slim))
+    model = trainer.model
+    before = [values(part.state_dict()) for part in
+              (model.student_model, model.distill_losses, model.teacher_model)]
+    trainer.train(validate=True)
+
+    _, levels = FAMILIES[config]
+    meters = trainer.status['training_staus'].meters
+    assert {name for name in meters if name.startswith('distill_')} == {
+        f'distill_mgd_{level}' for level in levels}
+    for name, meter in meters.items():
+        assert len(meter.deque) == 2 and np.isfinite(meter.deque).all(), name
+
+    student_before, losses_before, teacher_before = before
+    assert moved(losses_before, model.distill_losses.state_dict()) == set(losses_before)
+    assert any('align' in name for name in losses_before) == (teacher_channels != CHANNELS)
+    parts = {name.split('.')[0] for name in moved(student_before, model.student_model.state_dict())}
+    assert parts >= {'backbone', 'neck'} and len(parts) > 2, 'backbone, neck and head train'
+    assert any(name.endswith('_mean') for name in teacher_before), 'the teacher has batch norms'
+    assert moved(teacher_before, model.teacher_model.state_dict()) == set()
+
+    with open(os.path.join(trainer.cfg.output_eval, 'metrics.json'), encoding='utf-8') as f:
+        assert 0 <= json.load(f)['mAP'] <= 1
+    check_checkpoint(trainer, student)
+
+
+def check_checkpoint(trainer, student_yaml):
+    """The saved weights are the student's, and stock PaddleDetection loads all of them."""
+    path = os.path.join(trainer.cfg.save_dir, trainer.cfg.filename, 'best_model')
+    with isolated_config(student_yaml) as cfg:
+        stock = create(cfg.architecture)
+    load_weight(stock, path)  # refuses a single unmatched key
+    assert set(paddle.load(path + '.pdparams')) == set(stock.state_dict())
+    expected = trainer.model.student_model.state_dict()
+    if trainer.use_ema:
+        averaged = trainer.ema.apply()
+        expected = {name: averaged[f'student_model.{name}'] for name in expected}
+    for name, tensor in stock.state_dict().items():
+        np.testing.assert_allclose(tensor.numpy(), expected[name].numpy(), rtol=1e-6, err_msg=name)
