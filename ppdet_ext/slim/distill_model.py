@@ -67,19 +67,19 @@ class DistillModel(nn.Layer):
         terms = [FeatureTerm(entry, self.method_name, self.default_loss) for entry in entries]
         names_s = {term.student_tap for term in terms}
         names_t = {term.teacher_tap for term in terms}
-        self._student_taps = FeatureTap(self.student_model, names_s)
-        self._teacher_taps = FeatureTap(self.teacher_model, names_t)
-        shapes_s = level_shapes(self.student_model, self._student_taps, names_s)
-        shapes_t = level_shapes(self.teacher_model, self._teacher_taps, names_t)
-        self._levels = {}
+        self.student_taps = FeatureTap(self.student_model, names_s)
+        self.teacher_taps = FeatureTap(self.teacher_model, names_t)
+        shapes_s = level_shapes(self.student_model, self.student_taps, names_s)
+        shapes_t = level_shapes(self.teacher_model, self.teacher_taps, names_t)
+        self.levels = {}
         for term in terms:
             losses = term.build(shapes_s[term.student_tap], shapes_t[term.teacher_tap])
-            twice = set(losses) & set(self._levels)
+            twice = set(losses) & set(self.levels)
             if twice:
                 raise ValueError(f'distill_losses: {", ".join(sorted(twice))} stands there twice; '
                                  f'give one of the entries a "name"')
-            self._levels.update(losses)
-        self.distill_losses = nn.LayerDict({k: v.layer for k, v in self._levels.items()})
+            self.levels.update(losses)
+        self.distill_losses = nn.LayerDict({k: v.layer for k, v in self.levels.items()})
 
     def _inherit(self, prefixes):
         """Copies the teacher's weights of the named sublayers into the student."""
@@ -107,20 +107,24 @@ class DistillModel(nn.Layer):
         """
         if not self.training:
             return self.student_model(inputs)
-        # A parent's train() sets flags without asking; nobody can reach the teacher's, save here.
-        self.teacher_model.eval()
-        self._teacher_taps.run(inputs)
-        with self._student_taps:
+        self.teacher_forward(inputs)
+        with self.student_taps:
             losses = self.student_model(inputs)
         with paddle.amp.auto_cast(enable=False):
             terms = self.distill_terms(inputs)
             total = losses['loss'] + sum(terms.values())
-        self._student_taps.clear()
-        self._teacher_taps.clear()
+        self.student_taps.clear()
+        self.teacher_taps.clear()
         if not self._reported:
             self._report(losses['loss'], terms)
         named = {f'distill_{name}': value for name, value in terms.items()}
         return {**losses, **named, 'loss': total}
+
+    def teacher_forward(self, inputs):
+        """Runs the teacher without gradient, as far as its last tapped sublayer."""
+        # Somebody may have called train() on it by name; here it is undone.
+        self.teacher_model.eval()
+        self.teacher_taps.run(inputs)
 
     def distill_terms(self, inputs):
         """Computes every distillation term of this step.
@@ -133,8 +137,8 @@ class DistillModel(nn.Layer):
         """
         return {
             name: level.term.weight *
-            level.layer(*level.features(self._student_taps, self._teacher_taps))
-            for name, level in self._levels.items()
+            level.layer(*level.features(self.student_taps, self.teacher_taps))
+            for name, level in self.levels.items()
         }
 
     def _report(self, detection_loss, terms):
@@ -143,7 +147,7 @@ class DistillModel(nn.Layer):
         detection = float(detection_loss)
         logger.info(f'first step: detection loss {detection:.4f}')
         for name, value in terms.items():
-            raw = float(value) / self._levels[name].total_weight
+            raw = float(value) / self.levels[name].total_weight
             logger.info(f'first step: distill_{name} raw {raw:.4g}, weighted {float(value):.4f} '
                         f'({float(value) / detection:.2f} of the detection loss)')
         total = sum(float(value) for value in terms.values())

@@ -1,7 +1,5 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-import logging
-
 import numpy as np
 import paddle
 import pytest
@@ -33,21 +31,6 @@ def train_steps(model, steps=2, **batch_options):
         optimizer.step()
         optimizer.clear_grad()
     return losses
-
-
-@pytest.fixture
-def log():
-    """Messages of the engine's logger, which does not propagate."""
-    messages = []
-
-    class Keeper(logging.Handler):
-        def emit(self, record):
-            messages.append((record.levelname, record.getMessage()))
-
-    logger, keeper = logging.getLogger('ppdet.engine'), Keeper()
-    logger.addHandler(keeper)
-    yield messages
-    logger.removeHandler(keeper)
 
 
 def test_channels_come_from_the_built_models(build):

@@ -7,7 +7,7 @@ import numpy as np
 import paddle
 import yaml
 
-CONFIGS = os.path.join(os.path.dirname(__file__), '..', '..', 'configs')
+CONFIGS = os.path.join(os.path.dirname(__file__), '..', 'configs')
 NANO = os.path.abspath(os.path.join(CONFIGS, 'nano', 'retinanet_nano_s_neu_det.yml'))
 
 

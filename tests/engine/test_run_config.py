@@ -1,0 +1,90 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+import json
+
+import paddle
+import pytest
+from tiny import student_yaml, write_yaml
+
+from ppdet_ext.engine.config import check_datasets, load_run_config
+
+
+def test_a_config_of_this_repository_passes(tmp_path):
+    cfg = load_run_config(student_yaml(tmp_path), {'epoch': 5, 'TrainReader': {'batch_size': 3}})
+    assert (cfg.epoch, cfg.TrainReader['batch_size']) == (5, 3)
+    assert cfg.use_gpu == (paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0)
+
+
+@pytest.mark.parametrize('options, message', [
+    ({'epochs': 3}, r'"epochs" is no section or key .*did you mean "epoch"'),
+    ({'TrainReaders': {'batch_size': 1}}, r'"TrainReaders" .*did you mean "TrainReader"'),
+    ({'FPN': {'out_channels': 8}}, r'FPN: unknown key "out_channels" \(did you mean "out_channel"'),
+])
+def test_misspelt_keys_name_the_near_match(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        load_run_config(student_yaml(tmp_path), options)
+
+
+def test_a_list_under_a_name_of_its_own_may_serve_as_anchor(tmp_path):
+    load_run_config(student_yaml(tmp_path, image_size=[64, 64]), {})
+
+
+@pytest.mark.skipif(paddle.is_compiled_with_cuda(), reason='there is a GPU to use')
+def test_asking_for_a_gpu_without_one(tmp_path):
+    with pytest.raises(ValueError, match='use_gpu is true, but this Paddle sees no GPU'):
+        load_run_config(student_yaml(tmp_path), {'use_gpu': True})
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Loads a config whose data set holds the given annotation file."""
+
+    def load(content, images=True):
+        folder = tmp_path / 'set'
+        (folder / 'annotations').mkdir(parents=True)
+        if images:
+            (folder / 'images').mkdir()
+        (folder / 'annotations' / 'train.json').write_text(
+            content if isinstance(content, str) else json.dumps(content))
+        return load_run_config(student_yaml(tmp_path), {'TrainDataset': {
+            'dataset_dir': str(folder)}})
+
+    return load
+
+
+def annotations(classes=6, images=1):
+    return {'categories': [{'id': k} for k in range(classes)], 'annotations': [],
+            'images': [{'id': k} for k in range(images)]}
+
+
+def test_a_data_set_that_fits(dataset):
+    check_datasets(dataset(annotations()), ['TrainDataset'])
+
+
+@pytest.mark.parametrize('content, images, error, message', [
+    (annotations(classes=5), True, ValueError, 'has 5 classes, but num_classes is 6'),
+    (annotations(images=0), True, ValueError, 'lists no image'),
+    ('{"images": [', True, ValueError, 'train.json is no COCO annotation file'),
+    ({'images': []}, True, ValueError, "no COCO annotation file .*'categories'"),
+    (annotations(), False, FileNotFoundError, 'images does not exist. Prepare the data set'),
+])
+def test_data_sets_that_do_not_fit(dataset, content, images, error, message):
+    with pytest.raises(error, match=message):
+        check_datasets(dataset(content, images), ['TrainDataset'])
+
+
+def test_a_missing_data_set_says_how_to_get_it(tmp_path):
+    cfg = load_run_config(student_yaml(tmp_path), {'EvalDataset': {'dataset_dir': str(tmp_path)}})
+    with pytest.raises(FileNotFoundError, match=r'EvalDataset: .*val.json does not exist. Prepare '
+                       r'.*prepare_neu_det.py.*-o EvalDataset.dataset_dir=PATH'):
+        check_datasets(cfg, ['EvalDataset'])
+
+
+def test_a_missing_config_is_named():
+    with pytest.raises(FileNotFoundError, match='config file not found: nowhere.yml'):
+        load_run_config('nowhere.yml', {})
+
+
+def test_a_config_that_is_no_mapping(tmp_path):
+    with pytest.raises(ValueError, match='got list'):
+        load_run_config(write_yaml(tmp_path / 'x.yml', [1]), {})

@@ -1,0 +1,72 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+import os
+import urllib.error
+
+import numpy as np
+import paddle
+import pytest
+from paddle import nn
+
+from ppdet_ext.engine import weights
+
+
+def network():
+    return nn.Sequential(('backbone', nn.Linear(2, 3)), ('head', nn.Linear(3, 4)))
+
+
+@pytest.fixture
+def saved(tmp_path):
+    model = network()
+    path = str(tmp_path / 'model.pdparams')
+    paddle.save(model.state_dict(), path)
+    return model, path
+
+
+@pytest.mark.parametrize('suffix', ['', '.pdparams'])
+def test_loads_with_and_without_suffix(saved, log, suffix):
+    source, path = saved
+    target = network()
+    weights.load_weights(target, path[:-len('.pdparams')] + suffix, 'student', minimum=1.0)
+    for name, tensor in source.state_dict().items():
+        np.testing.assert_array_equal(tensor.numpy(), target.state_dict()[name].numpy())
+    assert f'student: 4 of 4 tensors loaded from {path}' in log[-1][1]
+
+
+def test_reports_what_did_not_fit(saved, log):
+    _, path = saved
+    target = nn.Sequential(('backbone', nn.Linear(2, 3)), ('head', nn.Linear(3, 5)))
+    weights.load_weights(target, path, 'student')
+    assert '2 of 4 tensors loaded' in log[-1][1]
+    assert 'another shape: head.weight, head.bias' in log[-1][1]
+
+
+def test_too_few_is_an_error_and_changes_nothing(saved):
+    _, path = saved
+    target = nn.Sequential(('backbone', nn.Linear(2, 3)), ('head', nn.Linear(3, 5)))
+    before = target.backbone.weight.numpy().copy()
+    with pytest.raises(ValueError, match='2 of 4 tensors(.|\n)*At least 90% must fit'):
+        weights.load_weights(target, path, 'teacher', minimum=0.9)
+    np.testing.assert_array_equal(before, target.backbone.weight.numpy())
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match='weights not found: .*nothing.pdparams'):
+        weights.local_weights(str(tmp_path / 'nothing'))
+
+
+def test_without_a_network_the_url_and_the_ways_out_are_named(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise urllib.error.URLError('no route')
+
+    monkeypatch.setattr(weights.urllib.request, 'urlopen', refuse)
+    with pytest.raises(ConnectionError, match=r'cannot download https://example.org/x.pdparams .*'
+                       r'local file .*train from scratch with -o pretrain_weights=null'):
+        weights.local_weights('https://example.org/x.pdparams')
+
+
+def test_a_cached_download_needs_no_network(monkeypatch, tmp_path, saved):
+    monkeypatch.setattr(weights, 'WEIGHTS_HOME', str(tmp_path))
+    monkeypatch.setattr(weights, 'get_weights_path',
+                        lambda url: os.path.join(str(tmp_path), os.path.basename(url)))
+    assert weights.local_weights('https://example.org/model.pdparams') == saved[1]

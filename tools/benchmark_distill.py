@@ -1,0 +1,49 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Times a distillation step against the sum of its parts and against paddledet's own FGD."""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from ppdet_ext.data.coco import write_json  # noqa: E402
+from ppdet_ext.engine import benchmark, cli, config  # noqa: E402
+from ppdet_ext.slim import build_slim_model  # noqa: E402
+
+ROWS = ('student', 'teacher', 'adapters', 'whole', 'paddledet FGD')
+
+
+def parse_args(argv):
+    parser = cli.ArgumentParser()
+    parser.add_argument('--slim_config', required=True, help='YAML of the distillation')
+    parser.add_argument('--batch_size', type=int, default=8)
+    parser.add_argument('--image_size', type=int, default=128, help='pixels')
+    parser.add_argument('--boxes', type=int, default=10, help='boxes an image')
+    parser.add_argument('--steps', type=int, default=20, help='timed rounds')
+    parser.add_argument('--warmup', type=int, default=3, help='rounds before')
+    parser.add_argument('--output', help='write the figures to this JSON file')
+    return parser.parse_args(argv)
+
+
+def main(argv):
+    args = parse_args(argv)
+    cfg = config.load_run_config(args.config, args.opt)
+    cfg['pretrain_weights'] = None
+    cli.log_versions()
+    inputs = benchmark.synthetic_batch(cfg, args.batch_size, args.image_size, args.boxes)
+    figures = benchmark.measure_pair(cfg, args.slim_config, build_slim_model, inputs, args.steps,
+                                     args.warmup)
+    print(f'{"part":16}{"ms a step":>12}{"peak MB":>10}')
+    for name in (row for row in ROWS if row in figures):
+        print(f'{name:16}{1000 * figures[name]["seconds"]:12.1f}'
+              f'{figures[name]["megabytes"]:10.0f}')
+    print(f'whole step / (student + teacher + adapters) = {figures["ratio"]:.3f}')
+    if figures['ratio_to_fgd'] is not None:
+        print(f'whole step / paddledet FGD = {figures["ratio_to_fgd"]:.3f}')
+    if args.output:
+        write_json(args.output, figures)
+    return 0
+
+
+if __name__ == '__main__':
+    cli.run_tool(main)
