@@ -1,0 +1,103 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Every defect is there without ppdet_ext, gone with it, and a changed paddledet is refused."""
+import importlib
+import json
+
+import paddle
+import pytest
+from compat_probes import PROBES
+
+import ppdet_ext
+from ppdet_ext.compat import mending
+
+# Paddle 3 refuses to combine these types; with Paddle 2 there is no defect to mend.
+NEEDS_TYPE_PROMOTION = {
+    'quality_focal_loss', 'atss_assigner', 'task_aligned_assigner', 'fgd_feature_loss'}
+
+CHANGED = {
+    'assigner_labels': [
+        ('ppdet.modeling.assigners.atss_assigner', 'ATSSAssigner.forward'),
+        ('ppdet.modeling.assigners.task_aligned_assigner', 'TaskAlignedAssigner.forward')],
+    'distill_evaluation': [
+        ('ppdet.slim.distill_model', 'FGDDistillModel.forward'),
+        ('ppdet.slim.distill_model', 'CWDDistillModel.forward')],
+    'distill_parameters': [
+        ('ppdet.slim.distill_model', 'DistillModel.parameters'),
+        ('ppdet.slim.distill_model', 'FGDDistillModel.build_loss'),
+        ('ppdet.slim.distill_model', 'CWDDistillModel.build_loss'),
+        ('ppdet.slim.distill_loss', 'DistillPPYOLOELoss.__init__')],
+    'fgd_area': [('ppdet.slim.distill_loss', 'FGDFeatureLoss.forward')],
+    'frozen_teacher': [
+        ('ppdet.slim.distill_model', f'{model}.forward')
+        for model in ('DistillModel', 'FGDDistillModel', 'CWDDistillModel', 'LDDistillModel',
+                      'PPYOLOEDistillModel')],
+    'quality_focal_loss': [('ppdet.modeling.losses.gfocal_loss', 'quality_focal_loss')],
+    'scalar_concat': [
+        ('ppdet.modeling.proposal_generator.rpn_head', 'RPNHead._gen_proposal'),
+        ('ppdet.modeling.proposal_generator.target', 'generate_proposal_target'),
+        ('ppdet.modeling.post_process', 'BBoxPostProcess.get_pred'),
+        ('ppdet.modeling.heads.tood_head', 'TOODHead._reg_grid_sample')],
+    'visualdl_writer': [('ppdet.engine.callbacks', 'VisualDLWriter.__init__')],
+}
+
+
+@pytest.fixture(scope='module')
+def errors_without_ppdet_ext(run_python):
+    finished = run_python('-W', 'ignore', '-m', 'compat_probes')
+    assert finished.returncode == 0, finished.stderr
+    return json.loads(finished.stdout.splitlines()[-1])
+
+
+@pytest.mark.parametrize('name', PROBES)
+def test_defect_is_mended(name):
+    paddle.seed(0)
+    PROBES[name]()
+
+
+@pytest.mark.parametrize('name', PROBES)
+def test_defect_is_there_without_ppdet_ext(name, errors_without_ppdet_ext):
+    promotes = not mending.fails(lambda: paddle.ones([1]) * paddle.zeros([1], 'bool'), TypeError)
+    defective = not (promotes and name in NEEDS_TYPE_PROMOTION)
+    assert (errors_without_ppdet_ext[name] is not None) == defective
+
+
+def other_version(*args, **kwargs):
+    """Stands for a function of ppdet that another paddledet has written otherwise."""
+
+
+@pytest.mark.parametrize('mend, module, qualname', [
+    (mend, *changed) for mend in CHANGED for changed in CHANGED[mend]])
+def test_other_source_is_refused(mend, module, qualname, monkeypatch):
+    for changed_module, changed_name in CHANGED[mend]:
+        owner, name, current = mending.find(changed_module, changed_name)
+        monkeypatch.setattr(owner, name, current)
+        if mend == 'scalar_concat':
+            monkeypatch.setattr(importlib.import_module(changed_module), 'paddle', paddle)
+    owner, name, _ = mending.find(module, qualname)
+    monkeypatch.setattr(owner, name, other_version)
+    monkeypatch.setattr(mending, 'fails', lambda operation, error: True)
+    with pytest.raises(ImportError) as refusal:
+        importlib.import_module(f'ppdet_ext.compat.{mend}').mend()
+    assert f'{module}.{qualname}' in str(refusal.value)
+    assert 'paddledet==2.6.0' in str(refusal.value)
+
+
+def test_apply_mends_once():
+    forward = mending.find('ppdet.slim.distill_model', 'FGDDistillModel.forward')[2]
+    ppdet_ext.compat.apply()
+    assert mending.find('ppdet.slim.distill_model', 'FGDDistillModel.forward')[2] is forward
+
+
+def test_frozen_teacher_keeps_its_head_in_training():
+    from compat_probes import RETINANET, build
+
+    from ppdet_ext.compat.frozen_teacher import freeze
+    teacher = build(RETINANET)
+    teacher.train()
+    freeze(teacher)
+    assert teacher.training and teacher.head.training
+    assert not any(layer.training for layer in teacher.backbone.sublayers(include_self=True))
+    assert not any(layer.training for layer in teacher.neck.sublayers(include_self=True))
+    assert not any(layer.training for layer in teacher.head.sublayers()
+                   if isinstance(layer, paddle.nn.BatchNorm2D))
