@@ -74,7 +74,7 @@ def run_tool(main):
     """Runs a tool's ``main(argv)``; an expected error ends it with one line and code 1."""
     try:
         sys.exit(main(sys.argv[1:]))
-    except (ValueError, OSError, ImportError) as error:
+    except (ValueError, OSError, ImportError, FloatingPointError) as error:
         if '--verbose' in sys.argv:
             traceback.print_exc()
         print(f'error: {error}', file=sys.stderr, flush=True)

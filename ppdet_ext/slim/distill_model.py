@@ -56,7 +56,7 @@ class DistillModel(nn.Layer):
         self._teacher = (teacher, )
         self._inherit(slim.content.get('inherit') or [])
         self._build_terms(slim.content.get('distill_losses') or [{}])
-        self._reported = False
+        self._step = 0
 
     @property
     def teacher_model(self):
@@ -104,6 +104,9 @@ class DistillModel(nn.Layer):
         Returns:
             dict: in training the student's own losses, ``distill_<term>_<level>`` and their sum
             ``loss``, all scalars; in evaluation the student's own output.
+
+        Raises:
+            FloatingPointError: a term is not finite; the message names it and the step.
         """
         if not self.training:
             return self.student_model(inputs)
@@ -115,8 +118,10 @@ class DistillModel(nn.Layer):
             total = losses['loss'] + sum(terms.values())
         self.student_taps.clear()
         self.teacher_taps.clear()
-        if not self._reported:
+        self._check_finite(losses, terms, total)
+        if self._step == 0:
             self._report(losses['loss'], terms)
+        self._step += 1
         named = {f'distill_{name}': value for name, value in terms.items()}
         return {**losses, **named, 'loss': total}
 
@@ -141,9 +146,17 @@ class DistillModel(nn.Layer):
             for name, level in self.levels.items()
         }
 
+    def _check_finite(self, losses, terms, total):
+        if bool(paddle.isfinite(total).all()):
+            return
+        values = {**losses, **{f'distill_{name}': value for name, value in terms.items()}}
+        wrong = [name for name, value in values.items() if not bool(paddle.isfinite(value).all())]
+        raise FloatingPointError(
+            f'step {self._step} of this run: {", ".join(wrong)} is not finite. Lower the learning '
+            f'rate or the term\'s weight, or set OptimizerBuilder.clip_grad_by_norm')
+
     def _report(self, detection_loss, terms):
         """Logs the size of each term at the first step; a wrong weight shows here at once."""
-        self._reported = True
         detection = float(detection_loss)
         logger.info(f'first step: detection loss {detection:.4f}')
         for name, value in terms.items():

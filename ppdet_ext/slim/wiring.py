@@ -124,8 +124,8 @@ class LevelLoss:
 
     def features(self, student_taps, teacher_taps):
         """tuple of Tensor: the student's and the teacher's map, in float32, of one size."""
-        feature_s = student_taps[self.term.student_tap][self.level].astype('float32')
-        feature_t = teacher_taps[self.term.teacher_tap][self.level].astype('float32')
+        feature_s = _float32(student_taps[self.term.student_tap][self.level])
+        feature_t = _float32(teacher_taps[self.term.teacher_tap][self.level])
         if self.term.interpolate and feature_s.shape[2:] != feature_t.shape[2:]:
             feature_s = F.interpolate(feature_s, feature_t.shape[2:], mode=self.term.interpolate)
         return feature_s, feature_t.detach()
@@ -159,6 +159,10 @@ def _shape(name, feature):
         raise ValueError(f'sublayer "{name}" returns a tensor of shape {feature.shape}; only '
                          f'feature maps [N, C, H, W] can be distilled')
     return feature.shape[1], PROBE_SIZE / feature.shape[2]
+
+
+def _float32(feature):
+    return feature if feature.dtype == paddle.float32 else feature.astype('float32')
 
 
 def _level_name(level, stride):

@@ -228,3 +228,12 @@ def test_terms_are_computed_in_float32(build):
     model(batch())
     assert {tensor.dtype for tensor in seen} == {paddle.float32}
     assert all(isinstance(layer, MGDFeatureLoss) for layer in model.distill_losses.values())
+
+
+def test_a_term_that_is_not_finite_stops_training_by_name(build):
+    model = build(distill_losses=[{'levels': [0, 1]}])
+    train_steps(model, steps=1)
+    bias = model.distill_losses['mgd_p4'].generation[2].bias
+    bias.set_value(np.full(bias.shape, np.nan, 'float32'))
+    with pytest.raises(FloatingPointError, match=r'step 1 of this run: distill_mgd_p4 is not fin'):
+        model(batch())
