@@ -13,8 +13,8 @@ from ppdet_ext.data.synthetic_steel import make_synthetic_steel  # noqa: E402
 def parse_args(args=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--output', required=True, help='folder to write')
-    parser.add_argument('--images_per_class', '--images-per-class', type=int, default=60,
-                        help='images of each class, 10 or more (default: 60)')
+    parser.add_argument('--images_per_class', '--images-per-class', type=int, default=300,
+                        help='images of each class, 10 or more (default: 300, as in NEU-DET)')
     parser.add_argument('--seed', type=int, default=0,
                         help='same seed, same images (default: 0)')
     parser.add_argument('--overwrite', action='store_true',

@@ -39,7 +39,7 @@ CONTRASTS = {
     'patches': (0.35, 0.85),
     'pitted_surface': (0.18, 0.55),
     'rolled-in_scale': (0.30, 0.65),
-    'scratches': (0.35, 1.80),
+    'scratches': (0.45, 1.80),
 }
 
 # A change below this share of the strongest one of its layer is left out of the picture.
@@ -163,12 +163,12 @@ def _rolled_in_scale(rng):
 
 def _scratches(rng):
     """Thin bright parallel lines, straight or slightly bent, patchy along their length."""
-    x, y, width, height = _region(rng, (12, 0.5), (160, 0.6), margin=0.1)
+    x, y, width, height = _region(rng, (18, 0.4), (160, 0.6), margin=0.1)
     lean = rng.normal(0, 0.4) * height if rng.random() < 0.15 else rng.normal(0, 2)
     bend = rng.normal(0, 0.1) * lean
     strokes = np.zeros((SIZE, SIZE), np.uint8)
     steps = np.linspace(0, 1, 12)
-    for number in range(rng.integers(2, 7)):
+    for number in range(rng.integers(3, 8)):
         top = 0 if number == 0 else rng.uniform(0, 0.7)
         bottom = 1 if number == 0 else rng.uniform(top + 0.2, 1)
         part = top + steps * (bottom - top)

@@ -1,0 +1,328 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Trains a teacher, a student and the student distilled by MGD, and compares the three.
+
+Without --source on synthetic steel, which a program draws; figures on it say nothing about real
+steel. Every step is a command of tools/ that can be repeated by hand: the logs begin with it.
+"""
+import argparse
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections import namedtuple
+
+from PIL import Image, ImageDraw
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+Model = namedtuple('Model', ['key', 'title', 'config', 'slim_config', 'share'])
+Model.__doc__ = 'One of the compared models; ``share`` is its part of the whole time, measured.'
+
+TEACHER = Model('teacher', 'teacher', 'configs/nano/retinanet_nano_l_neu_det.yml', None, 0.42)
+STUDENT = Model('student', 'student', 'configs/nano/retinanet_nano_s_neu_det.yml', None, 0.18)
+DISTILLED = Model('distilled', 'student + MGD', STUDENT.config,
+                  'configs/slim/distill/retinanet_nano_l_neu_det_mgd_distill.yml', 0.32)
+MODELS = (TEACHER, STUDENT, DISTILLED)
+
+# Few steps from scratch: a higher rate and a shorter warm-up than the configs have.
+BASE_LR = 0.002
+WARMUP_STEPS = 50
+LOG_STEPS = 50
+DRAW_THRESHOLD = 0.3
+
+FIGURES = ('mAP', 'AP50', 'AP_small', 'AP_medium', 'AP_large')
+TRAINING_LINE = re.compile(r'Epoch: \[(\d+)\] \[ *(\d+)/(\d+)\].* loss: ([\d.]+|nan)')
+LAST_LINES = 15
+
+
+class StepError(Exception):
+    """A command ended with an error; the message holds the end of its log."""
+
+
+class Clock:
+    """Prints lines with the time that has passed and, estimated, the time that is left."""
+
+    def __init__(self):
+        self.start = time.monotonic()
+        self.done = 0.0
+
+    def say(self, text, share=0.0):
+        """Prints a line; ``share`` is the part of the whole work done since the last finish()."""
+        passed = time.monotonic() - self.start
+        done = self.done + share
+        left = f', about {minutes(passed / done - passed)} left' if done else ''
+        print(f'[{minutes(passed)}{left}] {text}', flush=True)
+
+    def finish(self, share):
+        """Adds a part of the whole work to what is done."""
+        self.done += share
+
+
+def minutes(seconds):
+    return f'{int(seconds) // 60}:{int(seconds) % 60:02d}'
+
+
+class Demo:
+    """The steps of the demo; everything it writes goes below ``output``.
+
+    Args:
+        output (str): folder of data, weights, logs and pictures.
+        source (str or None): NEU-DET, archive or folder; None for synthetic steel.
+        images_per_class (int): synthetic images of each class.
+        epochs (int): of each of the three trainings.
+    """
+
+    def __init__(self, output, source, images_per_class, epochs):
+        self.output = output
+        self.source = source
+        self.images_per_class = images_per_class
+        self.epochs = epochs
+        self.data = os.path.join(output, 'data')
+        self.pictures = os.path.join(output, 'pictures')
+        self.clock = Clock()
+
+    def run(self):
+        self.prepare_data()
+        for model in MODELS:
+            self.train(model)
+        results = {model.key: self.evaluate(model) for model in MODELS}
+        shutil.rmtree(self.pictures, ignore_errors=True)
+        images = self.choose_images()
+        for model in MODELS:
+            self.draw(model, images)
+        self.draw_sheet()
+        self.report(results)
+
+    def prepare_data(self):
+        if self.source:
+            self.clock.say(f'preparing {self.source}')
+            command = ['tools/prepare_neu_det.py', '--source', self.source]
+        else:
+            self.clock.say('drawing synthetic steel')
+            command = ['tools/make_synthetic_steel.py', '--images-per-class',
+                       str(self.images_per_class)]
+        self.execute('data', [*command, '--output', self.data, '--overwrite'])
+        counts = {split: len(self.annotations(split)['images']) for split in ('train', 'test')}
+        self.clock.say(f'{counts["train"]} images to train with, {counts["test"]} to test')
+
+    def train(self, model):
+        schedulers = [{'name': 'CosineDecay', 'max_epochs': self.epochs},
+                      {'name': 'LinearWarmup', 'start_factor': 0.01, 'steps': WARMUP_STEPS}]
+        command = ['tools/train.py', '-c', model.config]
+        if model.slim_config:
+            command += ['--slim_config', model.slim_config]
+        command += ['-o', f'TrainDataset.dataset_dir={self.data}', f'epoch={self.epochs}',
+                    f'LearningRate.base_lr={BASE_LR}',
+                    f'LearningRate.schedulers={json.dumps(schedulers)}',
+                    f'save_dir={self.output}', f'snapshot_epoch={self.epochs}',
+                    f'log_iter={LOG_STEPS}', 'seed=0']
+        if model.slim_config:
+            command.append(f'teacher_weights={self.weights(TEACHER)}')
+        self.clock.say(f'training the {model.title}')
+        self.execute(f'train_{model.key}', command, lambda line: self.show_training(model, line))
+        self.clock.finish(model.share)
+
+    def show_training(self, model, line):
+        match = TRAINING_LINE.search(line)
+        if match:
+            epoch, step, steps = (int(number) for number in match.groups()[:3])
+            share = model.share * (epoch + step / steps) / self.epochs
+            self.clock.say(f'{model.title}: epoch {epoch + 1} of {self.epochs}, '
+                           f'step {step} of {steps}, loss {match.group(4)}', share)
+
+    def evaluate(self, model):
+        """dict: the figures of tools/eval.py on the test split."""
+        self.clock.say(f'testing the {model.title}')
+        folder = os.path.join(self.output, 'evaluation', model.key)
+        os.makedirs(folder, exist_ok=True)
+        self.execute(f'evaluate_{model.key}', [
+            'tools/eval.py', '-c', model.config, '--output_eval', folder, '-o',
+            f'weights={self.weights(model)}', f'EvalDataset.dataset_dir={self.data}',
+            'EvalDataset.anno_path=annotations/test.json'])
+        with open(os.path.join(folder, 'metrics.json'), encoding='utf-8') as f:
+            return json.load(f)
+
+    def choose_images(self):
+        """str: a folder of images to draw on: of demo/, or of the real test split."""
+        if not self.source:
+            return os.path.join(ROOT, 'demo')
+        folder = os.path.join(self.pictures, 'test_images')
+        os.makedirs(folder)
+        content = self.annotations('test')
+        one_of_each_class = {a['category_id']: a['image_id'] for a in content['annotations']}
+        for image in content['images']:
+            if image['id'] in one_of_each_class.values():
+                shutil.copy(os.path.join(self.data, 'images', image['file_name']), folder)
+        return folder
+
+    def draw(self, model, images):
+        self.clock.say(f'drawing what the {model.title} detects')
+        self.execute(f'draw_{model.key}', [
+            'tools/infer.py', '-c', model.config, '--infer_dir', images,
+            '--output_dir', os.path.join(self.pictures, model.key),
+            '--draw_threshold', str(DRAW_THRESHOLD), '--save_results', 'True', '-o',
+            f'weights={self.weights(model)}', f'TestDataset.dataset_dir={self.data}',
+            'TestDataset.anno_path=annotations/test.json'])
+
+    def draw_sheet(self):
+        folders = {model.title: os.path.join(self.pictures, model.key) for model in MODELS}
+        sheet = contact_sheet(folders)
+        sheet.save(os.path.join(self.pictures, 'comparison.png'))
+
+    def report(self, results):
+        parameters = {model.key: count_parameters(self.weights(model)) for model in MODELS}
+        rows = comparison(parameters, results)
+        text = f'{self.describe()}\n\n{markdown_table(rows)}\n'
+        with open(os.path.join(self.pictures, 'comparison.md'), 'w', encoding='utf-8') as f:
+            f.write(text)
+        with open(os.path.join(self.pictures, 'comparison.json'), 'w', encoding='utf-8') as f:
+            json.dump({'data': self.data_name(), 'epochs': self.epochs, 'parameters': parameters,
+                       'results': results}, f, indent=1)
+        self.clock.say('done')
+        print(f'\n{text}\nTable, drawn detections and comparison.png: {self.pictures}')
+
+    def describe(self):
+        count = len(self.annotations('test')['images'])
+        return (f'{self.data_name()}: {count} test images. Each model trained once from scratch '
+                f'for {self.epochs} epochs\nwith seed 0; another seed moves every figure. Shares '
+                'in percent; - where there is no such defect.')
+
+    def data_name(self):
+        return f'NEU-DET of {self.source}' if self.source else 'Synthetic steel, drawn by a program'
+
+    def weights(self, model):
+        name = os.path.splitext(os.path.basename(model.slim_config or model.config))[0]
+        return os.path.join(self.output, name, 'model_final.pdparams')
+
+    def annotations(self, split):
+        path = os.path.join(self.data, 'annotations', f'{split}.json')
+        with open(path, encoding='utf-8') as f:
+            return json.load(f)
+
+    def execute(self, name, arguments, show=lambda line: None):
+        """Runs a Python command with a log of its own, as :func:`execute` does."""
+        folder = os.path.join(self.output, 'logs')
+        os.makedirs(folder, exist_ok=True)
+        execute([sys.executable, *arguments], os.path.join(folder, f'{name}.log'), show)
+
+
+def execute(command, log, show):
+    """Runs a command in the project's folder and logs what it prints.
+
+    Args:
+        command (list of str): program and arguments.
+        log (str): file to write; it begins with the command.
+        show (callable): is given every line.
+
+    Raises:
+        StepError: the command ended with another code than 0.
+    """
+    with open(log, 'w', encoding='utf-8') as f, subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, encoding='utf-8', errors='replace') as process:
+        f.write(f'{shlex.join(command)}\n')
+        for line in process.stdout:
+            f.write(line)
+            f.flush()
+            show(line)
+    if process.returncode:
+        with open(log, encoding='utf-8') as f:
+            last = f.readlines()[-LAST_LINES:]
+        raise StepError(f'{"".join(last)}error: {command[1]} ended with code '
+                        f'{process.returncode}; its last lines are above, all of them in {log}')
+
+
+def count_parameters(weights):
+    """int: the trained numbers in a .pdparams, without the statistics of batch norm."""
+    # Not above: Paddle would lie in memory beside every training.
+    import ppdet_ext  # noqa: F401
+    import paddle  # isort: skip
+
+    arrays = paddle.load(weights, return_numpy=True)
+    return sum(array.size for name, array in arrays.items()
+               if not name.endswith(('._mean', '._variance')))
+
+
+def comparison(parameters, results):
+    """list of list of str: the table, its head first; the gain is that of the distillation."""
+    rows = [['', *(model.title for model in MODELS), 'gain by MGD'],
+            ['parameters', *(f'{parameters[model.key]:,}' for model in MODELS), '']]
+    for name in FIGURES:
+        rows.append(figure_row(name.replace('_', ' '), [results[m.key][name] for m in MODELS]))
+    for name in results[TEACHER.key]['classes']:
+        values = [results[model.key]['classes'][name]['AP'] for model in MODELS]
+        rows.append(figure_row(f'AP {name}', values))
+    return rows
+
+
+def figure_row(name, values):
+    teacher, student, distilled = values
+    gain = '-' if None in (student, distilled) else f'{100 * (distilled - student):+.1f}'
+    return [name, *('-' if value is None else f'{100 * value:.1f}' for value in values), gain]
+
+
+def markdown_table(rows):
+    """str: a Markdown table that can be read as it is."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = [' | '.join(cell.ljust(width) if column == 0 else cell.rjust(width)
+                        for column, (cell, width) in enumerate(zip(row, widths))) for row in rows]
+    rule = '|'.join('-' * (width + 2) if column == 0 else '-' * (width + 1) + ':'
+                    for column, width in enumerate(widths))
+    return '\n'.join([f'| {lines[0]} |', f'|{rule}|', *(f'| {line} |' for line in lines[1:])])
+
+
+def contact_sheet(folders):
+    """Puts the drawn images side by side: a row an image, a column a model.
+
+    Args:
+        folders (dict of str to str): title of the model to folder of its drawn images.
+
+    Returns:
+        PIL.Image: the sheet.
+    """
+    names = sorted(name for name in os.listdir(next(iter(folders.values())))
+                   if name.endswith('.jpg'))
+    tile, caption = 300, 20
+    sheet = Image.new('RGB', (tile * len(folders), (tile + caption) * len(names)), 'white')
+    pen = ImageDraw.Draw(sheet)
+    for row, name in enumerate(names):
+        for column, (title, folder) in enumerate(folders.items()):
+            left, top = tile * column, (tile + caption) * row
+            pen.text((left + 4, top + 4), f'{title}: {name}', fill='black')
+            with Image.open(os.path.join(folder, name)) as image:
+                sheet.paste(image.resize((tile, tile)), (left, top + caption))
+    return sheet
+
+
+def parse_args(argv):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--source', help='NEU-DET, archive or folder (default: synthetic steel)')
+    parser.add_argument('--images-per-class', type=int, default=200,
+                        help='synthetic images of each class (default: 200)')
+    parser.add_argument('--epochs', type=int, default=5, help='of each training (default: 5)')
+    parser.add_argument('--output', default=os.path.join(ROOT, 'output', 'demo'),
+                        help='folder of all results (default: output/demo)')
+    return parser.parse_args(argv)
+
+
+def main(argv):
+    args = parse_args(argv)
+    source = args.source and os.path.abspath(args.source)
+    try:
+        Demo(os.path.abspath(args.output), source, args.images_per_class, args.epochs).run()
+    except StepError as error:
+        print(error, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print('error: interrupted', file=sys.stderr)
+        return 130
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main(sys.argv[1:]))
