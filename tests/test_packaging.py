@@ -73,7 +73,7 @@ def test_every_folder_with_code_is_installed(metadata):
     assert sorted(metadata['packages']) == sorted('.'.join(folder.parts) for folder in folders)
 
 
-@pytest.mark.parametrize('folder', ['ppdet_ext', 'tools'])
+@pytest.mark.parametrize('folder', ['ppdet_ext', 'tools', 'demo'])
 def test_every_imported_package_is_required(metadata, folder):
     imported = {DISTRIBUTIONS.get(name, name) for name in imported_packages(ROOT / folder)}
     assert imported <= set(requirements(metadata, 'cpu'))

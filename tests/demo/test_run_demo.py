@@ -1,0 +1,141 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""The demo: its table, its progress, its errors, and the whole of it on few images."""
+import importlib.util
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / 'demo' / 'run_demo.py'
+
+
+@pytest.fixture(scope='module')
+def demo():
+    spec = importlib.util.spec_from_file_location('run_demo', SCRIPT)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(*arguments):
+    return subprocess.run([sys.executable, SCRIPT, *map(str, arguments)], text=True,
+                          capture_output=True)
+
+
+def figures(value, class_value):
+    return {'mAP': value, 'AP50': 0.5, 'AP_small': None, 'AP_medium': 0.1, 'AP_large': 0.2,
+            'classes': {'scratches': {'AP': class_value, 'AP50': 0.9}}}
+
+
+def test_table_shows_shares_in_percent_and_the_gain_over_the_student(demo):
+    rows = demo.comparison({'teacher': 2000000, 'student': 1000, 'distilled': 1000},
+                           {'teacher': figures(0.3, 0.4), 'student': figures(0.2, 0.1),
+                            'distilled': figures(0.25, 0.05)})
+    assert rows == [
+        ['', 'teacher', 'student', 'student + MGD', 'gain by MGD'],
+        ['parameters', '2,000,000', '1,000', '1,000', ''],
+        ['mAP', '30.0', '20.0', '25.0', '+5.0'],
+        ['AP50', '50.0', '50.0', '50.0', '+0.0'],
+        ['AP small', '-', '-', '-', '-'],
+        ['AP medium', '10.0', '10.0', '10.0', '+0.0'],
+        ['AP large', '20.0', '20.0', '20.0', '+0.0'],
+        ['AP scratches', '40.0', '10.0', '5.0', '-5.0'],
+    ]
+
+
+def test_markdown_table_is_aligned(demo):
+    assert demo.markdown_table([['', 'A'], ['mAP', '12.5']]) == ('|     |    A |\n'
+                                                                 '|-----|-----:|\n'
+                                                                 '| mAP | 12.5 |')
+
+
+def test_clock_estimates_from_the_share_that_is_done(demo, monkeypatch, capsys):
+    now = iter([100.0, 110.0, 130.0, 190.0])
+    monkeypatch.setattr(demo.time, 'monotonic', lambda: next(now))
+    clock = demo.Clock()
+    clock.say('starts')
+    clock.say('works', share=0.25)
+    clock.finish(0.5)
+    clock.say('goes on', share=0.25)
+    assert capsys.readouterr().out == ('[0:10] starts\n'
+                                       '[0:30, about 1:30 left] works\n'
+                                       '[1:30, about 0:30 left] goes on\n')
+
+
+@pytest.mark.parametrize('line, shown', [
+    ('[11/20 13:28:53] ppdet.engine INFO: Epoch: [1] [ 50/105] learning_rate: 0.000020 loss_cls: '
+     '1.129919 loss_reg: 0.941599 loss: 2.453990 distill_mgd_p3: 0.320083 eta: 0:00:05',
+     'student: epoch 2 of 2, step 50 of 105, loss 2.453990\n'),
+    ('[11/20 13:28:53] ppdet.engine INFO: Eval iter: 0', ''),
+])
+def test_progress_is_read_from_the_training_log(demo, tmp_path, capsys, line, shown):
+    demo.Demo(str(tmp_path), None, 10, 2).show_training(demo.STUDENT, line)
+    assert capsys.readouterr().out.partition('] ')[2] == shown
+
+
+def test_failing_command_leaves_its_log_and_shows_the_end_of_it(demo, tmp_path):
+    log, shown = tmp_path / 'step.log', []
+    command = [sys.executable, '-c', 'for i in range(99): print(i)\nraise SystemExit(3)']
+    with pytest.raises(demo.StepError) as caught:
+        demo.execute(command, str(log), shown.append)
+    assert shown == [f'{i}\n' for i in range(99)]
+    assert log.read_text().endswith(''.join(shown))
+    *last, error = str(caught.value).splitlines()
+    assert last == [str(i) for i in range(84, 99)]
+    assert error.startswith('error: ') and 'code 3' in error and str(log) in error
+
+
+def test_contact_sheet_has_a_row_an_image_and_a_column_a_model(demo, tmp_path):
+    for folder, color in (('teacher', 'red'), ('student', 'blue')):
+        (tmp_path / folder).mkdir()
+        for name in ('a.jpg', 'b.jpg', 'c.jpg'):
+            Image.new('RGB', (200, 200), color).save(tmp_path / folder / name)
+    sheet = demo.contact_sheet({name: str(tmp_path / name) for name in ('teacher', 'student')})
+    assert sheet.size == (600, 960)
+    for top in (0, 320, 640):
+        assert sheet.getpixel((150, top + 170)) == (254, 0, 0)
+        assert sheet.getpixel((450, top + 170)) == (0, 0, 254)
+
+
+def test_missing_source_stops_the_demo_and_keeps_earlier_data(tmp_path):
+    kept = tmp_path / 'data' / 'label_list.txt'
+    kept.parent.mkdir()
+    kept.write_text('crazing\n')
+    result = run('--source', tmp_path / 'absent.zip', '--output', tmp_path)
+    assert result.returncode == 1
+    log = tmp_path / 'logs' / 'data.log'
+    assert 'absent.zip' in log.read_text()
+    assert result.stderr.splitlines()[-1].startswith('error: tools/prepare_neu_det.py ended')
+    assert str(log) in result.stderr and 'Traceback' not in result.stderr
+    assert kept.read_text() == 'crazing\n'
+
+
+def test_whole_demo_on_few_synthetic_images(tmp_path):
+    result = run('--images-per-class', 10, '--epochs', 1, '--output', tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert '42 images to train with, 6 to test' in result.stdout
+    assert 'student + MGD: epoch 1 of 1, step 0 of 5, loss ' in result.stdout
+
+    pictures = tmp_path / 'pictures'
+    assert str(pictures) in result.stdout.splitlines()[-1]
+    table = (pictures / 'comparison.md').read_text()
+    assert table.startswith('Synthetic steel')
+    assert table in result.stdout
+    content = json.loads((pictures / 'comparison.json').read_text())
+    parameters = content['parameters']
+    assert parameters['teacher'] > 2 * parameters['student']
+    assert parameters['student'] == parameters['distilled']
+    assert all(figures['images'] == 6 for figures in content['results'].values())
+
+    names = sorted(path.name for path in (ROOT / 'demo').glob('*.jpg'))
+    for model in ('teacher', 'student', 'distilled'):
+        assert sorted(path.name for path in (pictures / model).glob('*.jpg')) == names
+        log = (tmp_path / 'logs' / f'train_{model}.log').read_text()
+        assert 'tools/train.py' in log.splitlines()[0]
+    with Image.open(pictures / 'comparison.png') as sheet:
+        assert sheet.size == (900, 320 * len(names))
