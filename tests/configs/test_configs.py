@@ -1,0 +1,131 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Every shipped YAML loads, builds and says what the tables in configs/README*.md say."""
+import glob
+import os
+import re
+
+import numpy as np
+import paddle
+import pytest
+from ppdet.core.workspace import create
+from tiny import CONFIGS
+
+from ppdet_ext.data.coco import NEU_DET_CLASSES
+from ppdet_ext.engine.config import load_run_config
+from ppdet_ext.engine.yaml_file import read_yaml
+from ppdet_ext.slim import build_slim_model
+from ppdet_ext.slim.config_scope import SlimConfig, isolated_config
+
+CONFIGS = os.path.abspath(CONFIGS)
+FOLDERS = ('nano', 'retinanet', 'fcos', 'gfl', 'faster_rcnn', 'picodet', 'ppyoloe')
+READMES = ('README.md', 'README_cn.md')
+
+
+def shipped(pattern):
+    return sorted(os.path.relpath(path, CONFIGS)
+                  for path in glob.glob(os.path.join(CONFIGS, pattern)))
+
+
+DETECTORS = [path for folder in FOLDERS for path in shipped(f'{folder}/*.yml')]
+MGD = shipped('slim/distill/*_mgd_distill.yml')
+
+
+def stem(path):
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def table_row(readme, path):
+    """Cells of the one row of a README's tables that begins with the file."""
+    with open(os.path.join(CONFIGS, readme), encoding='utf-8') as f:
+        rows = [line for line in f if line.startswith(f'| `{path}` |')]
+    assert len(rows) == 1, f'{readme} has {len(rows)} rows for {path}'
+    return [cell.strip() for cell in rows[0].strip().strip('|').split('|')]
+
+
+def test_every_folder_has_detectors():
+    assert {os.path.dirname(path) for path in DETECTORS} == set(FOLDERS)
+    assert len(MGD) >= len(FOLDERS), 'each detector family has its MGD pair'
+
+
+@pytest.mark.parametrize('path', shipped('**/*.yml') + shipped('*/_base_/*.yml'))
+def test_bases_lie_in_the_repository(path):
+    folder = os.path.dirname(os.path.join(CONFIGS, path))
+    for base in read_yaml(os.path.join(CONFIGS, path)).get('_BASE_', []):
+        file = os.path.normpath(os.path.join(folder, base))
+        assert not os.path.isabs(base) and file.startswith(CONFIGS + os.sep)
+        assert os.path.isfile(file), file
+
+
+@pytest.mark.parametrize('path', DETECTORS)
+def test_detector_builds_as_described(path):
+    with isolated_config(os.path.join(CONFIGS, path)):
+        cfg = load_run_config(os.path.join(CONFIGS, path), {})
+        assert cfg.num_classes == 6
+        assert cfg.weights == f'output/{stem(path)}/best_model'
+        assert cfg.TrainDataset['dataset_dir'] == 'data/NEU-DET-COCO'
+        sizes = {options['target_size'][0] for reader in (cfg.EvalReader, cfg.TestReader)
+                 for transform in reader['sample_transforms']
+                 for options in transform.values() if 'target_size' in options}
+        assert len(sizes) == 1, 'evaluated and used at one size'
+        size = sizes.pop()
+        assert cfg.get('eval_size', [size, size]) == [size, size]
+        assert cfg.LearningRate['schedulers'][0].get('max_epochs', cfg.epoch) >= cfg.epoch
+        batch, epochs = cfg.TrainReader['batch_size'], cfg.epoch
+        model = create(cfg.architecture)
+    millions = sum(np.prod(p.shape) for p in model.parameters() if not p.stop_gradient) / 1e6
+    for readme in READMES:
+        assert table_row(readme, path)[2:] == [
+            str(size), str(batch), str(epochs), f'{millions:.1f} M'], readme
+
+
+@pytest.mark.parametrize('path', shipped('datasets/*.yml'))
+def test_data_sets_have_the_six_classes(path):
+    content = read_yaml(os.path.join(CONFIGS, path))
+    assert content['class_names'] == list(NEU_DET_CLASSES)
+    assert content['num_classes'] == len(NEU_DET_CLASSES)
+    folders = {content[name]['dataset_dir'] for name in content if name.endswith('Dataset')}
+    assert len(folders) == 1 and folders.pop().startswith('data/')
+
+
+def plain(value):
+    """A comparable copy of a piece of configuration."""
+    if isinstance(value, dict):
+        return {key: plain(part) for key, part in value.items()}
+    return [plain(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def channels_in_words(losses, side):
+    """'256' where all levels have as many, '384, 192, 96' otherwise, in the order of levels."""
+    numbers = [getattr(layer, f'{side}_channels') for layer in losses.values()]
+    return ', '.join(str(n) for n in (numbers[:1] if len(set(numbers)) == 1 else numbers))
+
+
+@pytest.mark.parametrize('path', MGD)
+def test_mgd_pair_builds_and_leaves_the_student_alone(tmp_path, path):
+    slim_path = os.path.join(CONFIGS, path)
+    slim = SlimConfig(slim_path, ('distill_losses', ))
+    with open(slim_path, encoding='utf-8') as f:
+        student = re.search(r'-c configs/(\S+)', f.read()).group(1)
+    assert student in DETECTORS, 'the command in the comment names a shipped student'
+
+    weights = str(tmp_path / 'teacher.pdparams')
+    with isolated_config(slim_path) as cfg:
+        assert slim.content['pretrain_weights'] == f'{cfg.weights}.pdparams'
+        assert cfg.num_classes == 6
+        paddle.save(create(cfg.architecture).state_dict(), weights)
+
+    cfg = load_run_config(os.path.join(CONFIGS, student),
+                          {'pretrain_weights': None, 'teacher_weights': weights})
+    create(cfg.architecture)  # PaddleDetection itself completes sections when it builds
+    before = plain(cfg)
+    assert {'epoch', 'LearningRate', 'TrainDataset', 'num_classes', 'save_dir'} < set(before)
+    build_slim_model(cfg, slim_path)
+    before['filename'] = stem(path)  # the run is named after the slim YAML
+    assert plain({key: cfg[key] for key in before}) == before
+
+    losses = cfg.model.distill_losses
+    assert len(losses) == len(cfg.model.student_model.neck.out_shape)
+    words = f'{channels_in_words(losses, "teacher")} -> {channels_in_words(losses, "student")}'
+    for readme in READMES:
+        assert table_row(readme, path)[-1] == words
