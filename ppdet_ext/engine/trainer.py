@@ -60,6 +60,8 @@ class Trainer(ppdet.engine.Trainer):
         self._compose_callback = ComposeCallback(self._callbacks)
 
     def _init_metrics(self, validate=False):
+        if self.mode != 'test':
+            os.makedirs(self.cfg['output_eval'], exist_ok=True)
         super()._init_metrics(validate)
         self._metrics = [_classwise(metric) if type(metric) is COCOMetric else metric
                          for metric in self._metrics]

@@ -140,12 +140,12 @@ def test_paddledetections_own_trainer_distils_after_one_import(road):
 
 def test_eval_writes_the_figures(road):
     run(road.folder, ROOT / 'tools/eval.py', '-c', road.student, '-o',
-        'weights=output/mgd/best_model.pdparams', '--output_eval', 'figures')
-    with open(road.folder / 'figures' / 'metrics.json') as f:
+        'weights=output/mgd/best_model.pdparams', '--output_eval', 'new/figures')
+    with open(road.folder / 'new' / 'figures' / 'metrics.json') as f:
         figures = json.load(f)
     assert figures['images'] == 12 and len(figures['classes']) == 6
     again = run(road.folder, ROOT / 'tools/eval.py', '-c', road.student, '--json_eval',
-                '--output_eval', 'figures')
+                '--output_eval', 'new/figures')
     assert f'{figures["mAP"]:.3f}' in again
 
 
