@@ -160,8 +160,10 @@ class DistillModel(nn.Layer):
         detection = float(detection_loss)
         logger.info(f'first step: detection loss {detection:.4f}')
         for name, value in terms.items():
-            raw = float(value) / self.levels[name].total_weight
-            logger.info(f'first step: distill_{name} raw {raw:.4g}, weighted {float(value):.4f} '
+            # Only a term of distill_losses has a weight that is known here; it may be 0.
+            weight = self.levels[name].total_weight if name in self.levels else 0.0
+            raw = f'raw {float(value) / weight:.4g}, ' if weight else ''
+            logger.info(f'first step: distill_{name} {raw}weighted {float(value):.4f} '
                         f'({float(value) / detection:.2f} of the detection loss)')
         total = sum(float(value) for value in terms.values())
         if total > DWARFING_RATIO * detection:

@@ -214,6 +214,16 @@ def test_the_first_step_reports_raw_and_weighted_sizes(build, log):
     assert len([text for _, text in log if text.startswith('first step: distill_mgd_p3')]) == 1
 
 
+def test_the_report_takes_terms_without_a_known_weight(build, log):
+    model = build(distill_losses=[{'alpha_mgd': 0.0}])
+    own = model.distill_terms
+    model.distill_terms = lambda inputs: {**own(inputs), 'other': paddle.to_tensor(0.5)}
+    train_steps(model, steps=1)
+    reports = [text for _, text in log if text.startswith('first step: distill_')]
+    assert len(reports) == 5 and not any('raw' in text for text in reports)
+    assert reports[-1].startswith('first step: distill_other weighted 0.5000 (')
+
+
 @pytest.mark.parametrize('alpha, warned', [(1e-9, False), (10.0, True)])
 def test_warns_when_distillation_dwarfs_detection(build, log, alpha, warned):
     train_steps(build(distill_losses=[{'alpha_mgd': alpha}]), steps=1)
