@@ -51,7 +51,7 @@ class FeatureTerm:
         self.levels = entry.get('levels')
         self.weight = float(entry.get('weight', 1.0))
         self.interpolate = entry.get('interpolate')
-        self.options = {k: v for k, v in entry.items() if k not in TERM_KEYS}
+        self.options = {k: _number(v) for k, v in entry.items() if k not in TERM_KEYS}
         self._check_options()
 
     def _check_options(self):
@@ -169,6 +169,14 @@ def _level_name(level, stride):
     """p3 for stride 8, as FPN levels are called; l<index> where the stride is no power of two."""
     exponent = math.log2(stride)
     return f'p{exponent:.0f}' if exponent.is_integer() else f'l{level}'
+
+
+def _number(value):
+    """YAML reads 2e-5, without a dot, as text."""
+    try:
+        return float(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _loss_class(name):
