@@ -131,9 +131,21 @@ def test_make_installs_what_is_pinned_for_this_python(tmp_path, version):
     assert commands[-1] == '.venv/bin/python -m pytest -q'
 
 
+def find_python(folder):
+    """What find_python.sh prints where ``folder`` is the current one and all of PATH."""
+    return subprocess.check_output(['/bin/sh', ROOT / 'tools' / 'find_python.sh', ''], text=True,
+                                   cwd=folder, env={'PATH': str(folder)})
+
+
 def test_find_python_passes_over_names_that_do_not_run(tmp_path):
     for version, name in ((None, 'python3.11'), ('3.12', 'python3.10'), ('3.9', 'python3.9')):
         fake_interpreter(tmp_path, version).rename(tmp_path / name)
-    result = subprocess.run(['/bin/sh', ROOT / 'tools' / 'find_python.sh', ''], text=True,
-                            capture_output=True, env={'PATH': str(tmp_path)})
-    assert (result.stdout, result.stderr) == (f'{tmp_path}/python3.9\n', '')
+    assert find_python(tmp_path) == f'{tmp_path}/python3.9\n'
+
+
+def test_find_python_stays_with_the_interpreter_of_the_environment(tmp_path):
+    fake_interpreter(tmp_path, '3.11')
+    environment = tmp_path / '.venv' / 'bin'
+    environment.mkdir(parents=True)
+    fake_interpreter(environment, '3.10').rename(environment / 'python')
+    assert find_python(tmp_path) == '.venv/bin/python\n'

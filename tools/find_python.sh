@@ -2,9 +2,9 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Prints the interpreter to use: the one given, or the first of the usual names that ppdet_ext
-# supports. Prints one line that starts with "error:" where there is none.
-[ -n "$1" ] || set -- python3.11 python3.10 python3.9 python3 python
+# Prints the interpreter to use: the one given, or the first that ppdet_ext supports of an earlier
+# environment's and the usual names. Prints one line that starts with "error:" where there is none.
+[ -n "$1" ] || set -- .venv/bin/python python3.11 python3.10 python3.9 python3 python
 
 probe='import sys; print("%d.%d" % sys.version_info[:2]); import ensurepip, venv'
 for python in "$@"; do
