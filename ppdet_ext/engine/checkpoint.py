@@ -42,7 +42,7 @@ class Checkpointer(Callback):
             self._save_best(status)
 
     def resume(self, path):
-        """Restores losses and best metric from the sidecar of a checkpoint.
+        """Restores losses, best metric and a distillation's averaged weights (EMA).
 
         Args:
             path (str): checkpoint without suffix.
@@ -62,6 +62,19 @@ class Checkpointer(Callback):
                              f'{sorted(state["distill_losses"])[:3]} ..., this run needs '
                              f'{sorted(target)[:3]} ...')
         losses.set_state_dict(state['distill_losses'])
+        if self.model.use_ema and os.path.isfile(f'{path}.pdema'):
+            self._resume_average(f'{path}.pdema')
+
+    def _resume_average(self, trained):
+        """Continues the average; ppdet has loaded it as a distillation's weights instead.
+
+        Args:
+            trained (str): file of the weights as they were trained.
+        """
+        model = self.model.model
+        averaged = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+        self.model.ema.resume(averaged, self.model.lr.last_epoch)
+        model.set_state_dict(paddle.load(trained))
 
     def _save_snapshot(self, status):
         epoch, last = status['epoch_id'], self.model.cfg.epoch - 1
