@@ -7,7 +7,7 @@ import os
 import numpy as np
 import paddle
 import pytest
-from ppdet.core.workspace import create
+from ppdet.core.workspace import create, global_config
 from ppdet.utils.checkpoint import load_weight
 from tiny import CONFIGS, slim_yaml, write_yaml
 
@@ -129,19 +129,31 @@ def moved(before, state):
     return {name for name in before if not np.array_equal(before[name], state[name].numpy())}
 
 
+@pytest.fixture
+def mgd_trainer(tmp_path, run_yaml):
+    """Makes a student's YAML and the Trainer that distils it from a teacher of random weights."""
+
+    def make(config, teacher_channels):
+        teacher = run_yaml(config, 'teacher', teacher_channels)
+        with isolated_config(teacher) as cfg:
+            paddle.seed(1)
+            paddle.save(create(cfg.architecture).state_dict(), str(tmp_path / 'teacher.pdparams'))
+        slim = slim_yaml(tmp_path, teacher,
+                         distill_losses=[{'alpha_mgd': 0.0001, 'lambda_mgd': 0.3}])
+        student = run_yaml(config, 'student', CHANNELS)
+        for key in ('model', 'slim', 'slim_type'):  # of an earlier trainer in this test
+            global_config.pop(key, None)
+        cfg = load_small(student)
+        paddle.seed(0)
+        return student, Trainer(build_slim_model(cfg, slim))
+
+    return make
+
+
 @pytest.mark.parametrize('teacher_channels', [CHANNELS, 48], ids=['equal', 'unequal'])
 @pytest.mark.parametrize('config', FAMILIES, ids=lambda config: config.split('/')[0])
-def test_two_steps_and_evaluation(tmp_path, run_yaml, config, teacher_channels):
-    teacher = run_yaml(config, 'teacher', teacher_channels)
-    with isolated_config(teacher) as cfg:
-        paddle.seed(1)
-        paddle.save(create(cfg.architecture).state_dict(), str(tmp_path / 'teacher.pdparams'))
-    slim = slim_yaml(tmp_path, teacher, distill_losses=[{'alpha_mgd': 0.0001, 'lambda_mgd': 0.3}])
-
-    student = run_yaml(config, 'student', CHANNELS)
-    cfg = load_small(student)
-    paddle.seed(0)
-    trainer = Trainer(build_slim_model(cfg, slim))
+def test_two_steps_and_evaluation(mgd_trainer, config, teacher_channels):
+    student, trainer = mgd_trainer(config, teacher_channels)
     model = trainer.model
     before = [values(part.state_dict()) for part in
               (model.student_model, model.distill_losses, model.teacher_model)]
@@ -180,3 +192,17 @@ def check_checkpoint(trainer, student_yaml):
         expected = {name: averaged[f'student_model.{name}'] for name in expected}
     for name, tensor in stock.state_dict().items():
         np.testing.assert_allclose(tensor.numpy(), expected[name].numpy(), rtol=1e-6, err_msg=name)
+
+
+def test_resume_restores_trained_and_averaged_weights(mgd_trainer):
+    _, trainer = mgd_trainer('picodet/picodet_s_neu_det', 48)
+    trainer.train(validate=False)
+    path = os.path.join(trainer.cfg.save_dir, trainer.cfg.filename, 'model_final')
+    trained, averaged = values(trainer.model.state_dict()), trainer.ema.apply()
+    assert moved(trained, averaged), 'the average is no copy of the trained weights'
+
+    _, resumed = mgd_trainer('picodet/picodet_s_neu_det', 48)
+    resumed.resume_weights(path)
+    assert resumed.start_epoch == 1 and resumed.ema.step == trainer.ema.step == 2
+    assert moved(trained, resumed.model.state_dict()) == set()
+    assert moved(values(averaged), resumed.ema.state_dict) == set()
