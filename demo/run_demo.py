@@ -19,6 +19,7 @@ from collections import namedtuple
 from PIL import Image, ImageDraw
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
 
 Model = namedtuple('Model', ['key', 'title', 'config', 'slim_config', 'share'])
 Model.__doc__ = 'One of the compared models; ``share`` is its part of the whole time, measured.'
@@ -176,7 +177,7 @@ class Demo:
 
     def draw_sheet(self):
         folders = {model.title: os.path.join(self.pictures, model.key) for model in MODELS}
-        sheet = contact_sheet(folders)
+        sheet = contact_sheet(folders, self.data_name())
         sheet.save(os.path.join(self.pictures, 'comparison.png'))
 
     def report(self, results):
@@ -193,9 +194,10 @@ class Demo:
 
     def describe(self):
         count = len(self.annotations('test')['images'])
-        return (f'{self.data_name()}: {count} test images. Each model trained once from scratch '
-                f'for {self.epochs} epochs\nwith seed 0; another seed moves every figure. Shares '
-                'in percent; - where there is no such defect.')
+        return (f'{self.data_name()}; {count} test images. Every model was trained once, from '
+                f'scratch, epochs: {self.epochs},\nseed: 0. So short a training shows how it is '
+                'done, not what is attainable; small differences\nare chance. AP in percent; '
+                '- where there is no such defect.')
 
     def data_name(self):
         return f'NEU-DET of {self.source}' if self.source else 'Synthetic steel, drawn by a program'
@@ -281,11 +283,12 @@ def markdown_table(rows):
     return '\n'.join([f'| {lines[0]} |', f'|{rule}|', *(f'| {line} |' for line in lines[1:])])
 
 
-def contact_sheet(folders):
+def contact_sheet(folders, heading):
     """Puts the drawn images side by side: a row an image, a column a model.
 
     Args:
         folders (dict of str to str): title of the model to folder of its drawn images.
+        heading (str): what the images are.
 
     Returns:
         PIL.Image: the sheet.
@@ -293,11 +296,13 @@ def contact_sheet(folders):
     names = sorted(name for name in os.listdir(next(iter(folders.values())))
                    if name.endswith('.jpg'))
     tile, caption = 300, 20
-    sheet = Image.new('RGB', (tile * len(folders), (tile + caption) * len(names)), 'white')
+    size = tile * len(folders), caption + (tile + caption) * len(names)
+    sheet = Image.new('RGB', size, 'white')
     pen = ImageDraw.Draw(sheet)
+    pen.text((4, 4), heading, fill='black')
     for row, name in enumerate(names):
         for column, (title, folder) in enumerate(folders.items()):
-            left, top = tile * column, (tile + caption) * row
+            left, top = tile * column, caption + (tile + caption) * row
             pen.text((left + 4, top + 4), f'{title}: {name}', fill='black')
             with Image.open(os.path.join(folder, name)) as image:
                 sheet.paste(image.resize((tile, tile)), (left, top + caption))

@@ -95,9 +95,10 @@ def test_contact_sheet_has_a_row_an_image_and_a_column_a_model(demo, tmp_path):
         (tmp_path / folder).mkdir()
         for name in ('a.jpg', 'b.jpg', 'c.jpg'):
             Image.new('RGB', (200, 200), color).save(tmp_path / folder / name)
-    sheet = demo.contact_sheet({name: str(tmp_path / name) for name in ('teacher', 'student')})
-    assert sheet.size == (600, 960)
-    for top in (0, 320, 640):
+    sheet = demo.contact_sheet({name: str(tmp_path / name) for name in ('teacher', 'student')},
+                               'Synthetic steel')
+    assert sheet.size == (600, 980)
+    for top in (20, 340, 660):
         assert sheet.getpixel((150, top + 170)) == (254, 0, 0)
         assert sheet.getpixel((450, top + 170)) == (0, 0, 254)
 
@@ -138,4 +139,4 @@ def test_whole_demo_on_few_synthetic_images(tmp_path):
         log = (tmp_path / 'logs' / f'train_{model}.log').read_text()
         assert 'tools/train.py' in log.splitlines()[0]
     with Image.open(pictures / 'comparison.png') as sheet:
-        assert sheet.size == (900, 320 * len(names))
+        assert sheet.size == (900, 20 + 320 * len(names))
