@@ -16,7 +16,11 @@ from tqdm import tqdm
 
 from ..slim.config_scope import isolated_config
 
-__all__ = ['synthetic_batch', 'random_teacher', 'benchmark', 'build_fgd']
+__all__ = ['synthetic_batch', 'random_teacher', 'benchmark', 'build_fgd', 'measure_pair']
+
+# The optimizer does its work, but the weights stay: a random teacher's huge features would soon
+# drive them out of range.
+LEARNING_RATE = 0.0
 
 
 def synthetic_batch(cfg, images, size, boxes, seed=0):
@@ -118,10 +122,10 @@ def benchmark(models, inputs, steps, warmup):
             for name in models}
 
 
-def training_step(model, learning_rate=1e-4):
+def training_step(model):
     """callable: forward, backward and optimizer step of a model that returns a loss dict."""
     model.train()
-    optimizer = paddle.optimizer.Momentum(learning_rate, parameters=model.parameters())
+    optimizer = paddle.optimizer.Momentum(LEARNING_RATE, parameters=model.parameters())
 
     def step(inputs):
         model(dict(inputs))['loss'].backward()
@@ -136,13 +140,13 @@ def teacher_step(model):
     return lambda inputs: model.teacher_forward(inputs)
 
 
-def adapter_step(model, inputs, learning_rate=1e-4):
+def adapter_step(model, inputs):
     """callable: forward and backward of the losses' layers on features kept from one forward."""
     model.teacher_forward(inputs)
     model.student_taps.run(inputs)
     features = [level.features(model.student_taps, model.teacher_taps)
                 for level in model.levels.values()]
-    optimizer = paddle.optimizer.Momentum(learning_rate,
+    optimizer = paddle.optimizer.Momentum(LEARNING_RATE,
                                           parameters=model.distill_losses.parameters())
 
     def step(inputs):

@@ -1,0 +1,46 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+from ppdet.core.workspace import load_config
+from tiny import slim_yaml, student_yaml
+
+from ppdet_ext.engine import benchmark
+from ppdet_ext.slim import build_slim_model
+
+PARTS = {'student', 'teacher', 'adapters', 'whole', 'paddledet FGD'}
+
+
+@pytest.fixture
+def pair(tmp_path):
+    teacher = student_yaml(tmp_path, 'teacher', channels=24)
+    return load_config(student_yaml(tmp_path)), slim_yaml(tmp_path, teacher)
+
+
+def test_measures_every_part_beside_paddledets_fgd(pair):
+    cfg, slim = pair
+    inputs = benchmark.synthetic_batch(cfg, images=2, size=64, boxes=3)
+    figures = benchmark.measure_pair(cfg, slim, build_slim_model, inputs, steps=2, warmup=1)
+    assert set(figures) == PARTS | {'ratio', 'ratio_to_fgd'}
+    seconds = {name: figures[name]['seconds'] for name in PARTS}
+    assert all(value > 0 for value in seconds.values())
+    assert all(figures[name]['megabytes'] > 0 for name in PARTS)
+    parts = seconds['student'] + seconds['teacher'] + seconds['adapters']
+    assert figures['ratio'] == pytest.approx(seconds['whole'] / parts)
+    assert figures['ratio_to_fgd'] == pytest.approx(seconds['whole'] / seconds['paddledet FGD'])
+
+
+def test_runs_each_part_once_a_round_and_times_the_rounds_after_warmup():
+    calls = []
+    models = {name: lambda inputs, name=name: calls.append((name, inputs)) for name in 'ab'}
+    figures = benchmark.benchmark(models, 'batch', steps=2, warmup=1)
+    assert calls == [('a', 'batch'), ('b', 'batch')] * 3
+    assert set(figures) == {'a', 'b'}
+
+
+def test_synthetic_boxes_lie_in_the_image(pair):
+    inputs = benchmark.synthetic_batch(pair[0], images=4, size=64, boxes=9)
+    boxes = np.concatenate([b.numpy() for b in inputs['gt_bbox']])
+    assert boxes.shape == (36, 4)
+    assert boxes.min() >= 0 and boxes.max() <= 64
+    assert (boxes[:, 2:] - boxes[:, :2]).min() >= 8
