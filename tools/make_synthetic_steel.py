@@ -8,6 +8,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from ppdet_ext.data.synthetic_steel import make_synthetic_steel  # noqa: E402
+from ppdet_ext.engine import cli  # noqa: E402
 
 
 def parse_args(args=None):
@@ -24,6 +25,7 @@ def parse_args(args=None):
 
 def main(args=None):
     flags = parse_args(args)
+    cli.log_versions()
     try:
         counts = make_synthetic_steel(flags.output, flags.images_per_class, flags.seed,
                                       flags.overwrite)

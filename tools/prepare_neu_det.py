@@ -10,6 +10,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from ppdet_ext.data.check import check_coco_folder, read_class_names  # noqa: E402
 from ppdet_ext.data.coco import NEU_DET_CLASSES  # noqa: E402
 from ppdet_ext.data.neu_det import InvalidDataError, prepare  # noqa: E402
+from ppdet_ext.engine import cli  # noqa: E402
 
 
 def parse_args(args=None):
@@ -69,6 +70,7 @@ def run_check(folder):
 
 def main(args=None):
     flags = parse_args(args)
+    cli.log_versions()
     try:
         if flags.source:
             run_prepare(flags)
