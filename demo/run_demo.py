@@ -33,7 +33,7 @@ MODELS = (TEACHER, STUDENT, DISTILLED)
 SHORT_STEP = 0.02
 
 # Few steps from scratch: a higher rate and a shorter warm-up than the configs have.
-BASE_LR = 0.002
+BASE_LR = 0.004
 WARMUP_STEPS = 50
 LOG_STEPS = 50
 DRAW_THRESHOLD = 0.3
@@ -312,8 +312,8 @@ def contact_sheet(folders, heading):
 def parse_args(argv):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--source', help='NEU-DET, archive or folder (default: synthetic steel)')
-    parser.add_argument('--images-per-class', type=int, default=250,
-                        help='synthetic images of each class (default: 250)')
+    parser.add_argument('--images-per-class', type=int, default=300,
+                        help='synthetic images of each class (default: 300)')
     parser.add_argument('--epochs', type=int, default=4, help='of each training (default: 4)')
     parser.add_argument('--output', default=os.path.join(ROOT, 'output', 'demo'),
                         help='folder of all results (default: output/demo)')
