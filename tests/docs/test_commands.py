@@ -1,0 +1,62 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""The commands of the documentation name files and flags that exist."""
+import importlib.util
+import pathlib
+import re
+import shlex
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+PAGES = ('README.md', 'README_cn.md', 'docs/mgd.md', 'docs/mgd_cn.md', 'docs/adding_a_method.md')
+TRANSLATED = (('README.md', 'README_cn.md'), ('docs/mgd.md', 'docs/mgd_cn.md'))
+
+
+def text_of(page):
+    return (ROOT / page).read_text(encoding='utf-8')
+
+
+def commands(page):
+    """The lines of the page's shell blocks, without their comments."""
+    blocks = re.findall(r'^```bash\n(.*?)^```', text_of(page), re.MULTILINE | re.DOTALL)
+    return [re.sub(r'\s+#.*', '', line) for block in blocks for line in block.splitlines()]
+
+
+def tool_commands(page):
+    """list of tuple: tool and arguments of every command of tools/ on the page."""
+    words = [shlex.split(line) for line in commands(page)]
+    return [(tool, line[line.index(tool) + 1:]) for line in words
+            for tool in line if tool.startswith('tools/')]
+
+
+def parse(tool, arguments):
+    spec = importlib.util.spec_from_file_location(pathlib.Path(tool).stem, ROOT / tool)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.parse_args(arguments)
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_tools_take_the_flags_and_find_the_files(page):
+    found = tool_commands(page)
+    assert found
+    shown = re.findall(r'^`([^`\n]+)`:$', text_of(page), re.MULTILINE)
+    for tool, arguments in found:
+        flags = vars(parse(tool, arguments))
+        for name in ('config', 'slim_config', 'infer_img'):
+            path = flags.get(name)
+            assert path is None or path in shown or (ROOT / path).is_file(), f'{page}: {path}'
+
+
+@pytest.mark.parametrize('page, translation', TRANSLATED)
+def test_both_languages_show_the_same_commands(page, translation):
+    assert commands(page) == commands(translation)
+
+
+@pytest.mark.parametrize('page', PAGES)
+def test_links_lead_to_files(page):
+    targets = re.findall(r'\]\((?!http|#)([^)#]+)', text_of(page))
+    assert targets
+    missing = [target for target in targets if not (ROOT / page).parent.joinpath(target).exists()]
+    assert missing == []
