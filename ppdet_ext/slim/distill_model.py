@@ -83,6 +83,8 @@ class DistillModel(nn.Layer):
 
     def _inherit(self, prefixes):
         """Copies the teacher's weights of the named sublayers into the student."""
+        if not isinstance(prefixes, list):
+            raise ValueError(f'inherit is a list of sublayers, like [head], got {prefixes!r}')
         target, source = self.student_model.state_dict(), self.teacher_model.state_dict()
         for prefix in prefixes:
             keys = [key for key in target if key.startswith(f'{prefix}.')]

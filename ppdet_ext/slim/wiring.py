@@ -16,6 +16,7 @@ __all__ = ['FeatureTerm', 'LevelLoss', 'level_shapes']
 # Strides up to this are exact in the trial forward.
 PROBE_SIZE = 128
 TERM_KEYS = ('loss', 'name', 'feature', 'levels', 'weight', 'interpolate')
+INTERPOLATIONS = ('nearest', 'bilinear', 'bicubic', 'area')
 
 
 class FeatureTerm:
@@ -33,7 +34,8 @@ class FeatureTerm:
         default_loss (str|None): default loss class.
 
     Raises:
-        ValueError: unknown loss or option; the message names the near match.
+        ValueError: an unknown loss or option, whose near match the message names, or a value of
+            another kind than the key takes.
     """
 
     def __init__(self, entry, method_name, default_loss):
@@ -42,21 +44,30 @@ class FeatureTerm:
                              f'MGDFeatureLoss", got {entry!r}')
         self.loss_class = _loss_class(entry.get('loss', default_loss))
         self.name = str(entry.get('name', method_name)).lower()
-        feature = entry.get('feature', 'neck')
-        taps = feature if isinstance(feature, dict) else {'student': feature, 'teacher': feature}
-        if set(taps) != {'student', 'teacher'}:
-            raise ValueError(f'distill_losses: feature is a sublayer name or {{student: name, '
-                             f'teacher: name}}, got {feature!r}')
-        self.student_tap, self.teacher_tap = taps['student'], taps['teacher']
+        self.student_tap, self.teacher_tap = _taps(entry.get('feature', 'neck'))
         self.levels = entry.get('levels')
-        self.weight = float(entry.get('weight', 1.0))
+        self.weight = _number(entry.get('weight', 1.0))
         self.interpolate = entry.get('interpolate')
         self.options = {k: _number(v) for k, v in entry.items() if k not in TERM_KEYS}
+        self._check_values()
         self._check_options()
 
+    def _check_values(self):
+        levels = self.levels
+        if levels is not None and not (isinstance(levels, list) and levels and
+                                       all(type(level) is int for level in levels)):
+            raise ValueError(f'{self.name}: levels is a list of indices, counted from 0, like '
+                             f'[0, 1], got {levels!r}')
+        if not _is_number(self.weight):
+            raise ValueError(f'{self.name}: weight is a number, got {self.weight!r}')
+        if self.interpolate is not None and self.interpolate not in INTERPOLATIONS:
+            raise ValueError(f'{self.name}: interpolate is one of {", ".join(INTERPOLATIONS)}, '
+                             f'got {self.interpolate!r}')
+
     def _check_options(self):
-        known = [p for p in inspect.signature(self.loss_class.__init__).parameters if p != 'self']
-        for key in self.options:
+        known = dict(inspect.signature(self.loss_class.__init__).parameters)
+        known.pop('self')
+        for key, value in self.options.items():
             if key in ('student_channels', 'teacher_channels'):
                 raise ValueError(f'distill_losses: delete {key} from {self.loss_class.__name__}: '
                                  f'channels are read from the built models')
@@ -65,6 +76,9 @@ class FeatureTerm:
                     f'distill_losses: "{key}" is no option of {self.loss_class.__name__}'
                     f'{near_match(key, (*TERM_KEYS, *known))}; known: '
                     f'{", ".join((*TERM_KEYS, *known))}')
+            if _is_number(known[key].default) and not _is_number(value):
+                raise ValueError(f'distill_losses: {key} of {self.loss_class.__name__} is a '
+                                 f'number, got {value!r}')
 
     def build(self, shapes_s, shapes_t):
         """Builds the term's losses, one a level.
@@ -81,6 +95,7 @@ class FeatureTerm:
             ValueError: levels, channels or sizes that do not fit.
         """
         losses = {}
+        strides = [stride for _, stride in shapes_s]
         for level in self._chosen_levels(shapes_s, shapes_t):
             (channels_s, stride_s), (channels_t, stride_t) = shapes_s[level], shapes_t[level]
             where = f'{self.name}, level {level}'
@@ -91,7 +106,7 @@ class FeatureTerm:
                     f'"interpolate: bilinear" in this entry')
             layer = self.loss_class(student_channels=channels_s, teacher_channels=channels_t,
                                     **self.options)
-            losses[f'{self.name}_{_level_name(level, stride_s)}'] = LevelLoss(self, level, layer)
+            losses[f'{self.name}_{_level_name(level, strides)}'] = LevelLoss(self, level, layer)
         return losses
 
     def _chosen_levels(self, shapes_s, shapes_t):
@@ -165,10 +180,24 @@ def _float32(feature):
     return feature if feature.dtype == paddle.float32 else feature.astype('float32')
 
 
-def _level_name(level, stride):
-    """p3 for stride 8, as FPN levels are called; l<index> where the stride is no power of two."""
-    exponent = math.log2(stride)
-    return f'p{exponent:.0f}' if exponent.is_integer() else f'l{level}'
+def _level_name(level, strides):
+    """p3 for stride 8, as FPN levels are called; l<index> where that is not the level's alone."""
+    exponent = math.log2(strides[level])
+    is_pyramid_level = exponent.is_integer() and strides.count(strides[level]) == 1
+    return f'p{exponent:.0f}' if is_pyramid_level else f'l{level}'
+
+
+def _taps(feature):
+    """tuple of str: the student's and the teacher's sublayer."""
+    taps = feature if isinstance(feature, dict) else {'student': feature, 'teacher': feature}
+    if set(taps) != {'student', 'teacher'} or not all(isinstance(t, str) for t in taps.values()):
+        raise ValueError(f'distill_losses: feature is a sublayer name or {{student: name, '
+                         f'teacher: name}}, got {feature!r}')
+    return taps['student'], taps['teacher']
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _number(value):
@@ -180,9 +209,12 @@ def _number(value):
 
 
 def _loss_class(name):
-    section = global_config.get(name)
+    section = global_config.get(str(name))
     if not isinstance(section, SchemaDict):
         losses = [key for key, value in global_config.items()
                   if isinstance(value, SchemaDict) and key.endswith('Loss')]
         raise ValueError(f'distill_losses: no registered loss "{name}"{near_match(name, losses)}')
+    if not {'student_channels', 'teacher_channels'} <= set(section.schema):
+        raise ValueError(f'distill_losses: {name} compares no feature maps: a loss here takes '
+                         f'student_channels and teacher_channels')
     return getattr(section.pymodule, name)

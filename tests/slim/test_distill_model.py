@@ -9,6 +9,7 @@ from tiny import batch, slim_yaml, student_yaml
 
 from ppdet_ext.slim import MGDDistillModel
 from ppdet_ext.slim.losses import MGDFeatureLoss
+from ppdet_ext.slim.wiring import FeatureTerm
 
 LEVELS = ['mgd_p3', 'mgd_p4', 'mgd_p5', 'mgd_p6']
 
@@ -150,10 +151,25 @@ def test_unequal_strides_need_the_yamls_consent(build):
     ({'levels': [0, 7]}, r'levels \[7\] do not exist; student "neck" has 4'),
     ({'feature': {'student': 'neck', 'teacher': 'backbone'}}, r'has 4 levels, teacher .* 3; name'),
     ('neck', r'every entry is a mapping'),
+    ({'loss': 'FocalLoss'}, r'FocalLoss compares no feature maps'),
+    ({'loss': ['MGDFeatureLoss']}, r'no registered loss'),
+    ({'feature': ['neck']}, r"feature is a sublayer name or .*, got \['neck'\]"),
+    ({'levels': 2}, r'levels is a list of indices, counted from 0, like \[0, 1\], got 2'),
+    ({'levels': ['p3']}, r"levels is a list of indices.*got \['p3'\]"),
+    ({'levels': []}, r'levels is a list of indices.*got \[\]'),
+    ({'weight': None}, r'mgd: weight is a number, got None'),
+    ({'alpha_mgd': 'small'}, r"alpha_mgd of MGDFeatureLoss is a number, got 'small'"),
+    ({'interpolate': 'bilinar'}, r"interpolate is one of nearest, bilinear.*got 'bilinar'"),
 ])
 def test_wrong_wiring_is_found_when_building(build, entry, message):
     with pytest.raises(ValueError, match=message):
         build(distill_losses=[entry])
+
+
+def test_levels_of_one_stride_have_names_of_their_own():
+    term = FeatureTerm({'loss': 'MGDFeatureLoss'}, 'MGD', None)
+    shapes = [(16, 8.0), (16, 8.0), (16, 16.0), (16, 24.0)]
+    assert list(term.build(shapes, shapes)) == ['mgd_l0', 'mgd_l1', 'mgd_p4', 'mgd_l3']
 
 
 def test_two_terms_need_two_names(build):
@@ -198,6 +214,8 @@ def test_inherits_what_the_yaml_names(tmp_path, build):
 
 
 def test_inheriting_what_does_not_fit_is_an_error(build):
+    with pytest.raises(ValueError, match="inherit is a list of sublayers, .* got 'head'"):
+        build(inherit='head')
     with pytest.raises(ValueError, match='inherit: "neck" of the teacher does not fit the student'):
         build(inherit=['neck'])
     with pytest.raises(ValueError, match='"nack".*no such sublayer'):
