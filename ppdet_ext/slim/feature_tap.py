@@ -31,7 +31,6 @@ class FeatureTap:
         self._layers = {name: _find_sublayer(model, name) for name in dict.fromkeys(names)}
         self._calls = {}
         self._handles = []
-        self._stop = False
 
     def __enter__(self):
         self._calls = {name: [] for name in self._layers}
@@ -47,14 +46,17 @@ class FeatureTap:
 
     def __getitem__(self, name):
         """list of Tensor: one entry a level; a layer called once a level gives its calls."""
-        return [tensor for output in self._calls[name] for tensor in _tensors(output)]
+        return [tensor for output in self._calls[name] for tensor in _tensors(name, output)]
 
     def clear(self):
         """Lets go of the recorded tensors."""
         self._calls = {}
 
     def run(self, inputs):
-        """Runs the model without gradient, only as far as the last tapped sublayer.
+        """Runs the model without gradient, only as far as the tapped sublayers.
+
+        That is to the end of the model's child that holds the last of them: a head that calls a
+        layer once a level has then called it for all.
 
         Args:
             inputs (dict): a batch, as the model's own ``forward`` takes it.
@@ -62,15 +64,13 @@ class FeatureTap:
         Raises:
             ValueError: the forward pass never reaches one of the sublayers.
         """
-        self._stop = True
-        try:
-            with self, paddle.no_grad():
+        with self, paddle.no_grad():
+            self._end_after({name.split('.')[0] for name in self._layers})
+            try:
                 # Some detectors write into the dictionary they are given.
                 self._model(dict(inputs))
-        except _AllRecorded:
-            return
-        finally:
-            self._stop = False
+            except _AllRecorded:
+                pass
         missed = [name for name, calls in self._calls.items() if not calls]
         if missed:
             raise ValueError(f'{type(self._model).__name__}.forward never runs its sublayer(s) '
@@ -79,10 +79,20 @@ class FeatureTap:
     def _recorder(self, name):
         def record(layer, inputs, output):
             self._calls[name].append(output)
-            if self._stop and all(self._calls.values()):
-                raise _AllRecorded
 
         return record
+
+    def _end_after(self, children):
+        """Hooks children of the model so that its forward ends when all of them have run."""
+        unfinished = set(children)
+        for child in children:
+
+            def end(layer, inputs, output, child=child):
+                unfinished.discard(child)
+                if not unfinished:
+                    raise _AllRecorded
+
+            self._handles.append(getattr(self._model, child).register_forward_post_hook(end))
 
 
 def _find_sublayer(model, name):
@@ -95,7 +105,11 @@ def _find_sublayer(model, name):
                      f'{", ".join(near)}')
 
 
-def _tensors(output):
+def _tensors(name, output):
     if isinstance(output, paddle.Tensor):
         return [output]
-    return [tensor for part in output for tensor in _tensors(part)]
+    if not isinstance(output, (dict, list, tuple)):
+        raise ValueError(f'sublayer "{name}" returns {type(output).__name__}, from which no '
+                         f'feature can be taken')
+    parts = output.values() if isinstance(output, dict) else output
+    return [tensor for part in parts for tensor in _tensors(name, part)]

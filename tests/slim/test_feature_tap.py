@@ -65,6 +65,35 @@ def test_run_stops_after_the_last_tapped_layer_and_keeps_no_gradient(model):
     assert paddle.is_grad_enabled()
 
 
+class ToyHead(nn.Layer):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2D(4, 2, 1)
+
+    def forward(self, features):
+        return {'scores': [self.conv(feature) for feature in features], 'count': 2}
+
+
+def test_run_records_every_call_inside_the_last_child(model):
+    model.head = ToyHead()
+    model.forward = lambda inputs: model.head([model.backbone(inputs['image'])] * 3)
+    tap = FeatureTap(model, ['backbone', 'head.conv'])
+    tap.run(inputs())
+    assert (len(tap['backbone']), len(tap['head.conv'])) == (1, 3)
+
+
+def test_a_dictionary_gives_its_tensors_and_anything_else_an_error(model):
+    model.head = ToyHead()
+    model.forward = lambda inputs: model.head([model.backbone(inputs['image'])])
+    tap = FeatureTap(model, ['head'])
+    tap.run(inputs())
+    with pytest.raises(ValueError, match='sublayer "head" returns int'):
+        tap['head']
+    model.head.forward = lambda features: {'scores': features}
+    tap.run(inputs())
+    assert [list(feature.shape) for feature in tap['head']] == [[1, 4, 6, 6]]
+
+
 def test_run_says_which_layer_the_forward_never_reaches(model):
     with pytest.raises(ValueError, match='ToyDetector.forward never runs .*unused'):
         FeatureTap(model, ['neck', 'unused']).run(inputs())
