@@ -11,6 +11,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -233,10 +234,14 @@ def execute(command, log, show):
             command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, encoding='utf-8', errors='replace') as process:
         f.write(f'{shlex.join(command)}\n')
-        for line in process.stdout:
-            f.write(line)
-            f.flush()
-            show(line)
+        try:
+            for line in process.stdout:
+                f.write(line)
+                f.flush()
+                show(line)
+        except BaseException:
+            process.terminate()
+            raise
     if process.returncode:
         with open(log, encoding='utf-8') as f:
             last = f.readlines()[-LAST_LINES:]
@@ -323,6 +328,8 @@ def parse_args(argv):
 def main(argv):
     args = parse_args(argv)
     source = args.source and os.path.abspath(args.source)
+    # So that a training does not go on alone when make is stopped.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         Demo(os.path.abspath(args.output), source, args.images_per_class, args.epochs).run()
     except StepError as error:

@@ -3,6 +3,7 @@
 """The demo: its table, its progress, its errors, and the whole of it on few images."""
 import importlib.util
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -114,6 +115,21 @@ def test_missing_source_stops_the_demo_and_keeps_earlier_data(tmp_path):
     assert result.stderr.splitlines()[-1].startswith('error: tools/prepare_neu_det.py ended')
     assert str(log) in result.stderr and 'Traceback' not in result.stderr
     assert kept.read_text() == 'crazing\n'
+
+
+def test_stopped_demo_leaves_no_training_behind(tmp_path):
+    code = ('import sys, run_demo\n'
+            'run_demo.Demo.prepare_data = lambda self: self.execute("wait", [\n'
+            '    "-u", "-c", "import os, time; print(os.getpid()); time.sleep(600)"], print)\n'
+            'sys.exit(run_demo.main(["--output", sys.argv[1]]))')
+    with subprocess.Popen([sys.executable, '-uc', code, tmp_path], cwd=ROOT / 'demo', text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        step = int(process.stdout.readline())
+        process.terminate()
+        assert process.communicate()[1] == 'error: interrupted\n'
+    assert process.returncode == 130
+    with pytest.raises(ProcessLookupError):
+        os.kill(step, 0)
 
 
 def test_whole_demo_on_few_synthetic_images(tmp_path):
