@@ -7,7 +7,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from ppdet_ext.engine import Trainer, cli, config  # noqa: E402
-from ppdet_ext.slim import build_slim_model  # noqa: E402
+from ppdet_ext.slim import build_slim_model, training_keys  # noqa: E402
 
 
 def parse_args(argv):
@@ -28,7 +28,8 @@ def parse_args(argv):
 
 def main(argv):
     args = parse_args(argv)
-    cfg = config.load_run_config(args.config, args.opt)
+    slim_keys = training_keys(args.slim_config) if args.slim_config else {}
+    cfg = config.load_run_config(args.config, slim_keys, args.opt)
     for name in ('amp', 'fleet', 'use_vdl', 'vdl_log_dir', 'save_prediction_only'):
         cfg[name] = getattr(args, name)
     cli.init_processes(cfg, args.fleet)
@@ -39,7 +40,7 @@ def main(argv):
         cli.set_seed(seed)
     if args.slim_config:
         build_slim_model(cfg, args.slim_config)
-        # Keys of the slim YAML have won over the student's; the command line wins over both.
+        # Building has merged the slim YAML once more; the command line wins over it.
         config.merge_config(args.opt)
     trainer = Trainer(cfg)
     if args.resume:

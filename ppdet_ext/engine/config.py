@@ -6,11 +6,16 @@ import os
 
 import paddle
 from ppdet.core.config.schema import SchemaDict
-from ppdet.core.workspace import get_registered_modules, load_config, merge_config
+from ppdet.core.workspace import (
+    get_registered_modules,
+    global_config,
+    load_config,
+    merge_config,
+)
 
 from .yaml_file import near_match, read_yaml
 
-__all__ = ['load_run_config', 'check_keys', 'check_datasets', 'choose_device']
+__all__ = ['load_run_config', 'clear_config', 'check_keys', 'check_datasets', 'choose_device']
 
 # Top-level keys that ppdet or our tools read and that are no registered module.
 PLAIN_KEYS = (
@@ -26,12 +31,15 @@ PLAIN_KEYS = (
 DEVICES = ('gpu', 'npu', 'xpu', 'mlu')
 
 
-def load_run_config(path, options):
-    """Loads a YAML with its ``_BASE_`` chain, merges the ``-o`` options and checks every key.
+def load_run_config(path, *settings):
+    """Loads a YAML with its ``_BASE_`` chain, merges further settings and checks every key.
+
+    Nothing is left of a run that this process has configured before.
 
     Args:
         path (str): the YAML given with ``-c``.
-        options (dict): parsed ``-o`` options.
+        *settings (dict): what wins over it, the last one over all: training keys of a slim YAML,
+            parsed ``-o`` options.
 
     Returns:
         dict: ppdet's global configuration.
@@ -41,11 +49,24 @@ def load_run_config(path, options):
         ValueError: a section or key nobody reads; the message names the near match.
     """
     read_yaml(path)
+    clear_config()
     cfg = load_config(path)
-    merge_config(options)
+    for options in settings:
+        merge_config(options)
     check_keys(cfg)
     choose_device(cfg)
     return cfg
+
+
+def clear_config():
+    """Empties ppdet's global configuration: every registered section is there, without values."""
+    for name, section in list(global_config.items()):
+        if isinstance(section, SchemaDict):
+            # A copy, since a Trainer may still hold the section itself.
+            global_config[name] = section.copy()
+            global_config[name].clear()
+        else:
+            del global_config[name]
 
 
 def check_keys(cfg):

@@ -2,11 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The distillation factory, mirroring ``ppdet.slim``."""
 from . import functional
-from .factory import build_slim_model, distill_methods, install, register_distill_method
+from .factory import (
+    build_slim_model,
+    distill_methods,
+    install,
+    register_distill_method,
+    training_keys,
+)
 from .losses import MGDFeatureLoss
 from .mgd import MGDDistillModel
 
 __all__ = [
     'functional', 'build_slim_model', 'distill_methods', 'install', 'register_distill_method',
-    'MGDFeatureLoss', 'MGDDistillModel'
+    'training_keys', 'MGDFeatureLoss', 'MGDDistillModel'
 ]

@@ -4,9 +4,9 @@
 import contextlib
 import os
 
-from ppdet.core.config.schema import SchemaDict
 from ppdet.core.workspace import global_config, load_config
 
+from ..engine.config import clear_config
 from ..engine.yaml_file import near_match, read_yaml
 
 __all__ = ['SlimConfig', 'isolated_config']
@@ -73,13 +73,7 @@ def isolated_config(path):
     """
     saved = dict(global_config)
     try:
-        for name, section in saved.items():
-            if isinstance(section, SchemaDict):
-                fresh = section.copy()
-                fresh.clear()
-                global_config[name] = fresh
-            else:
-                del global_config[name]
+        clear_config()
         yield load_config(path)
     finally:
         global_config.clear()

@@ -5,8 +5,10 @@ import ppdet.slim
 from ppdet.slim import build_slim_model as ppdet_build_slim_model
 
 from ..engine.yaml_file import near_match, read_yaml
+from .config_scope import SlimConfig
 
-__all__ = ['register_distill_method', 'distill_methods', 'build_slim_model', 'install']
+__all__ = ['register_distill_method', 'distill_methods', 'training_keys', 'build_slim_model',
+           'install']
 
 # ppdet's own values of slim_method; without the key it builds its common DistillModel.
 PPDET_METHODS = ('FGD', 'CWD', 'LD', 'PPYOLOEDistill')
@@ -37,6 +39,19 @@ def register_distill_method(name):
 def distill_methods():
     """list of str: every known value of ``slim_method``."""
     return sorted((*_methods, *PPDET_METHODS))
+
+
+def training_keys(slim_config_path):
+    """Reads what a slim YAML sets for the training run itself, before any model is built.
+
+    Args:
+        slim_config_path (str): the slim YAML.
+
+    Returns:
+        dict: these keys; none for what PaddleDetection itself builds.
+    """
+    model = _methods.get(read_yaml(slim_config_path).get('slim_method'))
+    return SlimConfig(slim_config_path, model.method_keys).training if model else {}
 
 
 def build_slim_model(cfg, slim_config_path, mode='train'):

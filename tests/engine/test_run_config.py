@@ -15,6 +15,19 @@ def test_a_config_of_this_repository_passes(tmp_path):
     assert cfg.use_gpu == (paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0)
 
 
+def test_the_last_setting_wins(tmp_path):
+    cfg = load_run_config(student_yaml(tmp_path, seed=1), {'seed': 2, 'epoch': 8}, {'epoch': 9})
+    assert (cfg.seed, cfg.epoch) == (2, 9)
+
+
+def test_nothing_is_left_of_an_earlier_run(tmp_path):
+    first = load_run_config(student_yaml(tmp_path), {'seed': 1, 'FPN': {'norm_type': 'bn'}})
+    first.update(model='its model', slim='Distill', amp=True)
+    second = load_run_config(student_yaml(tmp_path), {})
+    assert not {'seed', 'model', 'slim', 'amp'} & set(second)
+    assert 'norm_type' not in second['FPN']
+
+
 @pytest.mark.parametrize('options, message', [
     ({'epochs': 3}, r'"epochs" is no section or key .*did you mean "epoch"'),
     ({'TrainReaders': {'batch_size': 1}}, r'"TrainReaders" .*did you mean "TrainReader"'),

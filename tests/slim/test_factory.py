@@ -5,7 +5,13 @@ import pytest
 from ppdet.core.workspace import load_config
 from tiny import slim_yaml, student_yaml, write_yaml
 
-from ppdet_ext.slim import MGDDistillModel, build_slim_model, factory, register_distill_method
+from ppdet_ext.slim import (
+    MGDDistillModel,
+    build_slim_model,
+    factory,
+    register_distill_method,
+    training_keys,
+)
 
 
 def test_ppdets_own_tools_get_this_factory():
@@ -28,6 +34,12 @@ def test_training_keys_of_the_slim_yaml_win_over_the_students(tmp_path, teacher_
     assert cfg['epoch'] == 9
     assert cfg['TrainReader']['batch_size'] == 5
     assert 'sample_transforms' in cfg['TrainReader'], 'sections are merged, not replaced'
+
+
+def test_training_keys_are_known_before_anything_is_built(tmp_path, teacher_yaml):
+    path = slim_yaml(tmp_path, teacher_yaml, seed=7, TrainReader={'batch_size': 5})
+    assert training_keys(path) == {'seed': 7, 'TrainReader': {'batch_size': 5}}
+    assert training_keys(slim_yaml(tmp_path, teacher_yaml, slim_method='FGD', seed=7)) == {}
 
 
 @pytest.mark.parametrize('mode', ['eval', 'test'])

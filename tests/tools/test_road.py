@@ -195,6 +195,14 @@ def test_a_mistake_ends_with_one_line_before_training(road, options, message):
     assert 'Traceback' not in output and 'Epoch:' not in output
 
 
+def test_a_mistake_in_the_slim_yamls_training_keys_too(road):
+    slim = slim_yaml(road.folder, road.teacher, name='elsewhere',
+                     TrainDataset={'dataset_dir': 'elsewhere'})
+    output = run(road.folder, ROOT / 'tools/train.py', '-c', road.student, '--slim_config', slim,
+                 code=1)
+    assert 'error: TrainDataset: elsewhere/annotations/train' in output.splitlines()[-1]
+
+
 @pytest.mark.parametrize('arguments', [[], ['-c', 'x.yml', '--use_vdl=maybe'],
                                        ['-c', 'x.yml', '-o', 'epoch']])
 def test_a_wrong_command_line_exits_with_2(tmp_path, arguments):
