@@ -120,7 +120,9 @@ def test_stock_paddledetection_evaluates_it_with_the_students_yaml(road):
 
 
 STOCK_TRAINING = '''
-import ppdet_ext, sys
+import sys
+sys.path.insert(0, sys.argv[3])
+import ppdet_ext
 from ppdet.core.workspace import load_config
 from ppdet.engine import Trainer
 from ppdet.slim import build_slim_model
@@ -132,7 +134,7 @@ trainer.train()
 
 
 def test_paddledetections_own_trainer_distils_after_one_import(road):
-    output = run(road.folder, '-c', STOCK_TRAINING, road.student, road.slim)
+    output = run(road.folder, '-c', STOCK_TRAINING, road.student, road.slim, ROOT)
     assert re.search(r'Epoch: \[0\] .*distill_mgd_p3: ', output)
     weights = paddle.load(str(road.folder / 'stock' / 'mgd' / 'model_final.pdparams'))
     assert {key.split('.')[0] for key in weights} == {'backbone', 'neck', 'head'}
