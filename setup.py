@@ -27,6 +27,7 @@ setup(
         'PyYAML',
         # ppdet imports it, but asks for "sklearn", an empty package.
         'scikit-learn',
+        'threadpoolctl',
         # ppdet imports pkg_resources, which newer ones no longer have.
         'setuptools<81',
         'terminaltables',
