@@ -22,8 +22,8 @@ __all__ = ['apply']
 
 MENDS = (
     'adam_threads', 'assigner_labels', 'distill_evaluation', 'distill_parameters', 'drawn_labels',
-    'fgd_area', 'frozen_teacher', 'pan_levels', 'pillow_textsize', 'quality_focal_loss',
-    'scalar_concat', 'visualdl_writer')
+    'empty_stack', 'fgd_area', 'frozen_teacher', 'pan_levels', 'pillow_textsize',
+    'quality_focal_loss', 'scalar_concat', 'visualdl_writer')
 
 zlib_order.mend()
 _THREADS_ARE_CHOSEN = 'paddle' in sys.modules or threads.chosen_by_user()
