@@ -1,10 +1,13 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Loads and checks the configuration of a run."""
+import inspect
 import json
 import os
 
 import paddle
+import ppdet.data.transform
+import ppdet.optimizer.optimizer
 from ppdet.core.config.schema import SchemaDict
 from ppdet.core.workspace import (
     get_registered_modules,
@@ -28,6 +31,12 @@ PLAIN_KEYS = (
     'use_ema', 'use_fused_allreduce_gradients', 'use_gpu', 'use_mlu', 'use_npu', 'use_vdl',
     'use_xpu', 'vdl_log_dir', 'weights', 'worker_num', 'TrainMOTDataset', 'EvalMOTDataset',
     'TestMOTDataset')
+REQUIRED_KEYS = ('architecture', 'epoch', 'log_iter', 'metric', 'num_classes', 'save_dir',
+                 'snapshot_epoch', 'worker_num')
+COUNTS = ('epoch', 'log_iter', 'num_classes', 'snapshot_epoch')
+# What PaddleDetection reads of a reader beside the arguments of its constructor.
+READER_KEYS = ('use_shared_memory', 'mixup_epoch', 'cutmix_epoch', 'mosaic_epoch', 'pre_img_epoch',
+               'inputs_def', 'fuse_normalize')
 DEVICES = ('gpu', 'npu', 'xpu', 'mlu')
 
 
@@ -70,7 +79,7 @@ def clear_config():
 
 
 def check_keys(cfg):
-    """Refuses sections and keys that nobody reads.
+    """Refuses sections and keys that nobody reads, and misses those that every run needs.
 
     Raises:
         ValueError: names the section, the key and the near match.
@@ -79,18 +88,76 @@ def check_keys(cfg):
     shared = {key for module in modules.values() for key in getattr(module, 'shared', ())}
     known = {*modules, *PLAIN_KEYS, *shared}
     for name, section in cfg.items():
-        if name not in known and not _is_anchor(section):
+        if name not in known and not _is_anchor(section) and not _is_object(section):
             raise ValueError(f'"{name}" is no section or key of a detection config'
                              f'{near_match(name, known)}')
-        if isinstance(section, SchemaDict) and section.strict:
-            for key in section.find_extra_keys():
-                raise ValueError(f'{name}: unknown key "{key}"{near_match(key, section.schema)}; '
-                                 f'known: {", ".join(section.schema)}')
+        if isinstance(section, SchemaDict):
+            _check_section(name, section, modules)
+    for key in REQUIRED_KEYS:
+        if key not in cfg:
+            raise ValueError(f'the config has no "{key}"; is a file missing in its _BASE_?')
+    for key in COUNTS:
+        if type(cfg[key]) is not int or cfg[key] < 1:
+            raise ValueError(f'{key} is a whole number from 1, got {cfg[key]!r}')
 
 
 def _is_anchor(value):
     """PaddleDetection's YAMLs keep lists under names of their own, to refer to them as *anchor."""
     return isinstance(value, (list, tuple))
+
+
+def _is_object(value):
+    """What a YAML writes with a tag, such as ``TrainDataset: !COCODataSet``, is built already."""
+    return hasattr(value, '__dict__') and not isinstance(value, SchemaDict)
+
+
+def _check_section(name, section, modules):
+    if name.endswith('Reader'):
+        _check_options(name, section, (*section.schema, *READER_KEYS))
+        for key in ('sample_transforms', 'batch_transforms'):
+            for transform in section.get(key) or ():
+                for operator, options in transform.items():
+                    _check_class(f'{name}.{key}', ppdet.data.transform, operator, options)
+    elif section.strict:
+        _check_options(name, section, section.schema)
+    if name.endswith('Dataset') and 'name' in section:
+        _check_named(name, section, modules)
+    for key in section.inject:
+        if isinstance(section.get(key), dict) and 'name' in section[key]:
+            _check_named(f'{name}.{key}', section[key], modules)
+    if name == 'LearningRate':
+        for scheduler in section.get('schedulers') or ():
+            if isinstance(scheduler, dict):
+                options = {k: v for k, v in scheduler.items() if k != 'name'}
+                _check_class('LearningRate.schedulers', ppdet.optimizer.optimizer,
+                             scheduler.get('name'), options)
+
+
+def _check_named(where, content, modules):
+    """Checks ``{name: Class, option: value ...}`` against a registered class."""
+    if content['name'] not in modules:
+        raise ValueError(f'{where}: unknown name "{content["name"]}"'
+                         f'{near_match(content["name"], modules)}')
+    module = modules[content['name']]
+    if module.strict:
+        _check_options(where, content, ('name', *module.schema))
+
+
+def _check_class(where, module, name, options):
+    """Checks options against the constructor of a class of ``module``."""
+    constructor = getattr(module, str(name), None)
+    if constructor is None:
+        raise ValueError(f'{where}: unknown name "{name}"{near_match(name, vars(module))}')
+    parameters = inspect.signature(constructor).parameters
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        _check_options(f'{where}: {name}', options or (), parameters)
+
+
+def _check_options(where, options, known):
+    for key in options:
+        if key not in known:
+            raise ValueError(f'{where}: unknown key "{key}"{near_match(key, known)}; known: '
+                             f'{", ".join(known)}')
 
 
 def choose_device(cfg):

@@ -32,6 +32,19 @@ def test_nothing_is_left_of_an_earlier_run(tmp_path):
     ({'epochs': 3}, r'"epochs" is no section or key .*did you mean "epoch"'),
     ({'TrainReaders': {'batch_size': 1}}, r'"TrainReaders" .*did you mean "TrainReader"'),
     ({'FPN': {'out_channels': 8}}, r'FPN: unknown key "out_channels" \(did you mean "out_channel"'),
+    ({'TrainReader': {'batch_sise': 8}}, r'TrainReader: .*"batch_sise" \(did you mean "batch_size'),
+    ({'EvalReader': {'sample_transforms': [{'Decoode': {}}]}},
+     r'EvalReader.sample_transforms: unknown name "Decoode" \(did you mean "Decode"'),
+    ({'TestReader': {'batch_transforms': [{'PadBatch': {'stride': 32}}]}},
+     r'TestReader.batch_transforms: PadBatch: unknown key "stride".*known: pad_to_stride'),
+    ({'EvalDataset': {'anno_pth': 'x'}}, r'EvalDataset: .*"anno_pth" \(did you mean "anno_path"'),
+    ({'TrainDataset': {'name': 'COCODataset'}}, r'TrainDataset: unknown name .*"COCODataSet"'),
+    ({'RetinaHead': {'conv_feat': {'feat_inn': 8}}},
+     r'RetinaHead.conv_feat: unknown key "feat_inn" \(did you mean "feat_in"'),
+    ({'LearningRate': {'schedulers': [{'name': 'CosineDecay', 'max_epoch': 3}]}},
+     r'LearningRate.schedulers: CosineDecay: unknown key "max_epoch" \(did you mean "max_epochs"'),
+    ({'snapshot_epoch': 0}, r'snapshot_epoch is a whole number from 1, got 0'),
+    ({'epoch': 'ten'}, r"epoch is a whole number from 1, got 'ten'"),
 ])
 def test_misspelt_keys_name_the_near_match(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
@@ -40,6 +53,12 @@ def test_misspelt_keys_name_the_near_match(tmp_path, options, message):
 
 def test_a_list_under_a_name_of_its_own_may_serve_as_anchor(tmp_path):
     load_run_config(student_yaml(tmp_path, image_size=[64, 64]), {})
+
+
+def test_a_key_that_every_run_needs(tmp_path):
+    path = write_yaml(tmp_path / 'x.yml', {'architecture': 'RetinaNet', 'epoch': 1})
+    with pytest.raises(ValueError, match='the config has no "log_iter"; is a file missing in its'):
+        load_run_config(path, {})
 
 
 @pytest.mark.skipif(paddle.is_compiled_with_cuda(), reason='there is a GPU to use')
