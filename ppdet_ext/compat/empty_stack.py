@@ -6,15 +6,18 @@ Defect: on paddlepaddle 2.6.2 ``paddle.stack`` refuses empty tensors, so that
 RetinaNet's training stops at the first batch without boxes with ``The dims of
 Input(X) should be greater than 0``; 3.3.1 accepts them.
 
-Mend: ``ppdet.modeling.bbox_utils`` sees a ``stack`` that concatenates, which
-takes empty tensors on both; same values, same gradients.
+Mend: ``ppdet.modeling.bbox_utils`` sees a ``stack`` that makes an empty tensor
+of empty ones, which have no gradient to lose.
 """
 from . import mending
 
 
 def stack(tensors, axis=0):
     import paddle
-    return paddle.concat([tensor.unsqueeze(axis) for tensor in tensors], axis)
+    shape = list(tensors[0].shape)
+    if 0 not in shape:
+        return paddle.stack(tensors, axis)
+    return paddle.zeros([*shape[:axis], len(tensors), *shape[axis:]], tensors[0].dtype)
 
 
 def mend():
