@@ -22,7 +22,7 @@ __all__ = ['apply']
 
 MENDS = (
     'adam_threads', 'assigner_labels', 'distill_evaluation', 'distill_parameters', 'drawn_labels',
-    'empty_stack', 'fgd_area', 'frozen_teacher', 'pan_levels', 'pillow_textsize',
+    'empty_tensors', 'fgd_area', 'frozen_teacher', 'pan_levels', 'pillow_textsize',
     'quality_focal_loss', 'scalar_concat', 'visualdl_writer')
 
 zlib_order.mend()
