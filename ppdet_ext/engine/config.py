@@ -18,7 +18,8 @@ from ppdet.core.workspace import (
 
 from .yaml_file import near_match, read_yaml
 
-__all__ = ['load_run_config', 'clear_config', 'check_keys', 'check_datasets', 'choose_device']
+__all__ = ['load_run_config', 'clear_config', 'check_keys', 'check_datasets', 'choose_device',
+           'dataset_fields']
 
 # Top-level keys that ppdet or our tools read and that are no registered module.
 PLAIN_KEYS = (
@@ -176,6 +177,20 @@ def choose_device(cfg):
     paddle.set_device(chosen[0] if chosen else 'cpu')
 
 
+def dataset_fields(cfg, section):
+    """Finds the fields of a data set, whether a YAML says ``name: X`` or, as older ones, ``!X``.
+
+    Args:
+        cfg (dict): the configuration.
+        section (str): ``TrainDataset`` ...
+
+    Returns:
+        dict: the fields themselves, so that setting one has effect.
+    """
+    dataset = cfg[section]
+    return dataset if isinstance(dataset, dict) else vars(dataset)
+
+
 def check_datasets(cfg, sections):
     """Makes sure that the data sets of a run are there and hold the classes the model has.
 
@@ -187,31 +202,64 @@ def check_datasets(cfg, sections):
         FileNotFoundError: annotations or images are missing.
         ValueError: the annotations hold another number of classes, or no image.
     """
+    checks = {'COCODataSet': _check_coco, 'VOCDataSet': _check_voc}
     for section in sections:
-        dataset = cfg.get(section)
-        if isinstance(dataset, SchemaDict) and dataset.get('name') == 'COCODataSet':
-            _check_coco(section, dataset, cfg)
+        dataset = dataset_fields(cfg, section)
+        check = checks.get(dataset.get('name', type(cfg[section]).__name__))
+        if check:
+            check(section, dataset, cfg.num_classes)
 
 
-def _check_coco(section, dataset, cfg):
+def _check_coco(section, dataset, num_classes):
     folder = dataset.get('dataset_dir') or ''
-    annotations = os.path.join(folder, dataset['anno_path'])
-    images = os.path.join(folder, dataset.get('image_dir') or '')
-    for path in (annotations, images):
-        if not os.path.exists(path):
-            raise FileNotFoundError(
-                f'{section}: {path} does not exist. Prepare the data set (tools/prepare_neu_det.py '
-                f'for NEU-DET), or give its folder with -o {section}.dataset_dir=PATH')
+    annotations = _existing(section, folder, dataset, 'anno_path')
+    images = _existing(section, folder, dataset, 'image_dir')
     try:
         with open(annotations, encoding='utf-8') as f:
             content = json.load(f)
         classes = len(content['categories'])
-        count = len(content['images'])
+        names = [image['file_name'] for image in content['images']]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(f'{section}: {annotations} is no COCO annotation file ({error!r})'
                          ) from error
-    if count == 0:
+    _check_files(section, annotations, [os.path.join(images, name) for name in names])
+    _check_classes(section, annotations, classes, num_classes)
+
+
+def _check_voc(section, dataset, num_classes):
+    folder = dataset.get('dataset_dir') or ''
+    image_list = _existing(section, folder, dataset, 'anno_path')
+    images = _existing(section, folder, dataset, 'image_dir')
+    with open(image_list, encoding='utf-8') as f:
+        names = [name for line in f for name in line.split()[:2]]  # the image and its XML
+    _check_files(section, image_list, [os.path.join(images, name) for name in names])
+    if dataset.get('label_list'):
+        labels = _existing(section, folder, dataset, 'label_list')
+        with open(labels, encoding='utf-8') as f:
+            _check_classes(section, labels, sum(bool(line.strip()) for line in f), num_classes)
+
+
+def _existing(section, folder, dataset, key):
+    """str: path of the data set's file or folder of that key."""
+    path = os.path.join(folder, dataset.get(key) or '')
+    if not os.path.exists(path):
+        raise FileNotFoundError(
+            f'{section}: {path} does not exist. Prepare the data set (tools/prepare_neu_det.py '
+            f'for NEU-DET), or give its folder with -o {section}.dataset_dir=PATH')
+    return path
+
+
+def _check_files(section, annotations, paths):
+    if not paths:
         raise ValueError(f'{section}: {annotations} lists no image')
-    if classes != cfg.num_classes:
-        raise ValueError(f'{section}: {annotations} has {classes} classes, but num_classes is '
-                         f'{cfg.num_classes}; correct num_classes in the config')
+    missing = [path for path in paths if not os.path.isfile(path)]
+    if missing:
+        # The reader would leave them out of training with no more than a warning.
+        raise FileNotFoundError(f'{section}: {len(missing)} of the {len(paths)} files that '
+                                f'{annotations} lists do not exist, first {missing[0]}')
+
+
+def _check_classes(section, path, classes, num_classes):
+    if classes != num_classes:
+        raise ValueError(f'{section}: {path} has {classes} classes, but num_classes is '
+                         f'{num_classes}; correct num_classes in the config')

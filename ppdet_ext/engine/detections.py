@@ -10,6 +10,7 @@ from PIL import Image, UnidentifiedImageError
 from ppdet.data.source.category import get_categories
 
 from ..data.coco import write_json
+from .config import dataset_fields
 
 __all__ = ['find_images', 'name_classes', 'detection_records', 'describe', 'save_records']
 
@@ -65,7 +66,7 @@ def name_classes(cfg):
         FileNotFoundError: neither a label file nor ``class_names``.
         ValueError: another number of names than ``num_classes``.
     """
-    dataset = cfg['TestDataset']
+    dataset = dataset_fields(cfg, 'TestDataset')
     path = os.path.join(dataset.get('dataset_dir') or '', dataset.get('anno_path') or '')
     if not os.path.isfile(path):
         if not cfg.get('class_names'):

@@ -94,6 +94,15 @@ def test_names_come_from_the_config_where_the_data_set_is_absent(tmp_path):
     assert detections.name_classes(load(tmp_path)) == NAMES
 
 
+def test_names_for_a_data_set_as_older_yamls_write_it(tmp_path):
+    path = tmp_path / 'tag.yml'
+    path.write_text(f'_BASE_: [{student_yaml(tmp_path)}]\nTestDataset: !ImageFolder\n'
+                    f'  anno_path: {tmp_path}/nowhere.json\n')
+    cfg = load_run_config(str(path))
+    assert detections.name_classes(cfg) == NAMES
+    assert cfg['TestDataset'].get_anno().endswith('label_list.txt')
+
+
 def test_never_cocos_names(tmp_path):
     cfg = load(tmp_path)
     cfg['class_names'] = None
