@@ -41,6 +41,26 @@ GFL = {
     'LDGFLHead': {'conv_feat': 'FCOSFeat', 'fpn_stride': [8, 16, 32], 'feat_in_chan': 8,
                   'nms': NMS},
 }
+FCOS = {
+    **NETWORK, 'architecture': 'FCOS', 'FCOS': {**STEM, 'fcos_head': 'FCOSHead'},
+    'FCOSFeat': {**NETWORK['FCOSFeat'], 'feat_out': 256},
+    'FCOSHead': {'fcos_feat': 'FCOSFeat', 'fpn_stride': [8, 16, 32], 'nms': NMS},
+}
+PICODET = {
+    **NETWORK, 'architecture': 'PicoDet',
+    'PicoDet': {'backbone': 'LCNet', 'neck': 'LCPAN', 'head': 'PicoHeadV2'},
+    'LCNet': {'scale': 0.25, 'feature_maps': [3, 4, 5]}, 'LCPAN': {'out_channels': 8, 'num_features': 4},
+    'PicoHeadV2': {
+        'conv_feat': {'name': 'PicoFeat', 'feat_in': 8, 'feat_out': 8, 'num_convs': 1,
+                      'num_fpn_stride': 4, 'norm_type': 'bn', 'share_cls_reg': True},
+        'feat_in_chan': 8, 'fpn_stride': [8, 16, 32, 64], 'reg_max': 7,
+        'static_assigner_epoch': 1, 'use_align_head': True,
+        'static_assigner': {'name': 'ATSSAssigner', 'topk': 1},
+        'assigner': {'name': 'TaskAlignedAssigner', 'topk': 1},
+        'loss_class': {'name': 'VarifocalLoss', 'use_sigmoid': False},
+        'loss_dfl': {'name': 'DistributionFocalLoss'}, 'loss_bbox': {'name': 'GIoULoss'},
+        'nms': NMS},
+}
 PPYOLOE = {
     **NETWORK, 'architecture': 'PPYOLOE', 'norm_type': 'bn', 'for_distill': True,
     'feat_distill_place': 'neck_feats', 'depth_mult': 0.33, 'width_mult': 0.25,
@@ -325,6 +345,65 @@ def probe_ppyoloe_distill_training():
                                         'student_width_mult': 0.25,
                                         'feat_out_channels': [64, 64, 64]})
     trains_with_frozen_teacher(model, {**images(), **boxes(), **padded_boxes()})
+
+
+def probe_loss_meters():
+    import paddle
+    from ppdet.utils.stats import TrainingStats
+    stats = TrainingStats(4)
+    for loss in (paddle.to_tensor(1.0), paddle.to_tensor([3.0])):
+        stats.update({'loss': loss})
+    assert stats.log() == 'loss: 2.000000'
+
+
+def probe_atss_assigner_without_boxes():
+    import paddle
+    from ppdet.modeling.assigners import ATSSAssigner
+    labels, _, scores, mask = ATSSAssigner(topk=1, num_classes=3)(
+        paddle.zeros([5, 4]), [5], paddle.zeros([2, 0, 1], 'int32'), paddle.zeros([2, 0, 4]),
+        paddle.zeros([2, 0, 1]), bg_index=3)
+    assert labels.tolist() == [[3] * 5] * 2 and float(scores.sum()) == 0
+    assert mask.shape == [2, 0, 5]
+
+
+def probe_task_aligned_assigner_without_boxes():
+    import paddle
+    from ppdet.modeling.assigners import TaskAlignedAssigner
+    labels, _, scores, mask = TaskAlignedAssigner(topk=1)(
+        paddle.full([2, 5, 3], 0.5), paddle.zeros([2, 5, 4]), paddle.zeros([5, 2]),
+        num_anchors_list=[5], bg_index=3, gt_labels=paddle.zeros([2, 0, 1], 'int32'),
+        gt_bboxes=paddle.zeros([2, 0, 4]), pad_gt_mask=paddle.zeros([2, 0, 1]))
+    assert labels.tolist() == [[3] * 5] * 2 and float(scores.sum()) == 0
+    assert mask.shape == [2, 0, 5]
+
+
+def probe_picodet_without_boxes():
+    import paddle
+    model = build(PICODET)
+    model.train()
+    losses = model({**images(), 'gt_bbox': paddle.zeros([2, 0, 4]),
+                    'gt_class': paddle.zeros([2, 0, 1], 'int32'),
+                    'pad_gt_mask': paddle.zeros([2, 0, 1])})
+    losses['loss'].backward()
+    assert paddle.isfinite(losses['loss']).all()
+
+
+def probe_fcos_without_boxes():
+    import paddle
+    from ppdet.data.transform.batch_operators import Gt2FCOSTarget
+    samples = [{'image': np.zeros((3, 64, 64), 'float32'), 'gt_bbox': np.zeros((0, 4), 'float32'),
+                'gt_class': np.zeros((0, 1), 'int32')} for _ in range(2)]
+    samples = Gt2FCOSTarget([64, 128], 1.5, [8, 16, 32],
+                            norm_reg_targets=True)(samples)
+    assert not any(sample[f'labels{level}'].any() for sample in samples for level in range(3))
+    targets = {key: paddle.to_tensor(np.stack([sample[key] for sample in samples]))
+               for key in samples[0] if key != 'image'}
+    model = build(FCOS)
+    model.train()
+    losses = model({**images(), **targets})
+    losses['loss'].backward()
+    assert paddle.isfinite(losses['loss']).all()
+    assert float(losses['loss_box']) == float(losses['loss_quality']) == 0
 
 
 def probe_visualdl_log():

@@ -27,11 +27,19 @@ CHANGED = {
         ('ppdet.slim.distill_model', 'FGDDistillModel.build_loss'),
         ('ppdet.slim.distill_model', 'CWDDistillModel.build_loss'),
         ('ppdet.slim.distill_loss', 'DistillPPYOLOELoss.__init__')],
+    'empty_assignment': [
+        ('ppdet.modeling.assigners.atss_assigner', 'ATSSAssigner.forward'),
+        ('ppdet.modeling.assigners.task_aligned_assigner', 'TaskAlignedAssigner.forward'),
+        ('ppdet.modeling.heads.pico_head', 'PicoHeadV2.get_loss')],
+    'fcos_background': [
+        ('ppdet.data.transform.batch_operators', 'Gt2FCOSTarget.__call__'),
+        ('ppdet.modeling.losses.fcos_loss', 'FCOSLoss.forward')],
     'fgd_area': [('ppdet.slim.distill_loss', 'FGDFeatureLoss.forward')],
     'frozen_teacher': [
         ('ppdet.slim.distill_model', f'{model}.forward')
         for model in ('DistillModel', 'FGDDistillModel', 'CWDDistillModel', 'LDDistillModel',
                       'PPYOLOEDistillModel')],
+    'loss_meters': [('ppdet.utils.stats', 'TrainingStats.update')],
     'quality_focal_loss': [('ppdet.modeling.losses.gfocal_loss', 'quality_focal_loss')],
     'scalar_concat': [
         ('ppdet.modeling.proposal_generator.rpn_head', 'RPNHead._gen_proposal'),
