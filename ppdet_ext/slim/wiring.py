@@ -46,9 +46,9 @@ class FeatureTerm:
         self.name = str(entry.get('name', method_name)).lower()
         self.student_tap, self.teacher_tap = _taps(entry.get('feature', 'neck'))
         self.levels = entry.get('levels')
-        self.weight = _number(entry.get('weight', 1.0))
+        self.weight = entry.get('weight', 1.0)
         self.interpolate = entry.get('interpolate')
-        self.options = {k: _number(v) for k, v in entry.items() if k not in TERM_KEYS}
+        self.options = {k: v for k, v in entry.items() if k not in TERM_KEYS}
         self._check_values()
         self._check_options()
 
@@ -198,14 +198,6 @@ def _taps(feature):
 
 def _is_number(value):
     return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _number(value):
-    """YAML reads 2e-5, without a dot, as text."""
-    try:
-        return float(value) if isinstance(value, str) else value
-    except ValueError:
-        return value
 
 
 def _loss_class(name):

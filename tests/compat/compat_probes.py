@@ -406,6 +406,16 @@ def probe_fcos_without_boxes():
     assert float(losses['loss_box']) == float(losses['loss_quality']) == 0
 
 
+def probe_yaml_numbers():
+    from ppdet.core.workspace import load_config
+    with config_file({'base_lr': 1}) as path:
+        with open(path, 'w') as file:
+            file.write('a: [1e-3, 2E5, -1.5e3, 1.0e-3]\nb: [1e, e3, 12, 1e-3x, "1e-3"]\n')
+        content = dict(load_config(path))
+    assert content['a'] == [0.001, 200000.0, -1500.0, 0.001]
+    assert content['b'] == ['1e', 'e3', 12, '1e-3x', '1e-3']
+
+
 def probe_visualdl_log():
     import paddle
     from ppdet.engine.callbacks import VisualDLWriter

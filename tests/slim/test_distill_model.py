@@ -242,11 +242,6 @@ def test_the_report_takes_terms_without_a_known_weight(build, log):
     assert reports[-1].startswith('first step: distill_other weighted 0.5000 (')
 
 
-def test_a_number_that_yaml_reads_as_text_is_a_number(build):
-    model = build(distill_losses=[{'alpha_mgd': '2e-5'}])
-    assert {layer.alpha_mgd for layer in model.distill_losses.values()} == {0.00002}
-
-
 @pytest.mark.parametrize('alpha, warned', [(1e-9, False), (10.0, True)])
 def test_warns_when_distillation_dwarfs_detection(build, log, alpha, warned):
     train_steps(build(distill_losses=[{'alpha_mgd': alpha}]), steps=1)
