@@ -32,7 +32,7 @@ def main(argv):
     cfg = config.load_run_config(args.config, slim_keys, args.opt)
     for name in ('amp', 'fleet', 'use_vdl', 'vdl_log_dir', 'save_prediction_only'):
         cfg[name] = getattr(args, name)
-    cli.init_processes(cfg, args.fleet)
+    cli.init_processes(cfg)
     cli.log_versions()
     config.check_datasets(cfg, ('TrainDataset', 'EvalDataset') if args.eval else ('TrainDataset', ))
     seed = 0 if args.enable_ce else cfg.get('seed')

@@ -10,6 +10,8 @@ import traceback
 import numpy as np
 import paddle
 import ppdet
+import yaml
+from ppdet.core.workspace import dict_merge
 from ppdet.engine import init_fleet_env, init_parallel_env
 from ppdet.utils.cli import ArgsParser
 from ppdet.utils.logger import setup_logger
@@ -33,10 +35,24 @@ class ArgumentParser(ArgsParser):
         known, _ = self.parse_known_args(argv)
         if known.config is None:
             self.error('no config; give one with -c configs/....yml')
-        for option in known.opt or ():
-            if '=' not in option:
-                self.error(f'-o takes key=value pairs, got "{option}"')
         return super().parse_args(argv)
+
+    def _parse_opt(self, opts):
+        """Merges all options; of two in one nested section ppdet's own keeps only the last."""
+        config = {}
+        for option in opts or ():
+            key, separator, text = option.strip().partition('=')
+            if not separator:
+                self.error(f'-o takes key=value pairs, got "{option}"')
+            try:
+                value = yaml.load(text, Loader=yaml.Loader)
+            except yaml.YAMLError as error:
+                reason = getattr(error, 'problem', error)
+                self.error(f'-o {option}: the value is no valid YAML ({reason})')
+            for part in reversed(key.split('.')):
+                value = {part: value}
+            dict_merge(config, value)
+        return config
 
 
 def boolean(text):
@@ -54,9 +70,11 @@ def log_versions():
                     f'{os.path.dirname(module.__file__)}')
 
 
-def init_processes(cfg, fleet=False):
+def init_processes(cfg):
     """Joins the processes that ``paddle.distributed.launch`` started; does nothing for one."""
-    if fleet:
+    # Fleet would take a single process for a pipeline and stop.
+    cfg['fleet'] = bool(cfg.get('fleet')) and paddle.distributed.ParallelEnv().world_size > 1
+    if cfg['fleet']:
         init_fleet_env(cfg.get('find_unused_parameters', False))
     else:
         init_parallel_env()

@@ -49,7 +49,8 @@ FCOS = {
 PICODET = {
     **NETWORK, 'architecture': 'PicoDet',
     'PicoDet': {'backbone': 'LCNet', 'neck': 'LCPAN', 'head': 'PicoHeadV2'},
-    'LCNet': {'scale': 0.25, 'feature_maps': [3, 4, 5]}, 'LCPAN': {'out_channels': 8, 'num_features': 4},
+    'LCNet': {'scale': 0.25, 'feature_maps': [3, 4, 5]},
+    'LCPAN': {'out_channels': 8, 'num_features': 4},
     'PicoHeadV2': {
         'conv_feat': {'name': 'PicoFeat', 'feat_in': 8, 'feat_out': 8, 'num_convs': 1,
                       'num_fpn_stride': 4, 'norm_type': 'bn', 'share_cls_reg': True},
