@@ -9,9 +9,9 @@ from . import compat
 
 compat.apply()
 
-from . import engine, metrics, slim  # noqa: E402
+from . import engine, metrics, modeling, slim  # noqa: E402
 
 __version__ = '0.1.0'
-__all__ = ['engine', 'metrics', 'slim']
+__all__ = ['engine', 'metrics', 'modeling', 'slim']
 
 slim.install()

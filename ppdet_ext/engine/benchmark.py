@@ -141,21 +141,18 @@ def teacher_step(model):
 
 
 def adapter_step(model, inputs):
-    """callable: forward and backward of the losses' layers on features kept from one forward."""
+    """callable: forward and backward of the distillation terms on features of one forward."""
     model.teacher_forward(inputs)
-    model.student_taps.run(inputs)
-    features = [level.features(model.student_taps, model.teacher_taps)
-                for level in model.levels.values()]
+    # As in training: an evaluation would cut the boxes' gradient, and its NMS costs time.
+    model.train()
+    with model.student_taps:
+        model.student_model(dict(inputs))
+    model.student_taps.detach()
     optimizer = paddle.optimizer.Momentum(LEARNING_RATE,
                                           parameters=model.distill_losses.parameters())
 
     def step(inputs):
-        terms = []
-        for layer, (feature_s, feature_t) in zip(model.distill_losses.values(), features):
-            feature_s = feature_s.detach()
-            feature_s.stop_gradient = False
-            terms.append(layer(feature_s, feature_t))
-        sum(terms).backward()
+        sum(model.distill_terms(inputs).values()).backward()
         optimizer.step()
         optimizer.clear_grad()
 

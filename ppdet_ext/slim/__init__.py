@@ -9,10 +9,11 @@ from .factory import (
     register_distill_method,
     training_keys,
 )
-from .losses import MGDFeatureLoss
+from .losses import MGDFeatureLoss, TSKDFeatureLoss
 from .mgd import MGDDistillModel
+from .tskd import TSKDDistillModel
 
 __all__ = [
     'functional', 'build_slim_model', 'distill_methods', 'install', 'register_distill_method',
-    'training_keys', 'MGDFeatureLoss', 'MGDDistillModel'
+    'training_keys', 'MGDFeatureLoss', 'MGDDistillModel', 'TSKDFeatureLoss', 'TSKDDistillModel'
 ]

@@ -7,6 +7,7 @@ from ppdet.core.workspace import create, merge_config
 from ppdet.utils.logger import setup_logger
 
 from ..engine.weights import load_weights
+from .batch import Batch
 from .config_scope import SlimConfig, isolated_config
 from .feature_tap import FeatureTap
 from .wiring import FeatureTerm, level_shapes
@@ -45,7 +46,7 @@ class DistillModel(nn.Layer):
 
     def __init__(self, cfg, slim_config_path):
         super().__init__()
-        slim = SlimConfig(slim_config_path, self.method_keys)
+        slim = self.slim_config = SlimConfig(slim_config_path, self.method_keys)
         merge_config(slim.training)
         cfg['filename'] = slim.name
         self.student_model = create(cfg.architecture)
@@ -69,8 +70,8 @@ class DistillModel(nn.Layer):
         names_t = {term.teacher_tap for term in terms}
         self.student_taps = FeatureTap(self.student_model, names_s)
         self.teacher_taps = FeatureTap(self.teacher_model, names_t)
-        shapes_s = level_shapes(self.student_model, self.student_taps, names_s)
-        shapes_t = level_shapes(self.teacher_model, self.teacher_taps, names_t)
+        shapes_s = level_shapes(self.student_taps, names_s)
+        shapes_t = level_shapes(self.teacher_taps, names_t)
         self.levels = {}
         for term in terms:
             losses = term.build(shapes_s[term.student_tap], shapes_t[term.teacher_tap])
@@ -104,8 +105,9 @@ class DistillModel(nn.Layer):
             inputs (dict): a batch of PaddleDetection's reader.
 
         Returns:
-            dict: in training the student's own losses, ``distill_<term>_<level>`` and their sum
-            ``loss``, all scalars; in evaluation the student's own output.
+            dict: in training the student's own losses, those of ``logged_terms`` as
+            ``distill_<name>``, and the sum ``loss``, all scalars; in evaluation the student's own
+            output.
 
         Raises:
             FloatingPointError: a term is not finite; the message names it and the step.
@@ -121,10 +123,11 @@ class DistillModel(nn.Layer):
         self.student_taps.clear()
         self.teacher_taps.clear()
         self._check_finite(losses, terms, total)
+        logged = self.logged_terms(terms)
         if self._step == 0:
-            self._report(losses['loss'], terms)
+            self._report(losses['loss'], logged)
         self._step += 1
-        named = {f'distill_{name}': value for name, value in terms.items()}
+        named = {f'distill_{name}': value for name, value in logged.items()}
         return {**losses, **named, 'loss': total}
 
     def teacher_forward(self, inputs):
@@ -140,13 +143,24 @@ class DistillModel(nn.Layer):
             inputs (dict): the batch.
 
         Returns:
-            dict of str to Tensor: weighted scalars, the same names at every step.
+            dict of str to Tensor: weighted scalars, the same names at every step, by term and
+            level (``mgd_p3``).
         """
-        return {
-            name: level.term.weight *
-            level.layer(*level.features(self.student_taps, self.teacher_taps))
-            for name, level in self.levels.items()
-        }
+        batch, terms = Batch(inputs), {}
+        for level in self.levels.values():
+            terms.update(level.terms(self.student_taps, self.teacher_taps, batch))
+        return terms
+
+    def logged_terms(self, terms):
+        """What of the terms is logged: as they are, unless a method groups them.
+
+        Args:
+            terms (dict of str to Tensor): of ``distill_terms``.
+
+        Returns:
+            dict of str to Tensor: with the same sum.
+        """
+        return terms
 
     def _check_finite(self, losses, terms, total):
         if bool(paddle.isfinite(total).all()):

@@ -28,9 +28,26 @@ class FeatureTap:
 
     def __init__(self, model, names):
         self._model = model
-        self._layers = {name: _find_sublayer(model, name) for name in dict.fromkeys(names)}
+        self._layers = {}
         self._calls = {}
         self._handles = []
+        self.add(names)
+
+    @property
+    def model(self):
+        """nn.Layer: the detector."""
+        return self._model
+
+    def add(self, names):
+        """Taps further sublayers; one that is tapped already stays so.
+
+        Args:
+            names (iterable of str): dotted names.
+
+        Raises:
+            ValueError: a name is no sublayer.
+        """
+        self._layers.update({name: _find_sublayer(self._model, name) for name in names})
 
     def __enter__(self):
         self._calls = {name: [] for name in self._layers}
@@ -47,6 +64,10 @@ class FeatureTap:
     def __getitem__(self, name):
         """list of Tensor: one entry a level; a layer called once a level gives its calls."""
         return [tensor for output in self._calls[name] for tensor in _tensors(name, output)]
+
+    def detach(self):
+        """Cuts what was recorded off from the layers it came from, and lets it take gradients."""
+        self._calls = {name: [_leaf(tensor) for tensor in self[name]] for name in self._calls}
 
     def clear(self):
         """Lets go of the recorded tensors."""
@@ -103,6 +124,12 @@ def _find_sublayer(model, name):
     near = near or [child for child, _ in model.named_children()]
     raise ValueError(f'{type(model).__name__} has no sublayer "{name}"; near names: '
                      f'{", ".join(near)}')
+
+
+def _leaf(tensor):
+    tensor = tensor.detach()
+    tensor.stop_gradient = False
+    return tensor
 
 
 def _tensors(name, output):

@@ -1,10 +1,25 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """The mathematics of the distillation losses as pure functions of tensors."""
+import functools
+
+import numpy as np
 import paddle
 import paddle.nn.functional as F
+from paddle.vision.ops import roi_align
 
-__all__ = ['random_mask', 'masked_generation_error']
+__all__ = [
+    'random_mask', 'masked_generation_error', 'spatial_attention', 'channel_attention',
+    'foreground_background_masks', 'box_cells', 'decoupled_feature_loss', 'instance_relation',
+    'pixel_relation', 'structural_similarity', 'align_scale', 'quality_focal_kd_loss',
+    'weighted_giou_loss'
+]
+
+# Of SSIM, for values of dynamic range 1.
+SSIM_C1 = 0.01**2
+SSIM_C2 = 0.03**2
+# What CrossKD's code adds to every divisor.
+FLOAT32_EPSILON = float(np.finfo(np.float32).eps)
 
 
 def random_mask(feature, lambda_mgd):
@@ -39,3 +54,328 @@ def masked_generation_error(feature_s, feature_t, mask, generation):
     """
     generated = generation(feature_s * mask)
     return F.mse_loss(generated, feature_t.detach(), reduction='sum') / feature_s.shape[0]
+
+
+def spatial_attention(feature, temp):
+    """How much each cell of a map is attended to.
+
+    FGD (Yang et al., CVPR 2022), which TSKD takes over.
+
+    Args:
+        feature (Tensor): shape [N, C, H, W].
+        temp (float): temperature of the softmax.
+
+    Returns:
+        Tensor: shape [N, H, W]; sums to H W over an image.
+    """
+    n, _, height, width = feature.shape
+    energy = feature.abs().mean(axis=1).flatten(1)
+    attention = height * width * F.softmax(energy / temp, axis=1)
+    return attention.reshape([n, height, width])
+
+
+def channel_attention(feature, temp):
+    """How much each channel of a map is attended to.
+
+    Args:
+        feature (Tensor): shape [N, C, H, W].
+        temp (float): temperature of the softmax.
+
+    Returns:
+        Tensor: shape [N, C]; sums to C over an image.
+    """
+    energy = feature.abs().mean(axis=[2, 3])
+    return feature.shape[1] * F.softmax(energy / temp, axis=1)
+
+
+def foreground_background_masks(gt_boxes, image_shapes, height, width):
+    """Weights of the cells inside and outside of the boxes.
+
+    FGD and TSKD: a cell x0 <= x <= x3, y0 <= y <= y3 of a box weighs 1 / ((x3 + 1 - x0)
+    (y3 + 1 - y0)), the largest of these where boxes overlap. The upper bounds x3, y3 are the
+    ceiling of the box's and count as inside, so that a box reaches one cell further than it
+    should, and the area is that of the uncut box: both as released, so that published settings
+    keep their meaning.
+
+    Args:
+        gt_boxes (list of Tensor): N tensors of shape [n_i, 4]; x1, y1, x2, y2 in pixels.
+        image_shapes (Tensor): shape [N, 2]; height and width in pixels of what the map covers.
+        height (int): H of the map.
+        width (int): W of the map.
+
+    Returns:
+        tuple of Tensor: foreground and background, both of shape [N, H, W]. The background sums
+        to 1 over an image, and to 0 where boxes cover all of it.
+    """
+    cells, valid = _padded(box_cells(gt_boxes, image_shapes, height, width), gt_boxes)
+    x0, y0, x3, y3 = (cells[:, :, k:k + 1] for k in range(4))
+    columns = paddle.arange(width, dtype=cells.dtype)
+    rows = paddle.arange(height, dtype=cells.dtype)
+    in_columns = paddle.logical_and(columns >= x0, columns <= x3).astype(cells.dtype)
+    in_rows = paddle.logical_and(rows >= y0, rows <= y3).astype(cells.dtype)
+    in_rows = in_rows * valid / ((x3 + 1 - x0) * (y3 + 1 - y0))
+    foreground = (in_rows.unsqueeze(3) * in_columns.unsqueeze(2)).max(axis=1)
+    background = (foreground == 0).astype(cells.dtype)
+    covered = background.sum(axis=[1, 2], keepdim=True)
+    return foreground, background / covered.clip(min=1.0)
+
+
+def box_cells(gt_boxes, image_shapes, height, width):
+    """The cells of a map that boxes cover.
+
+    Args:
+        gt_boxes (list of Tensor): N tensors of shape [n_i, 4]; x1, y1, x2, y2 in pixels.
+        image_shapes (Tensor): shape [N, 2]; height and width in pixels of what the map covers.
+        height (int): H of the map.
+        width (int): W of the map.
+
+    Returns:
+        Tensor: shape [R, 4], R the boxes of all images in order; first column and row, last
+        column and row, both counted as covered and not cut at the map's edge.
+    """
+    boxes = paddle.concat([box.reshape([-1, 4]) for box in gt_boxes])
+    shapes = paddle.concat([
+        image_shapes[k:k + 1].expand([box.shape[0], 2]) for k, box in enumerate(gt_boxes)
+    ]).astype(boxes.dtype)
+    image_height, image_width = shapes[:, 0], shapes[:, 1]
+    # Divided first, as released: the last bit decides where a box ends on a cell's edge.
+    return paddle.stack([
+        paddle.floor(boxes[:, 0] / image_width * width),
+        paddle.floor(boxes[:, 1] / image_height * height),
+        paddle.ceil(boxes[:, 2] / image_width * width),
+        paddle.ceil(boxes[:, 3] / image_height * height),
+    ], axis=1)
+
+
+def _padded(rows, gt_boxes):
+    """Spreads rows of all images' boxes to [N, M, 4], M the most boxes of an image (at least 1).
+
+    Returns:
+        tuple of Tensor: the rows, and 1 for a box and 0 for padding, shape [N, M, 1].
+    """
+    counts = [box.shape[0] for box in gt_boxes]
+    images, most = len(counts), max(*counts, 1)
+    padded = paddle.zeros([images * most, 4], dtype=rows.dtype)
+    valid = paddle.zeros([images * most, 1], dtype=rows.dtype)
+    places = [image * most + k for image, count in enumerate(counts) for k in range(count)]
+    if places:
+        index = paddle.to_tensor(places)
+        padded = paddle.scatter(padded, index, rows)
+        valid = paddle.scatter(valid, index, paddle.ones([len(places), 1], dtype=rows.dtype))
+    return padded.reshape([images, most, 4]), valid.reshape([images, most, 1])
+
+
+def decoupled_feature_loss(preds_s, preds_t, mask_fg, mask_bg, spatial_t, channel_t):
+    """Squared error of foreground and background apart, weighted by the teacher's attention.
+
+    The decoupled expert term of TSKD (Wen et al., Computers in Industry 2025), which is FGD's.
+
+    Args:
+        preds_s (Tensor): the student's map, shape [N, C, H, W].
+        preds_t (Tensor): the teacher's map, shape [N, C, H, W]; gets no gradient.
+        mask_fg (Tensor): shape [N, H, W].
+        mask_bg (Tensor): shape [N, H, W].
+        spatial_t (Tensor): shape [N, H, W]; the teacher's, gets no gradient.
+        channel_t (Tensor): shape [N, C]; the teacher's, gets no gradient.
+
+    Returns:
+        tuple of Tensor: foreground and background term, scalars, summed over channels and cells,
+        averaged over images.
+    """
+    error = paddle.square(preds_s - preds_t.detach()).flatten(2)
+    error = paddle.matmul(channel_t.detach().unsqueeze(1), error).squeeze(1)
+    error = error * spatial_t.detach().flatten(1) / preds_s.shape[0]
+    return (error * mask_fg.flatten(1)).sum(), (error * mask_bg.flatten(1)).sum()
+
+
+def instance_relation(preds_s, preds_t, gt_boxes, image_shapes, unit, temp, output_size=6,
+                      clip_boxes=False):
+    """Mean squared error between the relations that a graph unit finds among the instances.
+
+    The instance part of TSKD's dual-relation term. Both maps are enhanced by their own attention
+    and averaged over channels; every box is pooled from that, and the pooled boxes of the batch
+    go through the unit together. Boxes are pooled as whole cells, ``[x0, y0, x3 + 1, y3 + 1]``.
+
+    Args:
+        preds_s (Tensor): the student's map, shape [N, C, H, W].
+        preds_t (Tensor): the teacher's map, shape [N, C, H, W]; gets no gradient.
+        gt_boxes (list of Tensor): N tensors of shape [n_i, 4]; x1, y1, x2, y2 in pixels.
+        image_shapes (Tensor): shape [N, 2]; height and width in pixels of what the map covers.
+        unit (callable): maps [1, R, 6, 6] to the same shape; R boxes in the batch.
+        temp (float): temperature of the attention.
+        output_size (int): cells of a pooled box in each direction.
+        clip_boxes (bool): whether boxes are cut at the map's edge. The released code pools boxes
+            at the right and bottom edge one cell beyond it, where everything is 0.
+
+    Returns:
+        Tensor: scalar, averaged over instances and their cells; 0 with fewer than two boxes,
+        between which there is no relation.
+    """
+    counts = [box.shape[0] for box in gt_boxes]
+    if sum(counts) < 2:
+        return (preds_s * 0.0).sum()
+    height, width = preds_s.shape[2:]
+    cells = box_cells(gt_boxes, image_shapes, height, width).astype(preds_s.dtype)
+    cells = cells + paddle.to_tensor([0.0, 0.0, 1.0, 1.0], dtype=cells.dtype)
+    if clip_boxes:
+        edge = paddle.to_tensor([width, height, width, height], dtype=cells.dtype)
+        cells = paddle.minimum(cells.clip(min=0.0), edge)
+    maps = paddle.stack([_enhanced(preds_s, temp), _enhanced(preds_t.detach(), temp)], axis=1)
+    pooled = roi_align(maps, cells, paddle.to_tensor(counts, dtype='int32'), output_size,
+                       spatial_scale=1.0, sampling_ratio=2, aligned=False)
+    pooled_s, pooled_t = pooled[:, 0].unsqueeze(0), pooled[:, 1].unsqueeze(0).detach()
+    return F.mse_loss(unit(pooled_s), unit(pooled_t))
+
+
+def _enhanced(feature, temp):
+    """The map times its own attention, averaged over channels, shape [N, H, W]."""
+    n, channels, height, width = feature.shape
+    attention = channel_attention(feature, temp).unsqueeze(1)
+    summed = paddle.matmul(attention, feature.flatten(2)).reshape([n, height, width])
+    return spatial_attention(feature, temp) * summed / channels
+
+
+def pixel_relation(preds_s, preds_t, unit):
+    """Mean squared error between the maps after graph reasoning over their pixels.
+
+    The pixel part of TSKD's dual-relation term.
+
+    Args:
+        preds_s (Tensor): the student's map, shape [N, C, H, W].
+        preds_t (Tensor): the teacher's map, shape [N, C, H, W]; gets no gradient.
+        unit (callable): maps [N, C, H, W] to the same shape.
+
+    Returns:
+        Tensor: scalar, averaged over all elements.
+    """
+    return F.mse_loss(unit(preds_s), unit(preds_t.detach()))
+
+
+def structural_similarity(x, y, window_size=11):
+    """Structural similarity (SSIM) of two maps, for values of dynamic range 1.
+
+    Wang et al., Image Quality Assessment, 2004, with a Gaussian window of deviation 1.5 and zeros
+    beyond the edge, as in TSKD. The window is the exact Gaussian; the released code rounds it to
+    float32, which moves the value by 2e-8.
+
+    Args:
+        x (Tensor): shape [N, C, H, W].
+        y (Tensor): shape [N, C, H, W].
+        window_size (int): cells, odd.
+
+    Returns:
+        Tensor: scalar between -1 and 1, averaged over all elements; 1 where x equals y.
+    """
+    n = x.shape[0]
+    moments = _blurred(paddle.concat([x, y, x * x, y * y, x * y]), window_size)
+    mean_x, mean_y, xx, yy, xy = (moments[k * n:(k + 1) * n] for k in range(5))
+    product, squares = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
+    numerator = (2 * product + SSIM_C1) * (2 * (xy - product) + SSIM_C2)
+    denominator = (squares + SSIM_C1) * (xx + yy - squares + SSIM_C2)
+    return (numerator / denominator).mean()
+
+
+def _blurred(maps, window_size):
+    """Convolves every channel with the Gaussian window; as it is separable, by two products."""
+    _, _, height, width = maps.shape
+    rows = paddle.to_tensor(_band_matrix(height, window_size), dtype=maps.dtype)
+    columns = paddle.to_tensor(_band_matrix(width, window_size), dtype=maps.dtype)
+    return paddle.matmul(paddle.matmul(rows, maps), columns)
+
+
+@functools.cache
+def _band_matrix(size, window_size):
+    """ndarray: shape [size, size], symmetric; row i weighs the neighbours of cell i."""
+    distance = np.abs(np.arange(size)[:, None] - np.arange(size)[None])
+    window = np.exp(-(np.arange(window_size) - window_size // 2)**2 / (2 * 1.5**2))
+    weight = np.exp(-distance**2 / (2 * 1.5**2)) / window.sum()
+    return np.where(distance <= window_size // 2, weight, 0.0)
+
+
+def align_scale(feature_s, feature_t, eps=1e-6):
+    """Gives every channel of the student's map the teacher's mean and standard deviation.
+
+    CrossKD (Wang et al., CVPR 2024), which TSKD's cross-response term takes over. Statistics run
+    over N, H and W; the deviation is the unbiased one.
+
+    Args:
+        feature_s (Tensor): shape [N, C, H, W].
+        feature_t (Tensor): shape [N, C, H', W']; gets no gradient.
+        eps (float): added to the student's deviation.
+
+    Returns:
+        Tensor: shape [N, C, H, W].
+    """
+    mean_s, deviation_s = _channel_statistics(feature_s)
+    mean_t, deviation_t = _channel_statistics(feature_t.detach())
+    return (feature_s - mean_s) / (deviation_s + eps) * deviation_t + mean_t
+
+
+def _channel_statistics(feature):
+    """tuple of Tensor: mean and unbiased deviation of every channel, shape [1, C, 1, 1]."""
+    mean = feature.mean(axis=[0, 2, 3], keepdim=True)
+    count = feature.size // feature.shape[1]
+    variance = paddle.square(feature - mean).sum(axis=[0, 2, 3], keepdim=True) / max(count - 1, 1)
+    # The root's gradient at 0 is infinite: a constant channel takes none.
+    constant = variance == 0
+    root = paddle.sqrt(paddle.where(constant, paddle.ones_like(variance), variance))
+    return mean, paddle.where(constant, paddle.zeros_like(variance), root)
+
+
+def quality_focal_kd_loss(logits_s, logits_t, beta=1.0, weight=None, avg_factor=None):
+    """Focal cross entropy between the student's scores and the teacher's.
+
+    CrossKD, after Generalized Focal Loss: the cross entropy of sigmoid scores times their
+    distance to the power of ``beta``. The gradient flows through both factors.
+
+    Args:
+        logits_s (Tensor): shape [R, K]; R predictions, K classes.
+        logits_t (Tensor): shape [R, K]; gets no gradient.
+        beta (float): focusing power.
+        weight (Tensor|None): shape [R].
+        avg_factor (float|Tensor|None): what the sum is divided by.
+
+    Returns:
+        Tensor: scalar; without ``avg_factor`` the mean over R K elements, weighted or not.
+    """
+    target = F.sigmoid(logits_t.detach())
+    loss = F.binary_cross_entropy_with_logits(logits_s, target, reduction='none')
+    loss = loss * (F.sigmoid(logits_s) - target).abs()**beta
+    return _reduced(loss, None if weight is None else weight.unsqueeze(1), avg_factor)
+
+
+def weighted_giou_loss(boxes_s, boxes_t, weight=None, avg_factor=None, eps=1e-6):
+    """1 - GIoU of paired boxes.
+
+    Rezatofighi et al., Generalized Intersection over Union, CVPR 2019.
+
+    Args:
+        boxes_s (Tensor): shape [R, 4]; x1, y1, x2, y2.
+        boxes_t (Tensor): shape [R, 4]; gets no gradient.
+        weight (Tensor|None): shape [R].
+        avg_factor (float|Tensor|None): what the sum is divided by.
+        eps (float): least area of the union and of the enclosing box.
+
+    Returns:
+        Tensor: scalar; without ``avg_factor`` the mean over R boxes, weighted or not.
+    """
+    boxes_t = boxes_t.detach()
+    inner = paddle.minimum(boxes_s[:, 2:], boxes_t[:, 2:]) - paddle.maximum(
+        boxes_s[:, :2], boxes_t[:, :2])
+    outer = paddle.maximum(boxes_s[:, 2:], boxes_t[:, 2:]) - paddle.minimum(
+        boxes_s[:, :2], boxes_t[:, :2])
+    overlap = _area(inner.clip(min=0.0))
+    union = (_area(boxes_s[:, 2:] - boxes_s[:, :2]) + _area(boxes_t[:, 2:] - boxes_t[:, :2]) -
+             overlap).clip(min=eps)
+    enclosing = _area(outer.clip(min=0.0)).clip(min=eps)
+    giou = overlap / union - (enclosing - union) / enclosing
+    return _reduced(1.0 - giou, weight, avg_factor)
+
+
+def _area(sides):
+    return sides[:, 0] * sides[:, 1]
+
+
+def _reduced(loss, weight, avg_factor):
+    loss = loss if weight is None else loss * weight
+    return loss.mean() if avg_factor is None else loss.sum() / (avg_factor + FLOAT32_EPSILON)

@@ -10,8 +10,9 @@ from ppdet.core.config.schema import SchemaDict
 from ppdet.core.workspace import global_config
 
 from ..engine.yaml_file import near_match
+from .batch import Batch
 
-__all__ = ['FeatureTerm', 'LevelLoss', 'level_shapes']
+__all__ = ['FeatureTerm', 'LevelLoss', 'level_names', 'level_shapes']
 
 # Strides up to this are exact in the trial forward.
 PROBE_SIZE = 128
@@ -95,7 +96,7 @@ class FeatureTerm:
             ValueError: levels, channels or sizes that do not fit.
         """
         losses = {}
-        strides = [stride for _, stride in shapes_s]
+        names = level_names([stride for _, stride in shapes_s])
         for level in self._chosen_levels(shapes_s, shapes_t):
             (channels_s, stride_s), (channels_t, stride_t) = shapes_s[level], shapes_t[level]
             where = f'{self.name}, level {level}'
@@ -106,7 +107,7 @@ class FeatureTerm:
                     f'"interpolate: bilinear" in this entry')
             layer = self.loss_class(student_channels=channels_s, teacher_channels=channels_t,
                                     **self.options)
-            losses[f'{self.name}_{_level_name(level, strides)}'] = LevelLoss(self, level, layer)
+            losses[f'{self.name}_{names[level]}'] = LevelLoss(self, level, names[level], layer)
         return losses
 
     def _chosen_levels(self, shapes_s, shapes_t):
@@ -125,17 +126,35 @@ class FeatureTerm:
 
 
 class LevelLoss:
-    """One loss layer with the place its two feature maps come from."""
+    """One loss layer with the place its two feature maps come from.
 
-    def __init__(self, term, level, layer):
+    Its ``forward`` takes the student's and the teacher's map, and of the batch what else it names
+    (``Batch.ARGUMENTS``). It returns a scalar, or a dict of scalars whose ``loss`` is the sum of
+    the others.
+    """
+
+    def __init__(self, term, level, level_name, layer):
         self.term = term
         self.level = level
+        self.level_name = level_name
         self.layer = layer
+        asked = inspect.signature(layer.forward).parameters
+        self.batch_arguments = [name for name in Batch.ARGUMENTS if name in asked]
 
     @property
     def total_weight(self):
         """float: what the raw loss is multiplied with in all."""
         return self.term.weight * getattr(self.layer, 'term_weight', 1.0)
+
+    def terms(self, student_taps, teacher_taps, batch):
+        """dict of str to Tensor: this level's weighted terms, by name."""
+        arguments = {name: getattr(batch, name) for name in self.batch_arguments}
+        losses = self.layer(*self.features(student_taps, teacher_taps), **arguments)
+        name = self.term.name
+        if not isinstance(losses, dict):
+            return {f'{name}_{self.level_name}': self.term.weight * losses}
+        return {f'{name}_{part}_{self.level_name}': self.term.weight * value
+                for part, value in losses.items() if part != 'loss'}
 
     def features(self, student_taps, teacher_taps):
         """tuple of Tensor: the student's and the teacher's map, in float32, of one size."""
@@ -146,17 +165,17 @@ class LevelLoss:
         return feature_s, feature_t.detach()
 
 
-def level_shapes(model, tap, names):
+def level_shapes(tap, names):
     """Reads channels and strides of tapped features off a trial forward on a blank image.
 
     Args:
-        model (nn.Layer): a detector; left in the mode it was in.
-        tap (FeatureTap): its taps.
+        tap (FeatureTap): taps of a detector, which is left in the mode it was in.
         names (iterable of str): the tapped sublayers.
 
     Returns:
         dict of str to list of tuple: (channels, stride in pixels) of every level.
     """
+    model = tap.model
     training = model.training
     model.eval()
     tap.run({'image': paddle.zeros([1, 3, PROBE_SIZE, PROBE_SIZE]),
@@ -180,11 +199,18 @@ def _float32(feature):
     return feature if feature.dtype == paddle.float32 else feature.astype('float32')
 
 
-def _level_name(level, strides):
-    """p3 for stride 8, as FPN levels are called; l<index> where that is not the level's alone."""
-    exponent = math.log2(strides[level])
-    is_pyramid_level = exponent.is_integer() and strides.count(strides[level]) == 1
-    return f'p{exponent:.0f}' if is_pyramid_level else f'l{level}'
+def level_names(strides):
+    """Names levels as FPN's are: p3 for stride 8; l<index> where that is not the level's alone.
+
+    Args:
+        strides (list of float): of every level, in pixels.
+
+    Returns:
+        list of str: the names.
+    """
+    exponents = [math.log2(stride) for stride in strides]
+    return [f'p{exponent:.0f}' if exponent.is_integer() and exponents.count(exponent) == 1
+            else f'l{level}' for level, exponent in enumerate(exponents)]
 
 
 def _taps(feature):

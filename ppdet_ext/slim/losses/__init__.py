@@ -2,5 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Registered loss layers, one module a loss family."""
 from .mgd_loss import MGDFeatureLoss
+from .tskd_loss import TSKDFeatureLoss
 
-__all__ = ['MGDFeatureLoss']
+__all__ = ['MGDFeatureLoss', 'TSKDFeatureLoss']

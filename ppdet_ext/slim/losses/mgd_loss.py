@@ -5,6 +5,7 @@ from paddle import nn
 from ppdet.core.workspace import global_config, register
 
 from .. import functional
+from .map_shapes import check_map_shapes
 
 __all__ = ['MGDFeatureLoss']
 
@@ -71,7 +72,7 @@ class MGDFeatureLoss(nn.Layer):
         Raises:
             ValueError: the shapes fit neither the other map nor the layer's channels.
         """
-        self._check_shapes(preds_s, preds_t)
+        check_map_shapes(self, preds_s, preds_t)
         if self.align is not None:
             preds_s = self.align(preds_s)
         if mask is None:
@@ -79,13 +80,3 @@ class MGDFeatureLoss(nn.Layer):
         error = functional.masked_generation_error(preds_s, preds_t, mask.astype(preds_s.dtype),
                                                    self.generation)
         return self.alpha_mgd * error
-
-    def _check_shapes(self, preds_s, preds_t):
-        shape_s, shape_t = list(preds_s.shape), list(preds_t.shape)
-        if (shape_s[1], shape_t[1]) != (self.student_channels, self.teacher_channels):
-            raise ValueError(f'MGDFeatureLoss was built for {self.student_channels} student and '
-                             f'{self.teacher_channels} teacher channels, got {shape_s} and '
-                             f'{shape_t}')
-        if shape_s[0] != shape_t[0] or shape_s[2:] != shape_t[2:]:
-            raise ValueError(f'MGDFeatureLoss needs maps of one size, got student {shape_s} and '
-                             f'teacher {shape_t}')

@@ -1,0 +1,79 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""What distillation losses need of a batch, and the reader that has to keep it."""
+import functools
+
+import paddle
+from ppdet.utils.logger import setup_logger
+
+from ..data.transforms import KEPT_BOXES
+
+__all__ = ['Batch', 'keep_boxes']
+
+logger = setup_logger('ppdet.engine')
+
+# They write boxes in units other than pixels, or as centre and size.
+REWRITING_OPERATORS = ('NormalizeBox', 'BboxXYXY2XYWH', 'BboxCXCYWH2XYXY')
+
+
+class Batch:
+    """The ground truth of a batch in the form losses take it, computed when first asked for.
+
+    A loss gets what its ``forward`` names: ``gt_boxes`` or ``image_shapes``.
+
+    Args:
+        inputs (dict): a batch of PaddleDetection's reader.
+    """
+
+    ARGUMENTS = ('gt_boxes', 'image_shapes')
+
+    def __init__(self, inputs):
+        self.inputs = inputs
+
+    @functools.cached_property
+    def gt_boxes(self):
+        """list of Tensor: N tensors of shape [n_i, 4]; x1, y1, x2, y2 in pixels, none empty."""
+        boxes = self.inputs.get(KEPT_BOXES, self.inputs.get('gt_bbox'))
+        if boxes is None:
+            raise ValueError(f'the batch has no boxes ("gt_bbox" or "{KEPT_BOXES}"); put '
+                             f'"- KeepGTBox: {{}}" before the operator of '
+                             f'TrainReader.batch_transforms that drops them')
+        return [_real(box.astype('float32').reshape([-1, 4])) for box in boxes]
+
+    @functools.cached_property
+    def image_shapes(self):
+        """Tensor: shape [N, 2]; height and width in pixels of the batch, padding included."""
+        n, _, height, width = self.inputs['image'].shape
+        return paddle.to_tensor([[height, width]], dtype='float32').expand([n, 2])
+
+
+def keep_boxes(cfg):
+    """Makes the training reader keep the boxes, where one of its operators would drop them.
+
+    Args:
+        cfg (dict): ppdet's global configuration; ``TrainReader`` is changed.
+
+    Raises:
+        ValueError: the reader does not give boxes in pixels.
+    """
+    reader = cfg.get('TrainReader') or {}
+    batch = list(reader.get('batch_transforms') or [])
+    names = [next(iter(entry)) for entry in batch]
+    used = {next(iter(entry)) for entry in reader.get('sample_transforms') or []} | set(names)
+    rewriting = sorted(used & set(REWRITING_OPERATORS))
+    if rewriting:
+        raise ValueError(f'TrainReader: {", ".join(rewriting)} rewrites the boxes; this '
+                         f'distillation needs x1, y1, x2, y2 in pixels')
+    targets = [name for name in names if name.startswith('Gt2')]
+    if targets and 'KeepGTBox' not in names:
+        batch.insert(names.index(targets[0]), {'KeepGTBox': {}})
+        reader['batch_transforms'] = batch
+        logger.info(f'TrainReader: the boxes are kept beside {targets[0]}, for the distillation')
+
+
+def _real(boxes):
+    """Boxes with an area; padding and degenerate ones have none."""
+    if boxes.shape[0] == 0:
+        return boxes
+    kept = paddle.nonzero((boxes[:, 2:] - boxes[:, :2]).min(axis=1) > 0).flatten()
+    return boxes if kept.shape[0] == boxes.shape[0] else paddle.gather(boxes, kept)

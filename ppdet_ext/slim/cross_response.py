@@ -1,0 +1,184 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Cross-response distillation: the student's features answer through the teacher's head."""
+import inspect
+
+from paddle import nn
+from paddle.nn import functional as F
+
+from ..engine.yaml_file import near_match
+from . import functional
+from .head_adapters import find_head_adapter, head_families
+from .wiring import level_names, level_shapes
+
+__all__ = ['CrossResponse', 'build_cross_response']
+
+
+class CrossResponse(nn.Layer):
+    """The cross-response term of TSKD, which is CrossKD's (Wang et al., CVPR 2024).
+
+    The student's head is cut after some convolutions. Its features there, brought to the
+    teacher's statistics, run through the rest of the teacher's frozen head, and the class scores
+    and boxes that come out mimic the teacher's own: ``cls`` by ``quality_focal_kd_loss``, ``box``
+    by ``weighted_giou_loss``, weighted by the teacher's best score. (The released code takes CIoU
+    or IoU for some pairs.)
+
+    Args:
+        student (nn.Layer): the student.
+        teacher (nn.Layer): the frozen teacher, kept out of the sublayers.
+        reused_teacher_head_idx (int): convolutions of the teacher's towers before the cut, from 0
+            to their number; 3 of 4 in the released RetinaNet, 2 in FCOS.
+        student_head_idx (int|None): the same of the student's towers; None is the teacher's.
+        align (bool): whether a 1x1 convolution in each tower brings the student's channels to the
+            teacher's, where they differ.
+        alpha_cls (float): weight of ``cls``.
+        alpha_box (float): weight of ``box``.
+
+    Raises:
+        ValueError: a head without adapter, a cut that does not exist, or features that do not fit.
+    """
+
+    def __init__(self,
+                 student,
+                 teacher,
+                 reused_teacher_head_idx=3,
+                 student_head_idx=None,
+                 align=False,
+                 alpha_cls=1.0,
+                 alpha_box=1.0):
+        super().__init__()
+        own, self.adapter = _adapter(student, 'student'), _adapter(teacher, 'teacher')
+        if type(own) is not type(self.adapter):
+            raise ValueError(f'cross_response: the student has a {type(own.head).__name__}, the '
+                             f'teacher a {type(self.adapter.head).__name__}; both must be of one '
+                             f'family')
+        if student_head_idx is None:
+            student_head_idx = reused_teacher_head_idx
+            _check_depth(own, self.adapter)
+        _check_index('student_head_idx', student_head_idx, own)
+        _check_index('reused_teacher_head_idx', reused_teacher_head_idx, self.adapter)
+        self.index = reused_teacher_head_idx
+        self.alphas = {'cls': alpha_cls, 'box': alpha_box}
+        self.student_names = own.feature_names(student_head_idx)
+        self.teacher_names = self.adapter.feature_names(self.index)
+        self.aligns = nn.LayerList()
+        self._align_wanted = align
+
+    def connect(self, student_taps, teacher_taps):
+        """Adds the taps, and checks or aligns what they give.
+
+        Args:
+            student_taps (FeatureTap): of the student.
+            teacher_taps (FeatureTap): of the teacher.
+
+        Raises:
+            ValueError: levels, strides or channels that do not fit.
+        """
+        student_taps.add(self.student_names)
+        teacher_taps.add((*self.teacher_names, *self.adapter.predictor_names()))
+        shapes_s = level_shapes(student_taps, self.student_names)[self.student_names[0]]
+        shapes_t = level_shapes(teacher_taps, self.teacher_names)[self.teacher_names[0]]
+        strides_s, strides_t = ([stride for _, stride in shapes] for shapes in (shapes_s, shapes_t))
+        if strides_s != strides_t:
+            raise ValueError(f'cross_response: the student\'s head has levels of stride '
+                             f'{strides_s}, the teacher\'s {strides_t}; they must be the same')
+        channels_s, channels_t = shapes_s[0][0], shapes_t[0][0]
+        if channels_s != channels_t and not self._align_wanted:
+            raise ValueError(f'cross_response: the student\'s head has {channels_s} channels, the '
+                             f'teacher\'s {channels_t}; make them equal, or set "align: true"')
+        if channels_s != channels_t:
+            self.aligns.extend(nn.Conv2D(channels_s, channels_t, 1) for _ in self.student_names)
+        self.level_names = level_names(strides_s)
+
+    def forward(self, student_taps, teacher_taps, batch):
+        """Computes the weighted terms.
+
+        Args:
+            student_taps (FeatureTap): with this step's features.
+            teacher_taps (FeatureTap): with this step's features.
+            batch (Batch): the batch.
+
+        Returns:
+            dict of str to Tensor: scalars ``cls_<level>`` and ``box_<level>``.
+        """
+        features = self._aligned_features(student_taps, teacher_taps)
+        scores_t, boxes_t = ([feature.astype('float32') for feature in teacher_taps[name]]
+                             for name in self.adapter.predictor_names())
+        priors = self.adapter.priors(scores_t)
+        weights, divisor = self.adapter.assign(batch, priors)
+        terms = {}
+        for level, name in enumerate(self.level_names):
+            answers = self.adapter.respond(*(maps[level] for maps in features), self.index)
+            scores = [self.adapter.logits(maps) for maps in (answers[0], scores_t[level])]
+            boxes = [self.adapter.boxes(maps, priors[level], level)
+                     for maps in (answers[1], boxes_t[level])]
+            weight = weights[level] if weights else None
+            quality = F.sigmoid(scores[1].max(axis=1))
+            quality = quality if weight is None else quality * weight
+            terms[f'cls_{name}'] = self.alphas['cls'] * functional.quality_focal_kd_loss(
+                *scores, weight=weight, avg_factor=divisor)
+            terms[f'box_{name}'] = self.alphas['box'] * functional.weighted_giou_loss(
+                *boxes, weight=quality, avg_factor=divisor)
+        return terms
+
+    def _aligned_features(self, student_taps, teacher_taps):
+        """list of list of Tensor: for each tower every level, with the teacher's statistics."""
+        features = []
+        for tower, (name_s, name_t) in enumerate(zip(self.student_names, self.teacher_names)):
+            maps_s = [feature.astype('float32') for feature in student_taps[name_s]]
+            if len(self.aligns):
+                maps_s = [self.aligns[tower](feature) for feature in maps_s]
+            features.append([functional.align_scale(feature_s, feature_t.astype('float32'))
+                             for feature_s, feature_t in zip(maps_s, teacher_taps[name_t])])
+        return features
+
+
+def build_cross_response(student, teacher, options):
+    """Builds the term as a slim YAML's ``cross_response`` asks for.
+
+    Args:
+        student (nn.Layer): the student.
+        teacher (nn.Layer): the frozen teacher.
+        options (dict): keyword arguments of ``CrossResponse``.
+
+    Returns:
+        CrossResponse: not connected yet.
+
+    Raises:
+        ValueError: an unknown option, or one of another kind.
+    """
+    if not isinstance(options, dict):
+        raise ValueError(f'cross_response is a mapping of options, or false, got {options!r}')
+    known = list(inspect.signature(CrossResponse.__init__).parameters)[3:]
+    for key in options:
+        if key not in known:
+            raise ValueError(f'cross_response: "{key}" is no option{near_match(key, known)}; '
+                             f'known: {", ".join(known)}')
+    for key in ('alpha_cls', 'alpha_box'):
+        value = options.get(key, 1.0)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
+            raise ValueError(f'cross_response: {key} is a number, got {value!r}')
+    return CrossResponse(student, teacher, **options)
+
+
+def _adapter(model, role):
+    adapter = find_head_adapter(model)
+    if adapter is None:
+        heads = [type(child).__name__ for name, child in model.named_children() if 'head' in name]
+        raise ValueError(f'cross_response needs a head of {", ".join(head_families())}; the '
+                         f'{role}, {type(model).__name__}, has {", ".join(heads) or "none"}. Set '
+                         f'"cross_response: false" in the slim YAML for the other terms alone')
+    return adapter
+
+
+def _check_depth(own, reused):
+    if own.depth != reused.depth:
+        raise ValueError(f'cross_response: the towers of the student\'s head have {own.depth} '
+                         f'convolutions, the teacher\'s {reused.depth}; make them equal, or say '
+                         f'with student_head_idx where the student\'s is cut')
+
+
+def _check_index(key, index, adapter):
+    if type(index) is not int or not 0 <= index <= adapter.depth:
+        raise ValueError(f'cross_response: {key} counts convolutions of a tower, from 0 to '
+                         f'{adapter.depth} here, got {index!r}')

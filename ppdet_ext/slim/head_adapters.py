@@ -1,0 +1,267 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""What cross-response distillation has to know of a head, one adapter a head family."""
+import paddle
+from paddle.nn import functional as F
+from ppdet.modeling.bbox_utils import delta2bbox, distance2bbox
+
+__all__ = ['HeadAdapter', 'register_head_adapter', 'head_families', 'find_head_adapter']
+
+_adapters = {}
+
+
+def register_head_adapter(head_class):
+    """Class decorator that makes an adapter serve a head.
+
+    Args:
+        head_class (str): name of the head's class. Subclasses need adapters of their own: they
+            share a name and little else.
+    """
+
+    def register(cls):
+        _adapters[head_class] = cls
+        return cls
+
+    return register
+
+
+def head_families():
+    """list of str: classes of heads that have an adapter."""
+    return sorted(_adapters)
+
+
+def find_head_adapter(model):
+    """Finds the head of a detector.
+
+    Args:
+        model (nn.Layer): the detector.
+
+    Returns:
+        HeadAdapter or None: None where no adapter knows its head.
+
+    Raises:
+        ValueError: the head has options that its adapter does not know.
+    """
+    for name, child in model.named_children():
+        if type(child).__name__ in _adapters:
+            return _adapters[type(child).__name__](name, child)
+    return None
+
+
+class HeadAdapter:
+    """A head of two towers, classification and box, each a row of convolutions and a predictor.
+
+    Args:
+        name (str): dotted name of the head in its detector.
+        head (nn.Layer): the head.
+    """
+
+    tower = 'conv_feat'  # the sublayer that holds both towers
+    predictors = ()  # names of the sublayers that give class scores and boxes
+
+    def __init__(self, name, head):
+        self.name = name
+        self.head = head
+
+    @property
+    def depth(self):
+        """int: convolutions of a tower."""
+        return len(self._towers()[0])
+
+    def feature_names(self, index):
+        """tuple of str: dotted names of the sublayers after which the towers are cut.
+
+        Args:
+            index (int): convolutions before the cut, counted from 1; 0 is the neck's output. What
+                is tapped comes before the activation, which these heads apply outside of it.
+        """
+        if index == 0:
+            return 'neck', 'neck'
+        names = {id(layer): name for name, layer in self.head.named_sublayers()}
+        return tuple(f'{self.name}.{names[id(convs[index - 1])]}' for convs in self._towers())
+
+    def predictor_names(self):
+        """tuple of str: dotted names of the sublayers that predict classes and boxes."""
+        return tuple(f'{self.name}.{predictor}' for predictor in self.predictors)
+
+    def respond(self, class_feature, box_feature, index):
+        """Runs the rest of the head.
+
+        Args:
+            class_feature (Tensor): shape [N, C, H, W]; of the classification tower, after the cut.
+            box_feature (Tensor): shape [N, C, H, W]; of the box tower.
+            index (int): convolutions before the cut.
+
+        Returns:
+            tuple of Tensor: what the two predictors return.
+        """
+        outputs = []
+        for feature, convs, predictor in zip((class_feature, box_feature), self._towers(),
+                                             self.predictors):
+            if index:
+                feature = F.relu(feature)
+            for conv in convs[index:]:
+                feature = F.relu(conv(feature))
+            outputs.append(getattr(self.head, predictor)(feature))
+        return tuple(outputs)
+
+    def logits(self, scores):
+        """Spreads a level's class scores to [R, K]; R rows in the order image, row, column,
+        anchor, K classes."""
+        return _rows(scores, self.head.num_classes)
+
+    def priors(self, scores):
+        """list of Tensor: for every level what its boxes are relative to, shape [R / N, 2 or 4].
+
+        Args:
+            scores (list of Tensor): class scores of every level.
+        """
+        raise NotImplementedError
+
+    def boxes(self, predicted, priors, level):
+        """Decodes a level's boxes to pixels.
+
+        Args:
+            predicted (Tensor): what the box predictor returned.
+            priors (Tensor): of this level.
+            level (int): index of the level.
+
+        Returns:
+            Tensor: shape [R, 4]; x1, y1, x2, y2.
+        """
+        raise NotImplementedError
+
+    def assign(self, batch, priors):
+        """Which predictions count, and what losses are divided by.
+
+        Args:
+            batch (Batch): the batch.
+            priors (list of Tensor): of every level.
+
+        Returns:
+            tuple: a list with the weights of every level, each a Tensor of shape [R], or None
+            where all count alike, and the divisor, at least 1.
+        """
+        raise NotImplementedError
+
+    def _towers(self):
+        tower = getattr(self.head, self.tower)
+        return tower.cls_subnet_convs, tower.reg_subnet_convs
+
+
+@register_head_adapter('RetinaHead')
+class RetinaHeadAdapter(HeadAdapter):
+    """RetinaNet: anchors, of which those between background and object count nothing."""
+
+    predictors = ('retina_cls', 'retina_reg')
+
+    def priors(self, scores):
+        """Anchors in pixels, shape [R / N, 4]."""
+        return self.head.anchor_generator(scores)
+
+    def boxes(self, predicted, priors, level):
+        """Deltas to the anchors."""
+        anchors = priors.tile([predicted.shape[0], 1])
+        return delta2bbox(_rows(predicted, 4), anchors, self.head.weights).reshape([-1, 4])
+
+    def assign(self, batch, priors):
+        """The head's own assignment; divided by the number of positive anchors."""
+        anchors = paddle.concat(priors)
+        labels = paddle.stack([self.head.bbox_assigner(anchors, boxes)[1].flatten()
+                               for boxes in batch.gt_boxes])
+        positive = (labels == 1).astype('float32').sum()
+        weights = (labels != -1).astype('float32')
+        return _by_level(weights, priors), positive.clip(min=1.0)
+
+
+class PointHeadAdapter(HeadAdapter):
+    """Heads whose boxes are distances from the centres of the cells to the four sides."""
+
+    def priors(self, scores):
+        """Centres in pixels, shape [R / N, 2]."""
+        return [self._centres(score, stride)
+                for score, stride in zip(scores, self.head.fpn_stride)]
+
+    def boxes(self, predicted, priors, level):
+        """Distances to the centres."""
+        distances = self._distances(self.head.scales_regs[level](predicted))
+        distances = distances * float(self.head.fpn_stride[level])
+        return distance2bbox(priors.tile([predicted.shape[0], 1]), distances)
+
+    def _centres(self, score, stride):
+        raise NotImplementedError
+
+    def _distances(self, predicted):
+        """Tensor: shape [R, 4], in strides."""
+        raise NotImplementedError
+
+
+@register_head_adapter('FCOSHead')
+class FCOSHeadAdapter(PointHeadAdapter):
+    """FCOS: all points count; divided by the sum of their centerness.
+
+    The released code divides by the same, but by 1e-6 in a batch without objects.
+    """
+
+    tower = 'fcos_feat'
+    predictors = ('fcos_head_cls', 'fcos_head_reg')
+
+    def assign(self, batch, priors):
+        """The reader's targets ``labels<level>`` and ``centerness<level>``."""
+        inputs = batch.inputs
+        centerness = sum((inputs[f'centerness{k}'] * (inputs[f'labels{k}'] > 0).astype('float32')
+                          ).sum() for k in range(len(priors)))
+        return None, centerness.clip(min=1.0)
+
+    def _centres(self, score, stride):
+        return self.head._compute_locations_by_level(stride, score, self.head.num_shift)
+
+    def _distances(self, predicted):
+        # Without norm_reg_targets the head predicts the logarithm of pixels; the factor that is
+        # the same for both boxes of a pair leaves GIoU as it is.
+        activate = F.relu if self.head.norm_reg_targets else paddle.exp
+        return activate(_rows(predicted, 4))
+
+
+@register_head_adapter('GFLHead')
+class GFLHeadAdapter(PointHeadAdapter):
+    """GFL: the distance is the mean of a predicted distribution; divided by the positive cells.
+
+    TSKD's released code has no GFL. The form of its terms is kept; what CrossKD does for GFL
+    beyond them, a divergence between the distributions, is left out.
+    """
+
+    predictors = ('gfl_head_cls', 'gfl_head_reg')
+
+    def __init__(self, name, head):
+        super().__init__(name, head)
+        if head.dgqp_module is not None or not head.use_sigmoid:
+            raise ValueError('cross_response takes a GFLHead with sigmoid scores and without '
+                             'dgqp_module; set "cross_response: false" in the slim YAML to do '
+                             'without it')
+
+    def assign(self, batch, priors):
+        """The reader's targets ``label_weights`` and ``pos_num``."""
+        weights = batch.inputs['label_weights'].astype('float32')
+        positive = batch.inputs['pos_num'].astype('float32').sum()
+        return _by_level(weights, priors), positive.clip(min=1.0)
+
+    def _centres(self, score, stride):
+        y, x = self.head.get_single_level_center_point(score.shape[2:], stride,
+                                                       self.head.cell_offset)
+        return paddle.stack([x, y], axis=1)
+
+    def _distances(self, predicted):
+        rows = _rows(predicted, 4 * (self.head.reg_max + 1))
+        return self.head.distribution_project(rows).reshape([-1, 4])
+
+
+def _rows(maps, values):
+    """[N, A * values, H, W] as [N H W A, values]."""
+    return maps.transpose([0, 2, 3, 1]).reshape([-1, values])
+
+
+def _by_level(weights, priors):
+    """Cuts [N, all priors] into one flat tensor a level."""
+    parts = paddle.split(weights, [prior.shape[0] for prior in priors], axis=1)
+    return [part.flatten() for part in parts]

@@ -1,0 +1,143 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Triple semantic-aware distillation: the terms that compare feature maps."""
+import paddle
+from paddle import nn
+from ppdet.core.workspace import register
+
+from ...modeling import GloReUnit2D, InstanceGraph
+from .. import functional
+from .map_shapes import check_map_shapes
+
+__all__ = ['TSKDFeatureLoss']
+
+
+@register
+class TSKDFeatureLoss(nn.Layer):
+    """Relation, expert and structure terms of one feature level in TSKD.
+
+    Wen et al., A Triple Semantic-aware Knowledge Distillation Network for Industrial Defect
+    Detection, Computers in Industry 166 (2025), 104252. Terms: ``fg`` and ``bg`` (decoupled expert
+    distillation), ``se`` (its structure term), ``ins_rea`` and ``pixel_rea`` (dual-relation
+    distillation). All are of the aligned map. The defaults are the released code's; the paper was
+    not at hand.
+
+    The released code loses ``ins_rea``, ``pixel_rea`` and ``se`` in a statement without effect,
+    ignores ``loss_weight`` and draws new graph units at every call. Here all terms count,
+    ``loss_weight`` multiplies each, and the graph units are drawn once, from the run's seed, and
+    saved with the checkpoint. The one of the instances is an ``InstanceGraph``, which takes any
+    number of boxes.
+
+    Args:
+        student_channels (int): channels of the student's map.
+        teacher_channels (int): channels of the teacher's map.
+        temp (float): temperature of the attention.
+        alpha_fg (float): weight of the foreground term; an alpha of 0 switches a term off.
+        alpha_bg (float): weight of the background term.
+        alpha_ins_rea (float): weight of the instance relation.
+        alpha_pixel_rea (float): weight of the pixel relation.
+        alpha_se (float): weight of the structure term.
+        roi_output_size (int): cells of a pooled box in each direction.
+        loss_weight (float): further factor of every term.
+        train_graph (bool): whether the graph units train with the student. Fixed ones are closest
+            to the released code, without its noise.
+        clip_boxes (bool): whether pooled boxes are cut at the map's edge; see
+            ``functional.instance_relation``.
+
+    Raises:
+        ValueError: an option out of its range.
+    """
+
+    def __init__(self,
+                 student_channels=256,
+                 teacher_channels=256,
+                 temp=0.5,
+                 alpha_fg=5e-4,
+                 alpha_bg=5e-4,
+                 alpha_ins_rea=5e-4,
+                 alpha_pixel_rea=5e-4,
+                 alpha_se=5e-4,
+                 roi_output_size=6,
+                 loss_weight=1.0,
+                 train_graph=False,
+                 clip_boxes=False):
+        super().__init__()
+        if temp <= 0 or roi_output_size < 1:
+            raise ValueError(f'TSKDFeatureLoss: temp must be above 0 and roi_output_size at least '
+                             f'1, got {temp} and {roi_output_size}')
+        self.student_channels = student_channels
+        self.teacher_channels = teacher_channels
+        self.temp = temp
+        self.alphas = {'fg': alpha_fg, 'bg': alpha_bg, 'ins_rea': alpha_ins_rea,
+                       'pixel_rea': alpha_pixel_rea, 'se': alpha_se}
+        self.loss_weight = loss_weight
+        self.roi_output_size = roi_output_size
+        self.clip_boxes = clip_boxes
+        self.align = None
+        if student_channels != teacher_channels:
+            self.align = nn.Conv2D(student_channels, teacher_channels, 1)
+        self.pixel_graph = self.instance_graph = None
+        if alpha_pixel_rea:
+            self.pixel_graph = GloReUnit2D(teacher_channels, max(teacher_channels // 2, 1))
+        if alpha_ins_rea:
+            self.instance_graph = InstanceGraph(roi_output_size**2)
+        for graph in (self.pixel_graph, self.instance_graph):
+            for parameter in graph.parameters() if graph else ():
+                parameter.stop_gradient = not train_graph
+
+    def forward(self, preds_s, preds_t, gt_boxes, image_shapes):
+        """Computes the weighted terms of one level.
+
+        Args:
+            preds_s (Tensor): the student's map, shape [N, C_s, H, W].
+            preds_t (Tensor): the teacher's map, shape [N, C_t, H, W]; gets no gradient.
+            gt_boxes (list of Tensor): N tensors of shape [n_i, 4]; x1, y1, x2, y2 in pixels of
+                the network's input. May be empty.
+            image_shapes (Tensor): shape [N, 2]; height and width in pixels of what the maps
+                cover: of the padded batch, where there is padding. (The released code takes the
+                unpadded sizes, which shifts the boxes.)
+
+        Returns:
+            dict of str to Tensor: scalars ``fg``, ``bg``, ``ins_rea``, ``pixel_rea``, ``se``,
+            each times its alpha and ``loss_weight``, and ``loss``, their sum.
+
+        Raises:
+            ValueError: the shapes fit neither the other map nor the layer's channels.
+        """
+        check_map_shapes(self, preds_s, preds_t)
+        preds_t = preds_t.detach()
+        if self.align is not None:
+            preds_s = self.align(preds_s)
+        raw = self._raw_terms(preds_s, preds_t, gt_boxes, image_shapes)
+        terms = {name: self.loss_weight * alpha * raw[name] if alpha else paddle.zeros([])
+                 for name, alpha in self.alphas.items()}
+        return {**terms, 'loss': sum(terms.values())}
+
+    def _raw_terms(self, preds_s, preds_t, gt_boxes, image_shapes):
+        alphas, raw = self.alphas, {}
+        if alphas['fg'] or alphas['bg']:
+            raw['fg'], raw['bg'] = self._expert(preds_s, preds_t, gt_boxes, image_shapes)
+        if alphas['ins_rea']:
+            raw['ins_rea'] = self._instances(preds_s, preds_t, gt_boxes, image_shapes)
+        if alphas['pixel_rea']:
+            raw['pixel_rea'] = functional.pixel_relation(preds_s, preds_t, self.pixel_graph)
+        if alphas['se']:
+            raw['se'] = (1.0 - functional.structural_similarity(preds_s, preds_t)) / 2.0
+        return raw
+
+    def _expert(self, preds_s, preds_t, gt_boxes, image_shapes):
+        masks = functional.foreground_background_masks(gt_boxes, image_shapes, *preds_t.shape[2:])
+        return functional.decoupled_feature_loss(
+            preds_s, preds_t, *(mask.astype(preds_s.dtype) for mask in masks),
+            functional.spatial_attention(preds_t, self.temp),
+            functional.channel_attention(preds_t, self.temp))
+
+    def _instances(self, preds_s, preds_t, gt_boxes, image_shapes):
+        relation = functional.instance_relation(
+            preds_s, preds_t, gt_boxes, image_shapes, self.instance_graph, self.temp,
+            self.roi_output_size, self.clip_boxes)
+        # Several processes need a gradient of every trained parameter, without instances too.
+        for parameter in self.instance_graph.parameters():
+            if not parameter.stop_gradient:
+                relation = relation + 0.0 * parameter.sum()
+        return relation
