@@ -26,8 +26,9 @@ class CrossResponse(nn.Layer):
     Args:
         student (nn.Layer): the student.
         teacher (nn.Layer): the frozen teacher, kept out of the sublayers.
-        reused_teacher_head_idx (int): convolutions of the teacher's towers before the cut, from 0
-            to their number; 3 of 4 in the released RetinaNet, 2 in FCOS.
+        reused_teacher_head_idx (int|None): convolutions of the teacher's towers before the cut,
+            from 0 to their number; 3 of 4 in the released RetinaNet, 2 in FCOS. None leaves one
+            behind the cut, where there is more than one.
         student_head_idx (int|None): the same of the student's towers; None is the teacher's.
         align (bool): whether a 1x1 convolution in each tower brings the student's channels to the
             teacher's, where they differ.
@@ -41,7 +42,7 @@ class CrossResponse(nn.Layer):
     def __init__(self,
                  student,
                  teacher,
-                 reused_teacher_head_idx=3,
+                 reused_teacher_head_idx=None,
                  student_head_idx=None,
                  align=False,
                  alpha_cls=1.0,
@@ -52,12 +53,14 @@ class CrossResponse(nn.Layer):
             raise ValueError(f'cross_response: the student has a {type(own.head).__name__}, the '
                              f'teacher a {type(self.adapter.head).__name__}; both must be of one '
                              f'family')
+        self.index = reused_teacher_head_idx
+        if self.index is None:
+            self.index = max(self.adapter.depth - 1, min(1, self.adapter.depth))
+        _check_index('reused_teacher_head_idx', self.index, self.adapter)
         if student_head_idx is None:
-            student_head_idx = reused_teacher_head_idx
+            student_head_idx = self.index
             _check_depth(own, self.adapter)
         _check_index('student_head_idx', student_head_idx, own)
-        _check_index('reused_teacher_head_idx', reused_teacher_head_idx, self.adapter)
-        self.index = reused_teacher_head_idx
         self.alphas = {'cls': alpha_cls, 'box': alpha_box}
         self.student_names = own.feature_names(student_head_idx)
         self.teacher_names = self.adapter.feature_names(self.index)
@@ -158,6 +161,8 @@ def build_cross_response(student, teacher, options):
         value = options.get(key, 1.0)
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ValueError(f'cross_response: {key} is a number, got {value!r}')
+    if not isinstance(options.get('align', False), bool):
+        raise ValueError(f'cross_response: align is true or false, got {options["align"]!r}')
     return CrossResponse(student, teacher, **options)
 
 

@@ -133,10 +133,12 @@ def box_cells(gt_boxes, image_shapes, height, width):
         Tensor: shape [R, 4], R the boxes of all images in order; first column and row, last
         column and row, both counted as covered and not cut at the map's edge.
     """
+    counts = [box.shape[0] for box in gt_boxes]
+    if not any(counts):
+        return paddle.zeros([0, 4], dtype=gt_boxes[0].dtype)
     boxes = paddle.concat([box.reshape([-1, 4]) for box in gt_boxes])
-    shapes = paddle.concat([
-        image_shapes[k:k + 1].expand([box.shape[0], 2]) for k, box in enumerate(gt_boxes)
-    ]).astype(boxes.dtype)
+    image = paddle.to_tensor(np.repeat(np.arange(len(counts)), counts))
+    shapes = paddle.gather(image_shapes, image).astype(boxes.dtype)
     image_height, image_width = shapes[:, 0], shapes[:, 1]
     # Divided first, as released: the last bit decides where a box ends on a cell's edge.
     return paddle.stack([

@@ -5,16 +5,16 @@ import pytest
 from ppdet.core.workspace import load_config
 from tiny import slim_yaml, student_yaml
 
-from ppdet_ext.slim import MGDDistillModel
+from ppdet_ext.slim import build_slim_model
 
 
 @pytest.fixture
 def build(tmp_path, teacher_yaml):
-    """Builds an MGD model; keyword arguments are keys of the slim YAML."""
+    """Builds a model, MGD unless told; keyword arguments are keys of the slim YAML."""
 
     def build_model(student=None, **slim):
         cfg = load_config(student or student_yaml(tmp_path))
         paddle.seed(0)
-        return MGDDistillModel(cfg, slim_yaml(tmp_path, teacher_yaml, **slim))
+        return build_slim_model(cfg, slim_yaml(tmp_path, teacher_yaml, **slim))['model']
 
     return build_model

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Every detector family trains, evaluates and saves with MGD; configs as shipped, made small."""
+"""Every detector family trains, evaluates and saves distilled; configs as shipped, made small."""
 import json
 import os
 
@@ -129,22 +129,28 @@ def moved(before, state):
     return {name for name in before if not np.array_equal(before[name], state[name].numpy())}
 
 
+MGD = {'slim_method': 'MGD', 'distill_losses': [{'alpha_mgd': 0.0001, 'lambda_mgd': 0.3}]}
+TSKD = {'slim_method': 'TSKD', 'cross_response': {'reused_teacher_head_idx': 1},
+        'distill_losses': [{'temp': 5.0, 'alpha_ins_rea': 0.1, 'alpha_se': 0.1}]}
+TSKD_WITHOUT_HEADS = {key: TSKD[key] for key in ('slim_method', 'distill_losses')}
+WITH_HEAD_ADAPTER = ('retinanet', 'fcos', 'gfl')
+
+
 @pytest.fixture
-def mgd_trainer(tmp_path, run_yaml):
+def distill_trainer(tmp_path, run_yaml):
     """Makes a student's YAML and the Trainer that distils it from a teacher of random weights."""
 
-    def make(config, teacher_channels):
+    def make(config, teacher_channels, method, seed=0):
         teacher = run_yaml(config, 'teacher', teacher_channels)
         with isolated_config(teacher) as cfg:
             paddle.seed(1)
             paddle.save(create(cfg.architecture).state_dict(), str(tmp_path / 'teacher.pdparams'))
-        slim = slim_yaml(tmp_path, teacher,
-                         distill_losses=[{'alpha_mgd': 0.0001, 'lambda_mgd': 0.3}])
+        slim = slim_yaml(tmp_path, teacher, **method)
         student = run_yaml(config, 'student', CHANNELS)
         for key in ('model', 'slim', 'slim_type'):  # of an earlier trainer in this test
             global_config.pop(key, None)
         cfg = load_small(student)
-        paddle.seed(0)
+        paddle.seed(seed)
         return student, Trainer(build_slim_model(cfg, slim))
 
     return make
@@ -152,23 +158,47 @@ def mgd_trainer(tmp_path, run_yaml):
 
 @pytest.mark.parametrize('teacher_channels', [CHANNELS, 48], ids=['equal', 'unequal'])
 @pytest.mark.parametrize('config', FAMILIES, ids=lambda config: config.split('/')[0])
-def test_two_steps_and_evaluation(mgd_trainer, config, teacher_channels):
-    student, trainer = mgd_trainer(config, teacher_channels)
+def test_mgd(distill_trainer, config, teacher_channels):
+    _, levels = FAMILIES[config]
+    student, trainer = distill_trainer(config, teacher_channels, MGD)
+    check_two_steps_and_evaluation(student, trainer, {f'mgd_{level}' for level in levels})
+
+
+@pytest.mark.parametrize('config', FAMILIES, ids=lambda config: config.split('/')[0])
+def test_tskd(distill_trainer, config):
+    knows_head = config.startswith(WITH_HEAD_ADAPTER)
+    student, trainer = distill_trainer(config, 48, TSKD if knows_head else TSKD_WITHOUT_HEADS)
+    terms = {'fg', 'bg', 'ins_rea', 'pixel_rea', 'se'} | ({'cls', 'box'} if knows_head else set())
+    check_two_steps_and_evaluation(student, trainer, {f'tskd_{term}' for term in terms})
+
+
+@pytest.mark.parametrize('config', [c for c in FAMILIES if not c.startswith(WITH_HEAD_ADAPTER)],
+                         ids=lambda config: config.split('/')[0])
+def test_cross_response_of_an_unknown_head_is_an_error(distill_trainer, config):
+    with pytest.raises(ValueError, match='needs a head of FCOSHead, GFLHead, RetinaHead; the stu'):
+        distill_trainer(config, CHANNELS, TSKD)
+
+
+def check_two_steps_and_evaluation(student, trainer, terms):
+    """Student and adapters move and nothing else does; the logged terms are there and finite."""
     model = trainer.model
     before = [values(part.state_dict()) for part in
               (model.student_model, model.distill_losses, model.teacher_model)]
     trainer.train(validate=True)
 
-    _, levels = FAMILIES[config]
     meters = trainer.status['training_staus'].meters
     assert {name for name in meters if name.startswith('distill_')} == {
-        f'distill_mgd_{level}' for level in levels}
+        f'distill_{term}' for term in terms}
     for name, meter in meters.items():
         assert len(meter.deque) == 2 and np.isfinite(meter.deque).all(), name
 
     student_before, losses_before, teacher_before = before
-    assert moved(losses_before, model.distill_losses.state_dict()) == set(losses_before)
-    assert any('align' in name for name in losses_before) == (teacher_channels != CHANNELS)
+    trained = {name for name, parameter in model.distill_losses.named_parameters()
+               if not parameter.stop_gradient}
+    assert moved(losses_before, model.distill_losses.state_dict()) == trained
+    first = next(iter(model.distill_losses.values()))
+    unequal = first.student_channels != first.teacher_channels
+    assert any('align' in name for name in trained) == unequal
     parts = {name.split('.')[0] for name in moved(student_before, model.student_model.state_dict())}
     assert parts >= {'backbone', 'neck'} and len(parts) > 2, 'backbone, neck and head train'
     assert any(name.endswith('_mean') for name in teacher_before), 'the teacher has batch norms'
@@ -194,14 +224,15 @@ def check_checkpoint(trainer, student_yaml):
         np.testing.assert_allclose(tensor.numpy(), expected[name].numpy(), rtol=1e-6, err_msg=name)
 
 
-def test_resume_restores_trained_and_averaged_weights(mgd_trainer):
-    _, trainer = mgd_trainer('picodet/picodet_s_neu_det', 48)
+def test_resume_restores_trained_and_averaged_weights(distill_trainer):
+    _, trainer = distill_trainer('picodet/picodet_s_neu_det', 48, TSKD_WITHOUT_HEADS)
     trainer.train(validate=False)
     path = os.path.join(trainer.cfg.save_dir, trainer.cfg.filename, 'model_final')
     trained, averaged = values(trainer.model.state_dict()), trainer.ema.apply()
     assert moved(trained, averaged), 'the average is no copy of the trained weights'
 
-    _, resumed = mgd_trainer('picodet/picodet_s_neu_det', 48)
+    _, resumed = distill_trainer('picodet/picodet_s_neu_det', 48, TSKD_WITHOUT_HEADS, seed=1)
+    assert any('graph' in name for name in moved(trained, resumed.model.state_dict()))
     resumed.resume_weights(path)
     assert resumed.start_epoch == 1 and resumed.ema.step == trainer.ema.step == 2
     assert moved(trained, resumed.model.state_dict()) == set()

@@ -1,54 +1,36 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-import json
-import pathlib
-
 import numpy as np
 import paddle
 import ppdet.slim.distill_loss
 import pytest
 from ppdet.core.workspace import create, global_config
+from slim.vectors import each_case, relative_error
 
 from ppdet_ext.slim import MGDFeatureLoss
 from ppdet_ext.slim.functional import random_mask
 
-VECTORS = pathlib.Path(__file__).parents[1] / 'vectors'
 
-
-def relative_error(value, reference):
-    return np.abs(np.asarray(value) - reference).max() / np.abs(reference).max()
-
-
-@pytest.fixture(params=['mgd_case0', 'mgd_case1'])
-def vector(request):
-    return np.load(VECTORS / f'{request.param}.npz')
-
-
-@pytest.fixture
-def loss_of_vector(vector):
-    layer = MGDFeatureLoss(**json.loads(bytes(vector['meta']).decode())['hyper_parameters'])
-    for name, parameter in layer.named_parameters():
-        parameter.set_value(vector[f'param_{name}_f32'])
-    return layer
-
-
-def test_parity_with_the_papers_code(vector, loss_of_vector):
-    student = paddle.to_tensor(vector['in_student_f32'], stop_gradient=False)
-    teacher = paddle.to_tensor(vector['in_teacher_f32'], stop_gradient=False)
-    loss = loss_of_vector(student, teacher, paddle.to_tensor(vector['mask']))
+@each_case('mgd')
+def test_parity_with_the_papers_code(vector):
+    layer = MGDFeatureLoss(**vector.options)
+    vector.set_parameters(layer)
+    student = vector.tensor('in_student', gradient=True)
+    teacher = vector.tensor('in_teacher', gradient=True)
+    loss = layer(student, teacher, paddle.to_tensor(vector['mask']))
     loss.backward()
     assert relative_error(loss, vector['loss']) < 2e-5
     assert relative_error(student.grad, vector['grad__in_student']) < 2e-4
-    for name, parameter in loss_of_vector.named_parameters():
+    for name, parameter in layer.named_parameters():
         assert relative_error(parameter.grad, vector[f'grad__param_{name}']) < 2e-4, name
     assert teacher.grad is None
 
 
+@each_case('mgd')
 def test_the_stored_mask_follows_from_the_stored_draw(vector, monkeypatch):
     monkeypatch.setattr(paddle, 'rand', lambda *a, **k: paddle.to_tensor(
         vector['mask_uniform_draw']))
-    options = json.loads(bytes(vector['meta']).decode())['hyper_parameters']
-    mask = random_mask(paddle.to_tensor(vector['in_student_f32']), options['lambda_mgd'])
+    mask = random_mask(vector.tensor('in_student'), vector.options['lambda_mgd'])
     np.testing.assert_array_equal(mask.numpy(), vector['mask'])
 
 
