@@ -10,7 +10,7 @@ from ppdet_ext.data.coco import write_json  # noqa: E402
 from ppdet_ext.engine import benchmark, cli, config  # noqa: E402
 from ppdet_ext.slim import build_slim_model  # noqa: E402
 
-ROWS = ('student', 'teacher', 'adapters', 'whole', 'paddledet FGD')
+ROWS = ('student', 'teacher', 'terms', 'whole', 'paddledet FGD')
 
 
 def parse_args(argv):
@@ -37,7 +37,7 @@ def main(argv):
     for name in (row for row in ROWS if row in figures):
         print(f'{name:16}{1000 * figures[name]["seconds"]:12.1f}'
               f'{figures[name]["megabytes"]:10.0f}')
-    print(f'whole step / (student + teacher + adapters) = {figures["ratio"]:.3f}')
+    print(f'whole step / (student + teacher + terms) = {figures["ratio"]:.3f}')
     if figures['ratio_to_fgd'] is not None:
         print(f'whole step / paddledet FGD = {figures["ratio_to_fgd"]:.3f}')
     if args.output:

@@ -76,7 +76,7 @@ def build_fgd(cfg, slim_config_path, weights, model, folder):
     Returns:
         nn.Layer: ``ppdet.slim.FGDDistillModel``.
     """
-    layers = list(model.distill_losses.values())
+    layers = [level.layer for level in model.levels.values()]
     path = os.path.join(folder, 'fgd.yml')
     with open(path, 'w', encoding='utf-8') as f:
         yaml.safe_dump({
@@ -140,18 +140,19 @@ def teacher_step(model):
     return lambda inputs: model.teacher_forward(inputs)
 
 
-def adapter_step(model, inputs):
+def terms_step(model, inputs):
     """callable: forward and backward of the distillation terms on features of one forward."""
     model.teacher_forward(inputs)
-    # As in training: an evaluation would cut the boxes' gradient, and its NMS costs time.
     model.train()
     with model.student_taps:
         model.student_model(dict(inputs))
-    model.student_taps.detach()
+    taps = [(tap, tap.leaves()) for tap in (model.student_taps, model.teacher_taps)]
     optimizer = paddle.optimizer.Momentum(LEARNING_RATE,
                                           parameters=model.distill_losses.parameters())
 
     def step(inputs):
+        for tap, features in taps:
+            tap.replay(features)
         sum(model.distill_terms(inputs).values()).backward()
         optimizer.step()
         optimizer.clear_grad()
@@ -160,7 +161,7 @@ def adapter_step(model, inputs):
 
 
 def measure_pair(cfg, slim_config_path, build, inputs, steps, warmup):
-    """Times student, teacher, adapters, the whole step, and paddledet's FGD of the same pair.
+    """Times student, teacher, distillation terms, the whole step, and paddledet's FGD of the same pair.
 
     Args:
         cfg (dict): the student's configuration.
@@ -183,14 +184,14 @@ def measure_pair(cfg, slim_config_path, build, inputs, steps, warmup):
     runs = {
         'student': training_step(model.student_model),
         'teacher': teacher_step(model),
-        'adapters': adapter_step(model, inputs),
+        'terms': terms_step(model, inputs),
         'whole': training_step(model),
     }
     if fgd is not None:
         runs['paddledet FGD'] = training_step(fgd)
     figures = benchmark(runs, inputs, steps, warmup)
     whole = figures['whole']['seconds']
-    parts = sum(figures[name]['seconds'] for name in ('student', 'teacher', 'adapters'))
+    parts = sum(figures[name]['seconds'] for name in ('student', 'teacher', 'terms'))
     figures['ratio'] = whole / parts
     figures['ratio_to_fgd'] = None if fgd is None else whole / figures['paddledet FGD']['seconds']
     return figures

@@ -65,9 +65,18 @@ class FeatureTap:
         """list of Tensor: one entry a level; a layer called once a level gives its calls."""
         return [tensor for output in self._calls[name] for tensor in _tensors(name, output)]
 
-    def detach(self):
-        """Cuts what was recorded off from the layers it came from, and lets it take gradients."""
-        self._calls = {name: [_leaf(tensor) for tensor in self[name]] for name in self._calls}
+    def leaves(self):
+        """dict of str to list of Tensor: what was recorded, cut off from the layers it came from,
+        to take gradients itself."""
+        return {name: [_leaf(tensor) for tensor in self[name]] for name in self._calls}
+
+    def replay(self, features):
+        """Puts features in the place of recorded ones.
+
+        Args:
+            features (dict of str to list of Tensor): as ``leaves`` gives them.
+        """
+        self._calls = dict(features)
 
     def clear(self):
         """Lets go of the recorded tensors."""

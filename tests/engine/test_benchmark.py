@@ -8,13 +8,14 @@ from tiny import slim_yaml, student_yaml
 from ppdet_ext.engine import benchmark
 from ppdet_ext.slim import build_slim_model
 
-PARTS = {'student', 'teacher', 'adapters', 'whole', 'paddledet FGD'}
+PARTS = {'student', 'teacher', 'terms', 'whole', 'paddledet FGD'}
 
 
-@pytest.fixture
-def pair(tmp_path):
+@pytest.fixture(params=['MGD', 'TSKD'])
+def pair(tmp_path, request):
     teacher = student_yaml(tmp_path, 'teacher', channels=24)
-    return load_config(student_yaml(tmp_path)), slim_yaml(tmp_path, teacher)
+    slim = slim_yaml(tmp_path, teacher, slim_method=request.param)
+    return load_config(student_yaml(tmp_path)), slim
 
 
 def test_measures_every_part_beside_paddledets_fgd(pair):
@@ -25,7 +26,7 @@ def test_measures_every_part_beside_paddledets_fgd(pair):
     seconds = {name: figures[name]['seconds'] for name in PARTS}
     assert all(value > 0 for value in seconds.values())
     assert all(figures[name]['megabytes'] > 0 for name in PARTS)
-    parts = seconds['student'] + seconds['teacher'] + seconds['adapters']
+    parts = seconds['student'] + seconds['teacher'] + seconds['terms']
     assert figures['ratio'] == pytest.approx(seconds['whole'] / parts)
     assert figures['ratio_to_fgd'] == pytest.approx(seconds['whole'] / seconds['paddledet FGD'])
 
