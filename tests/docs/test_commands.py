@@ -9,8 +9,9 @@ import shlex
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
-PAGES = ('README.md', 'README_cn.md', 'docs/mgd.md', 'docs/mgd_cn.md', 'docs/adding_a_method.md')
-TRANSLATED = (('README.md', 'README_cn.md'), ('docs/mgd.md', 'docs/mgd_cn.md'))
+TRANSLATED = (('README.md', 'README_cn.md'), ('docs/mgd.md', 'docs/mgd_cn.md'),
+              ('docs/tskd.md', 'docs/tskd_cn.md'))
+PAGES = (*(page for pages in TRANSLATED for page in pages), 'docs/adding_a_method.md')
 
 
 def text_of(page):
