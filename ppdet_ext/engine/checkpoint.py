@@ -9,11 +9,12 @@ from ppdet.engine.callbacks import Callback
 from ppdet.utils.checkpoint import save_model
 from ppdet.utils.logger import setup_logger
 
-__all__ = ['Checkpointer', 'load_sidecar', 'SIDECAR_SUFFIX']
+__all__ = ['Checkpointer', 'load_sidecar', 'SIDECAR_SUFFIX', 'SUFFIXES']
 
 logger = setup_logger('ppdet.engine')
 
 SIDECAR_SUFFIX = '.pdstate'
+SUFFIXES = ('.pdparams', '.pdopt', '.pdema', SIDECAR_SUFFIX)
 
 
 class Checkpointer(Callback):
@@ -21,7 +22,8 @@ class Checkpointer(Callback):
 
     ``<name>.pdparams`` and ``.pdopt`` are PaddleDetection's: the plain student, and the optimizer.
     ``<name>.pdstate`` holds what they have no place for: the distillation losses' own weights and
-    the best metric.
+    the best metric. With EMA the averaged weights are in these files, and in ``<name>.pdema`` those
+    that training continues from.
 
     Args:
         trainer (Trainer): whose model is saved.
@@ -49,7 +51,9 @@ class Checkpointer(Callback):
         """
         state = load_sidecar(path)
         best = load_sidecar(os.path.join(self.save_dir, 'best_model'))
-        self.best_metric = max(s['best_metric'] for s in (state, best, vars(self)) if s)
+        for saved in (state, best):
+            if saved:
+                self.best_metric = max(self.best_metric, saved['best_metric'])
         losses = getattr(self.model.model, 'distill_losses', None)
         if losses is None:
             return

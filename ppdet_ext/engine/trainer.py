@@ -3,16 +3,20 @@
 """PaddleDetection's Trainer with our checkpoints, metrics and loading reports."""
 import os
 
+import paddle
 import ppdet.engine
 from ppdet.engine.callbacks import Checkpointer as PpdetCheckpointer
 from ppdet.engine.callbacks import ComposeCallback
 from ppdet.metrics import COCOMetric
+from ppdet.utils.logger import setup_logger
 
 from ..metrics import ClasswiseCOCOMetric
-from .checkpoint import Checkpointer
+from .checkpoint import SUFFIXES, Checkpointer
 from .weights import load_weights
 
 __all__ = ['Trainer']
+
+logger = setup_logger('ppdet.engine')
 
 
 class Trainer(ppdet.engine.Trainer):
@@ -22,12 +26,23 @@ class Trainer(ppdet.engine.Trainer):
         cfg (dict): ppdet's configuration; evaluation files go to ``output_eval``, by default the
             run's own folder ``<save_dir>/<filename>``.
         mode (str): ``train``, ``eval`` or ``test``.
+
+    Raises:
+        ValueError: a training data set smaller than one batch.
     """
 
     def __init__(self, cfg, mode='train'):
-        if not cfg.get('output_eval'):
-            cfg['output_eval'] = os.path.join(cfg.save_dir, cfg.filename)
+        cfg = cfg.copy()  # what is set here must not reach the next run
+        cfg['output_eval'] = cfg.get('output_eval') or os.path.join(cfg.save_dir, cfg.filename)
+        cfg.setdefault('map_type', '11point')  # of VOC, as VOCMetric's own default
         super().__init__(cfg, mode)
+        if self.use_amp and paddle.device.get_device() == 'cpu':
+            logger.warning('mixed precision has no effect on a CPU: this run is in float32')
+        if mode == 'train' and len(self.loader) == 0:
+            raise ValueError(
+                f'TrainDataset has {len(self.dataset)} images, TrainReader.batch_size is '
+                f'{self.cfg.TrainReader["batch_size"]} in each of {self._nranks} processes: not '
+                f'one batch; lower it with -o TrainReader.batch_size=N')
 
     def load_weights(self, weights):
         """Loads pretrained or trained weights and reports how many tensors fitted."""
@@ -37,18 +52,35 @@ class Trainer(ppdet.engine.Trainer):
         # A pretrained backbone fills part of a detector; a trained detector must fit whole.
         load_weights(self.model, weights, 'model', minimum=0.0 if self.mode == 'train' else 1.0)
 
-    def predict(self, *args, **kwargs):
-        """Detects on images, as ``ppdet.engine.Trainer.predict``, and closes the log."""
-        results = super().predict(*args, **kwargs)
-        if self._compose_callback:
-            self._compose_callback.on_train_end(self.status)
-        return results
-
     def resume_weights(self, weights):
-        """Continues from a checkpoint: model, optimizer, epoch, losses and best metric."""
-        path = weights[:-len('.pdparams')] if weights.endswith('.pdparams') else weights
+        """Continues from a checkpoint: model, optimizer, epoch, losses and best metric.
+
+        Args:
+            weights (str): the checkpoint, with or without the suffix of one of its files.
+
+        Raises:
+            FileNotFoundError: a file of the checkpoint is missing.
+            ValueError: it belongs to another model or distillation.
+        """
+        path, suffix = os.path.splitext(weights)
+        path = path if suffix in SUFFIXES else weights
+        # ppdet would leave out what does not fit.
+        load_weights(getattr(self.model, 'student_model', self.model), path, 'checkpoint',
+                     minimum=1.0)
         super().resume_weights(path)
         self._checkpointer.resume(path)
+
+    def train(self, validate=False):
+        """Trains, as ``ppdet.engine.Trainer.train``.
+
+        Raises:
+            ValueError: a resumed run has had all its epochs already.
+        """
+        if self.start_epoch >= self.cfg.epoch:
+            raise ValueError(f'the checkpoint was saved after epoch {self.start_epoch} of '
+                             f'{self.cfg.epoch}: nothing is left to train; give more with -o '
+                             f'epoch=N')
+        super().train(validate)
 
     def _init_callbacks(self):
         super()._init_callbacks()

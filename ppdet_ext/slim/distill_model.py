@@ -6,6 +6,7 @@ from paddle import nn
 from ppdet.core.workspace import create, merge_config
 from ppdet.utils.logger import setup_logger
 
+from ..compat.low_precision import keep_float32
 from ..engine.weights import load_weights
 from .batch import Batch
 from .config_scope import SlimConfig, isolated_config
@@ -81,6 +82,7 @@ class DistillModel(nn.Layer):
                                  f'give one of the entries a "name"')
             self.levels.update(losses)
         self.distill_losses = nn.LayerDict({k: v.layer for k, v in self.levels.items()})
+        keep_float32(self.distill_losses)  # as the features they are given
 
     def _inherit(self, prefixes):
         """Copies the teacher's weights of the named sublayers into the student."""
@@ -119,7 +121,7 @@ class DistillModel(nn.Layer):
             losses = self.student_model(inputs)
         with paddle.amp.auto_cast(enable=False):
             terms = self.distill_terms(inputs)
-            total = losses['loss'] + sum(terms.values())
+            total = losses['loss'].astype('float32') + sum(terms.values())
         self.student_taps.clear()
         self.teacher_taps.clear()
         self._check_finite(losses, terms, total)

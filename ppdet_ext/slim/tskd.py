@@ -3,6 +3,7 @@
 """Triple semantic-aware distillation: relation and expert terms on the neck, response of heads."""
 from ppdet.utils.logger import setup_logger
 
+from ..compat.low_precision import keep_float32
 from .batch import Batch, keep_boxes
 from .cross_response import build_cross_response
 from .distill_model import DistillModel
@@ -43,6 +44,7 @@ class TSKDDistillModel(DistillModel):
             return
         term = build_cross_response(self.student_model, self.teacher_model, options)
         term.connect(self.student_taps, self.teacher_taps)
+        keep_float32(term)
         self.distill_losses['cross_response'] = term
 
     def _heads_are_known(self):

@@ -1,5 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
+import importlib
+
 import numpy as np
 import paddle
 import pytest
@@ -256,6 +258,14 @@ def test_terms_are_computed_in_float32(build):
     model(batch())
     assert {tensor.dtype for tensor in seen} == {paddle.float32}
     assert all(isinstance(layer, MGDFeatureLoss) for layer in model.distill_losses.values())
+
+
+def test_the_losses_stay_in_float32_where_mixed_precision_casts_the_student(build):
+    model = build()
+    # What paddle.amp.decorate does at level O2, on a GPU only.
+    importlib.import_module('paddle.amp.auto_cast').amp_initialize([model], 'float16', None)
+    assert model.student_model.neck.fpn_res3_sum.weight.dtype == paddle.float16
+    assert {p.dtype for p in model.distill_losses.parameters()} == {paddle.float32}
 
 
 def test_a_term_that_is_not_finite_stops_training_by_name(build):

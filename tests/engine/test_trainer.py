@@ -1,0 +1,97 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+import json
+import os
+
+import numpy as np
+import paddle
+import pytest
+from PIL import Image
+from tiny import student_yaml
+
+from ppdet_ext.engine import Trainer
+from ppdet_ext.engine.config import load_run_config
+
+IMAGES = 3
+
+
+@pytest.fixture
+def load(tmp_path):
+    """Loads the configuration of a tiny run on three blank images with one box each."""
+    folder = tmp_path / 'set'
+    (folder / 'annotations').mkdir(parents=True)
+    (folder / 'images').mkdir()
+    names = [f'{k}.jpg' for k in range(IMAGES)]
+    for name in names:
+        Image.fromarray(np.zeros([64, 64, 3], 'uint8')).save(folder / 'images' / name)
+    content = json.dumps({
+        'categories': [{'id': k, 'name': str(k)} for k in range(6)],
+        'images': [{'id': k, 'file_name': name, 'width': 64, 'height': 64}
+                   for k, name in enumerate(names)],
+        'annotations': [{'id': k, 'image_id': k, 'category_id': k, 'bbox': [8, 8, 40, 40],
+                         'area': 1600, 'iscrowd': 0} for k in range(IMAGES)]})
+    for split in ('train', 'val'):
+        (folder / 'annotations' / f'{split}.json').write_text(content)
+
+    def load_config(**options):
+        dataset = {'dataset_dir': str(folder)}
+        return load_run_config(student_yaml(tmp_path), {
+            'epoch': 1, 'worker_num': 0, 'use_gpu': False, 'save_dir': str(tmp_path / 'output'),
+            'TrainDataset': dataset, 'EvalDataset': dataset,
+            'TrainReader': {'batch_size': IMAGES}}, options)
+
+    return load_config
+
+
+@pytest.fixture
+def checkpoint(load):
+    """The checkpoint of one epoch, without suffix."""
+    trainer = Trainer(load())
+    trainer.train()
+    return os.path.join(trainer.cfg.save_dir, trainer.cfg.filename, 'model_final')
+
+
+def test_a_second_run_of_a_process_has_a_folder_of_its_own(load, tmp_path):
+    cfg = load()
+    first, cfg['filename'] = Trainer(cfg), 'other'
+    second = Trainer(cfg)
+    assert first.cfg.output_eval == str(tmp_path / 'output' / 'student')
+    assert second.cfg.output_eval == str(tmp_path / 'output' / 'other')
+
+
+def test_fewer_images_than_a_batch(load):
+    with pytest.raises(ValueError, match='has 3 images, TrainReader.batch_size is 4 in each of 1'):
+        Trainer(load(TrainReader={'batch_size': 4}))
+
+
+@pytest.mark.parametrize('amp', [False, True])
+def test_warns_of_mixed_precision_on_a_cpu(load, log, amp):
+    cfg = load()
+    cfg['amp'] = amp
+    Trainer(cfg)
+    assert ('WARNING' in [level for level, _ in log]) == amp
+
+
+@pytest.mark.parametrize('suffix', ['', '.pdparams', '.pdopt', '.pdstate'])
+def test_resumes_with_and_without_suffix(load, checkpoint, suffix):
+    trainer = Trainer(load(epoch=2))
+    trainer.resume_weights(checkpoint + suffix)
+    assert trainer.start_epoch == 1
+    saved = paddle.load(f'{checkpoint}.pdparams')
+    for name, tensor in trainer.model.state_dict().items():
+        np.testing.assert_array_equal(tensor.numpy(), saved[name].numpy())
+
+
+def test_resuming_a_finished_run(load, checkpoint):
+    trainer = Trainer(load())
+    trainer.resume_weights(checkpoint)
+    with pytest.raises(ValueError, match='saved after epoch 1 of 1: nothing is left to train; give'
+                       ' more with -o epoch=N'):
+        trainer.train()
+
+
+def test_resuming_another_model(load, checkpoint):
+    other = Trainer(load(epoch=2, FPN={'out_channel': 24}, RetinaHead={
+        'conv_feat': {'feat_in': 24}}))
+    with pytest.raises(ValueError, match=r'checkpoint: \d+ of \d+ tensors loaded(.|\n)*100% must'):
+        other.resume_weights(checkpoint)
