@@ -8,7 +8,7 @@ from ppdet.utils.logger import setup_logger
 
 from ..compat.low_precision import keep_float32
 from ..engine.weights import load_weights
-from .batch import Batch
+from .batch import Batch, keep_boxes
 from .config_scope import SlimConfig, isolated_config
 from .feature_tap import FeatureTap
 from .wiring import FeatureTerm, level_shapes
@@ -58,6 +58,8 @@ class DistillModel(nn.Layer):
         self._teacher = (teacher, )
         self._inherit(slim.content.get('inherit') or [])
         self._build_terms(slim.content.get('distill_losses') or [{}])
+        if any('gt_boxes' in level.batch_arguments for level in self.levels.values()):
+            keep_boxes(cfg)
         self._step = 0
 
     @property

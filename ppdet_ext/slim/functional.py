@@ -84,7 +84,7 @@ def channel_attention(feature, temp):
     Returns:
         Tensor: shape [N, C]; sums to C over an image.
     """
-    energy = feature.abs().mean(axis=[2, 3])
+    energy = feature.abs().flatten(2).mean(axis=2)
     return feature.shape[1] * F.softmax(energy / temp, axis=1)
 
 
@@ -268,18 +268,17 @@ def structural_similarity(x, y, window_size=11):
     Returns:
         Tensor: scalar between -1 and 1, averaged over all elements; 1 where x equals y.
     """
-    n = x.shape[0]
-    moments = _blurred(paddle.concat([x, y, x * x, y * y, x * y]), window_size)
-    mean_x, mean_y, xx, yy, xy = (moments[k * n:(k + 1) * n] for k in range(5))
-    product, squares = mean_x * mean_y, mean_x * mean_x + mean_y * mean_y
-    numerator = (2 * product + SSIM_C1) * (2 * (xy - product) + SSIM_C2)
-    denominator = (squares + SSIM_C1) * (xx + yy - squares + SSIM_C2)
-    return (numerator / denominator).mean()
+    mean_x, mean_y = _blurred(x, window_size), _blurred(y, window_size)
+    product, squares = mean_x * mean_y, paddle.square(mean_x) + paddle.square(mean_y)
+    covariance = _blurred(x * y, window_size) - product
+    variances = _blurred(paddle.square(x) + paddle.square(y), window_size) - squares
+    numerator = (2 * product + SSIM_C1) * (2 * covariance + SSIM_C2)
+    return (numerator / ((squares + SSIM_C1) * (variances + SSIM_C2))).mean()
 
 
 def _blurred(maps, window_size):
     """Convolves every channel with the Gaussian window; as it is separable, by two products."""
-    _, _, height, width = maps.shape
+    height, width = maps.shape[2:]
     rows = paddle.to_tensor(_band_matrix(height, window_size), dtype=maps.dtype)
     columns = paddle.to_tensor(_band_matrix(width, window_size), dtype=maps.dtype)
     return paddle.matmul(paddle.matmul(rows, maps), columns)

@@ -4,7 +4,7 @@
 from ppdet.utils.logger import setup_logger
 
 from ..compat.low_precision import keep_float32
-from .batch import Batch, keep_boxes
+from .batch import Batch
 from .cross_response import build_cross_response
 from .distill_model import DistillModel
 from .factory import register_distill_method
@@ -34,14 +34,14 @@ class TSKDDistillModel(DistillModel):
 
     def __init__(self, cfg, slim_config_path):
         super().__init__(cfg, slim_config_path)
-        keep_boxes(cfg)
         self._add_cross_response(self.slim_config.content.get('cross_response', ABSENT))
 
     def _add_cross_response(self, options):
         if options is ABSENT:
             options = {} if self._heads_are_known() else False
-        if options is None or options is False:
+        if options is False:
             return
+        options = {} if options is None else options  # the key alone, without options
         term = build_cross_response(self.student_model, self.teacher_model, options)
         term.connect(self.student_taps, self.teacher_taps)
         keep_float32(term)

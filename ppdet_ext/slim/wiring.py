@@ -73,10 +73,10 @@ class FeatureTerm:
                 raise ValueError(f'distill_losses: delete {key} from {self.loss_class.__name__}: '
                                  f'channels are read from the built models')
             if key not in known:
+                allowed = (*TERM_KEYS, *(k for k in known if not k.endswith('_channels')))
                 raise ValueError(
                     f'distill_losses: "{key}" is no option of {self.loss_class.__name__}'
-                    f'{near_match(key, (*TERM_KEYS, *known))}; known: '
-                    f'{", ".join((*TERM_KEYS, *known))}')
+                    f'{near_match(key, allowed)}; known: {", ".join(allowed)}')
             if _is_number(known[key].default) and not _is_number(value):
                 raise ValueError(f'distill_losses: {key} of {self.loss_class.__name__} is a '
                                  f'number, got {value!r}')

@@ -74,7 +74,7 @@ class TSKDFeatureLoss(nn.Layer):
         self.roi_output_size = roi_output_size
         self.clip_boxes = clip_boxes
         self.align = None
-        if student_channels != teacher_channels:
+        if student_channels != teacher_channels and any(self.alphas.values()):
             self.align = nn.Conv2D(student_channels, teacher_channels, 1)
         self.pixel_graph = self.instance_graph = None
         if alpha_pixel_rea:
