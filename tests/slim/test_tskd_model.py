@@ -217,6 +217,22 @@ def test_wrong_options_are_found_when_building(build_tskd, options, message):
         build_tskd(cross_response=options)
 
 
+def test_terms_of_half_precision_features_are_computed_in_float32(build_tskd):
+    model = build_tskd(distill_losses=[{'temp': 5.0}])
+    model.teacher_forward(batch())
+    with model.student_taps:
+        model.student_model(batch())
+    exact = model.distill_terms(batch())
+    for tap in (model.student_taps, model.teacher_taps):
+        tap.replay({name: [feature.astype('float16') for feature in features]
+                    for name, features in tap.leaves().items()})
+    terms = model.distill_terms(batch())
+    assert {term.dtype for term in terms.values()} == {paddle.float32}
+    for name, term in terms.items():
+        np.testing.assert_allclose(float(term), float(exact[name]), rtol=0.05, atol=1e-5,
+                                   err_msg=name)
+
+
 def test_a_term_that_is_not_finite_is_named_with_its_level(build_tskd):
     model = build_tskd()
     align = model.distill_losses['tskd_p4'].align
