@@ -9,11 +9,17 @@ from .factory import (
     register_distill_method,
     training_keys,
 )
-from .losses import MGDFeatureLoss, TSKDFeatureLoss
+from .losses import (
+    FeatureKnowledgeAlignLoss,
+    LogitKnowledgeAlignLoss,
+    MGDFeatureLoss,
+    TSKDFeatureLoss,
+)
 from .mgd import MGDDistillModel
 from .tskd import TSKDDistillModel
 
 __all__ = [
     'functional', 'build_slim_model', 'distill_methods', 'install', 'register_distill_method',
-    'training_keys', 'MGDFeatureLoss', 'MGDDistillModel', 'TSKDFeatureLoss', 'TSKDDistillModel'
+    'training_keys', 'FeatureKnowledgeAlignLoss', 'LogitKnowledgeAlignLoss', 'MGDFeatureLoss',
+    'MGDDistillModel', 'TSKDFeatureLoss', 'TSKDDistillModel'
 ]
