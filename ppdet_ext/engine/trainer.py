@@ -12,6 +12,7 @@ from ppdet.utils.logger import setup_logger
 
 from ..metrics import ClasswiseCOCOMetric
 from .checkpoint import SUFFIXES, Checkpointer
+from .freeze import freeze_parts
 from .weights import load_weights
 
 __all__ = ['Trainer']
@@ -36,6 +37,8 @@ class Trainer(ppdet.engine.Trainer):
         cfg['output_eval'] = cfg.get('output_eval') or os.path.join(cfg.save_dir, cfg.filename)
         cfg.setdefault('map_type', '11point')  # of VOC, as VOCMetric's own default
         super().__init__(cfg, mode)
+        if mode == 'train':
+            freeze_parts(getattr(self.model, 'student_model', self.model), cfg.get('freeze'))
         if self.use_amp and paddle.device.get_device() == 'cpu':
             logger.warning('mixed precision has no effect on a CPU: this run is in float32')
         if mode == 'train' and len(self.loader) == 0:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The distillation factory, mirroring ``ppdet.slim``."""
 from . import functional
+from .dkan import DKANDistillModel
 from .factory import (
     build_slim_model,
     distill_methods,
@@ -20,6 +21,6 @@ from .tskd import TSKDDistillModel
 
 __all__ = [
     'functional', 'build_slim_model', 'distill_methods', 'install', 'register_distill_method',
-    'training_keys', 'FeatureKnowledgeAlignLoss', 'LogitKnowledgeAlignLoss', 'MGDFeatureLoss',
-    'MGDDistillModel', 'TSKDFeatureLoss', 'TSKDDistillModel'
+    'training_keys', 'DKANDistillModel', 'FeatureKnowledgeAlignLoss', 'LogitKnowledgeAlignLoss',
+    'MGDFeatureLoss', 'MGDDistillModel', 'TSKDFeatureLoss', 'TSKDDistillModel'
 ]
