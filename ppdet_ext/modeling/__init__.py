@@ -3,5 +3,7 @@
 """Layers that PaddleDetection lacks."""
 from .cosine_head import CosineClassifier, CosineSimBBoxHead
 from .graph_reasoning import GloReUnit2D, InstanceGraph
+from .soft_nms import MultiClassSoftNMS
 
-__all__ = ['CosineClassifier', 'CosineSimBBoxHead', 'GloReUnit2D', 'InstanceGraph']
+__all__ = ['CosineClassifier', 'CosineSimBBoxHead', 'GloReUnit2D', 'InstanceGraph',
+           'MultiClassSoftNMS']
