@@ -1,8 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Dual knowledge align network: new classes from a few boxes, with the base detector as teacher."""
-import inspect
-
 import paddle
 from ppdet.modeling.architectures import FasterRCNN
 from ppdet.modeling.heads import BBoxHead
@@ -18,6 +16,9 @@ __all__ = ['DKANDistillModel']
 
 NECK, CLASSIFIER = 'neck', 'bbox_head.bbox_score'
 LOGIT_TERM = 'dkan_lka'
+NUMBER = ((int, float), 'a number')
+LOGIT_OPTIONS = {'tau': NUMBER, 'loss_weight': NUMBER,
+                 'use_scaled_logits': ((bool, ), 'true or false')}
 
 
 @register_distill_method('DKAN')
@@ -77,13 +78,11 @@ class DKANDistillModel(DistillModel):
             self._add_logit_term(_checked(options))
 
     def _add_logit_term(self, options):
-        self._scale = None
-        if not options.pop('use_scaled_logits', True):
-            classifier = self.student_model.bbox_head.bbox_score
-            if not isinstance(classifier, CosineClassifier):
-                raise ValueError('logit_loss: use_scaled_logits: false needs a student with a '
-                                 'CosineSimBBoxHead; other logits have no scale')
-            self._scale = classifier
+        self._use_scaled_logits = options.pop('use_scaled_logits', True)
+        if not self._use_scaled_logits and not isinstance(
+                self.student_model.bbox_head.bbox_score, CosineClassifier):
+            raise ValueError('logit_loss: use_scaled_logits: false needs a student with a '
+                             'CosineSimBBoxHead; other logits have no scale')
         self.student_taps.add([CLASSIFIER])
         self.teacher_taps.add([NECK])
         self._teacher_classifier = FeatureTap(self.teacher_model, [CLASSIFIER])
@@ -104,10 +103,11 @@ class DKANDistillModel(DistillModel):
             tuple of Tensor: the student's, shape [R, K_s], and the teacher's, shape [R, K_t], row
             by row of the same boxes; K classes and the background.
         """
+        head = self.student_model.bbox_head
         logits_s = self.student_taps[CLASSIFIER][0].astype('float32')
-        if self._scale is not None:
-            logits_s = logits_s / self._scale.scale
-        rois, rois_num = self.student_model.bbox_head.get_assigned_rois()
+        if not self._use_scaled_logits:
+            logits_s = logits_s / head.bbox_score.scale
+        rois, rois_num = head.get_assigned_rois()
         features = [feature.astype('float32') for feature in self.teacher_taps[NECK]]
         with self._teacher_classifier as tap, paddle.no_grad():
             self.teacher_model.bbox_head(features, rois, rois_num)
@@ -125,17 +125,14 @@ def _check_detector(role, model):
 
 def _checked(options):
     """dict: a copy of the section ``logit_loss``, whose keys and values were checked."""
-    if not isinstance(options or {}, dict) or options is True:
+    options = {} if options is None else options  # the key alone, without options
+    if not isinstance(options, dict):
         raise ValueError(f'logit_loss is a mapping of options, or false, got {options!r}')
-    options = dict(options or {})
-    losses = [key for key in inspect.signature(LogitKnowledgeAlignLoss.__init__).parameters
-              if key not in ('self', 'num_base_classes')]
     for key, value in options.items():
-        kinds = {**dict.fromkeys(losses, (int, float)), 'use_scaled_logits': bool}
-        if key not in kinds:
-            raise ValueError(f'logit_loss: "{key}" is no option{near_match(key, kinds)}; known: '
-                             f'{", ".join(kinds)}')
-        if not isinstance(value, kinds[key]) or isinstance(value, bool) != (kinds[key] is bool):
-            kind = 'true or false' if kinds[key] is bool else 'a number'
-            raise ValueError(f'logit_loss: {key} is {kind}, got {value!r}')
-    return options
+        if key not in LOGIT_OPTIONS:
+            raise ValueError(f'logit_loss: "{key}" is no option{near_match(key, LOGIT_OPTIONS)}; '
+                             f'known: {", ".join(LOGIT_OPTIONS)}')
+        kinds, words = LOGIT_OPTIONS[key]
+        if type(value) not in kinds:
+            raise ValueError(f'logit_loss: {key} is {words}, got {value!r}')
+    return dict(options)

@@ -110,6 +110,13 @@ def test_both_answer_for_the_same_boxes_row_by_row(build_dkan):
 
 
 @pytest.mark.parametrize('scaled', [True, False])
+def test_neither_optimizer_nor_checkpoint_knows_more_than_the_student(build_dkan, scaled):
+    model = build_dkan(logit_loss={'use_scaled_logits': scaled})
+    assert len(model.parameters()) == len(model.student_model.parameters())
+    assert {name.split('.')[0] for name in model.state_dict()} == {'student_model'}
+
+
+@pytest.mark.parametrize('scaled', [True, False])
 def test_the_scale_of_the_cosine_counts_unless_told(build_dkan, scaled):
     model = build_dkan(logit_loss={'use_scaled_logits': scaled})
     seen = []
