@@ -35,11 +35,13 @@ def freeze_parts(model, parts):
             children = ', '.join(name for name, _ in model.named_children())
             raise ValueError(f'freeze: {type(model).__name__} has no sublayer "{part}"'
                              f'{near_match(part, sublayers)}; its parts are {children}')
-        _freeze(sublayers[part])
-        logger.info(f'"{part}" is frozen')
+        if not getattr(sublayers[part], 'is_frozen', False):
+            _freeze(sublayers[part])
+            logger.info(f'"{part}" is frozen')
 
 
 def _freeze(part):
+    part.is_frozen = True
     for parameter in part.parameters():
         parameter.stop_gradient = True
     for layer in part.sublayers(include_self=True):

@@ -52,6 +52,13 @@ def test_nothing_is_frozen_unless_asked(parts):
     assert {'backbone.0.weight', 'backbone.1._mean'} <= moved_by_training(model)
 
 
+def test_a_second_call_changes_nothing(log):
+    model = TwoParts()
+    for _ in range(2):
+        freeze_parts(model, ['backbone'])
+    assert [text for _, text in log] == ['"backbone" is frozen']
+
+
 def test_a_part_of_a_part():
     model = TwoParts()
     freeze_parts(model, ['backbone.1'])
