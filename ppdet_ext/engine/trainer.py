@@ -12,6 +12,8 @@ from ppdet.utils.logger import setup_logger
 
 from ..metrics import ClasswiseCOCOMetric
 from .checkpoint import SUFFIXES, Checkpointer
+from .crowd import check_crowd
+from .freeze import freeze_parts
 from .weights import load_weights
 
 __all__ = ['Trainer']
@@ -28,7 +30,8 @@ class Trainer(ppdet.engine.Trainer):
         mode (str): ``train``, ``eval`` or ``test``.
 
     Raises:
-        ValueError: a training data set smaller than one batch.
+        ValueError: a training data set smaller than one batch, or one whose crowd boxes the
+            detector would not ignore, as :func:`ppdet_ext.engine.crowd.check_crowd` says.
     """
 
     def __init__(self, cfg, mode='train'):
@@ -36,6 +39,8 @@ class Trainer(ppdet.engine.Trainer):
         cfg['output_eval'] = cfg.get('output_eval') or os.path.join(cfg.save_dir, cfg.filename)
         cfg.setdefault('map_type', '11point')  # of VOC, as VOCMetric's own default
         super().__init__(cfg, mode)
+        if mode == 'train':
+            freeze_parts(getattr(self.model, 'student_model', self.model), cfg.get('freeze'))
         if self.use_amp and paddle.device.get_device() == 'cpu':
             logger.warning('mixed precision has no effect on a CPU: this run is in float32')
         if mode == 'train' and len(self.loader) == 0:
@@ -43,6 +48,8 @@ class Trainer(ppdet.engine.Trainer):
                 f'TrainDataset has {len(self.dataset)} images, TrainReader.batch_size is '
                 f'{self.cfg.TrainReader["batch_size"]} in each of {self._nranks} processes: not '
                 f'one batch; lower it with -o TrainReader.batch_size=N')
+        if mode == 'train':
+            check_crowd(getattr(self.model, 'student_model', self.model), self.dataset)
 
     def load_weights(self, weights):
         """Loads pretrained or trained weights and reports how many tensors fitted."""

@@ -1,6 +1,9 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Layers that PaddleDetection lacks."""
+from .cosine_head import CosineClassifier, CosineSimBBoxHead
 from .graph_reasoning import GloReUnit2D, InstanceGraph
+from .soft_nms import MultiClassSoftNMS
 
-__all__ = ['GloReUnit2D', 'InstanceGraph']
+__all__ = ['CosineClassifier', 'CosineSimBBoxHead', 'GloReUnit2D', 'InstanceGraph',
+           'MultiClassSoftNMS']

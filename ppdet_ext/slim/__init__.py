@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The distillation factory, mirroring ``ppdet.slim``."""
 from . import functional
+from .dkan import DKANDistillModel
 from .factory import (
     build_slim_model,
     distill_methods,
@@ -9,11 +10,17 @@ from .factory import (
     register_distill_method,
     training_keys,
 )
-from .losses import MGDFeatureLoss, TSKDFeatureLoss
+from .losses import (
+    FeatureKnowledgeAlignLoss,
+    LogitKnowledgeAlignLoss,
+    MGDFeatureLoss,
+    TSKDFeatureLoss,
+)
 from .mgd import MGDDistillModel
 from .tskd import TSKDDistillModel
 
 __all__ = [
     'functional', 'build_slim_model', 'distill_methods', 'install', 'register_distill_method',
-    'training_keys', 'MGDFeatureLoss', 'MGDDistillModel', 'TSKDFeatureLoss', 'TSKDDistillModel'
+    'training_keys', 'DKANDistillModel', 'FeatureKnowledgeAlignLoss', 'LogitKnowledgeAlignLoss',
+    'MGDFeatureLoss', 'MGDDistillModel', 'TSKDFeatureLoss', 'TSKDDistillModel'
 ]

@@ -7,6 +7,7 @@ from ppdet.core.workspace import create, merge_config
 from ppdet.utils.logger import setup_logger
 
 from ..compat.low_precision import keep_float32
+from ..engine.freeze import freeze_parts
 from ..engine.weights import load_weights
 from .batch import Batch, keep_boxes
 from .config_scope import SlimConfig, isolated_config
@@ -21,6 +22,7 @@ logger = setup_logger('ppdet.engine')
 MINIMUM_LOADED = 0.9
 # A distillation loss this many times the detection loss drowns it.
 DWARFING_RATIO = 5.0
+CLASS_KEYS = ('num_classes', 'class_names')
 
 
 class DistillModel(nn.Layer):
@@ -31,7 +33,8 @@ class DistillModel(nn.Layer):
     the optimizer, the checkpoint nor ``DataParallel`` can reach it.
 
     Subclasses carry ``@register_distill_method`` and set ``default_loss``; a method with losses of
-    another form overrides ``distill_terms``.
+    another form overrides ``distill_terms``, one whose teacher knows other classes
+    ``check_classes``.
 
     Args:
         cfg (dict): ppdet's global configuration, holding the student's YAML.
@@ -43,6 +46,9 @@ class DistillModel(nn.Layer):
 
     method_name = None  # set by register_distill_method
     default_loss = None
+    default_terms = ({}, )  # entries of distill_losses, where the slim YAML has none
+    term_name = None  # in the log; the method's name
+    minimum_loaded = 0.0  # share of the student's tensors that its weights must fill
     method_keys = ('distill_losses', 'inherit')
 
     def __init__(self, cfg, slim_config_path):
@@ -52,12 +58,16 @@ class DistillModel(nn.Layer):
         cfg['filename'] = slim.name
         self.student_model = create(cfg.architecture)
         if cfg.get('pretrain_weights'):
-            load_weights(self.student_model, cfg.pretrain_weights, 'student')
+            load_weights(self.student_model, cfg.pretrain_weights, 'student',
+                         self.minimum_loaded)
         weights = cfg.get('teacher_weights') or slim.content.get('pretrain_weights')
-        teacher = build_teacher(slim.path, weights, cfg.get('num_classes'))
+        classes = {key: cfg.get(key) for key in CLASS_KEYS}
+        teacher = build_teacher(slim.path, weights,
+                                lambda teacher_cfg: self.check_classes(classes, teacher_cfg))
         self._teacher = (teacher, )
         self._inherit(slim.content.get('inherit') or [])
-        self._build_terms(slim.content.get('distill_losses') or [{}])
+        freeze_parts(self.student_model, cfg.get('freeze'))
+        self._build_terms(slim.content.get('distill_losses') or list(self.default_terms))
         if any('gt_boxes' in level.batch_arguments for level in self.levels.values()):
             keep_boxes(cfg)
         self._step = 0
@@ -67,8 +77,25 @@ class DistillModel(nn.Layer):
         """nn.Layer: the frozen teacher."""
         return self._teacher[0]
 
+    def check_classes(self, student, teacher):
+        """Refuses a teacher whose classes do not suit the student's.
+
+        Args:
+            student (dict): the student's ``num_classes`` and ``class_names``.
+            teacher (dict): the teacher's configuration.
+
+        Raises:
+            ValueError: they do not.
+        """
+        if teacher.get('num_classes') != student['num_classes']:
+            raise ValueError(
+                f'{self.slim_config.path}: the teacher detects {teacher.get("num_classes")} '
+                f'classes, the student {student["num_classes"]}; train the teacher on the '
+                f'student\'s data set, or correct num_classes')
+
     def _build_terms(self, entries):
-        terms = [FeatureTerm(entry, self.method_name, self.default_loss) for entry in entries]
+        name = self.term_name or self.method_name
+        terms = [FeatureTerm(entry, name, self.default_loss) for entry in entries]
         names_s = {term.student_tap for term in terms}
         names_t = {term.teacher_tap for term in terms}
         self.student_taps = FeatureTap(self.student_model, names_s)
@@ -191,29 +218,26 @@ class DistillModel(nn.Layer):
                            f'({detection:.4g}); lower their weight in the slim YAML')
 
 
-def build_teacher(slim_path, weights, num_classes):
+def build_teacher(slim_path, weights, check_classes):
     """Builds and loads the teacher in a configuration scope of its own.
 
     Args:
         slim_path (str): the slim YAML, whose ``_BASE_`` is the teacher's.
         weights (str): path or URL of the teacher's weights.
-        num_classes (int): the student's.
+        check_classes (callable): takes the teacher's configuration and raises where its classes
+            do not suit the student.
 
     Returns:
         nn.Layer: the teacher, in evaluation mode, without trainable parameters.
 
     Raises:
-        ValueError: no weights, too few that fit, or another number of classes.
+        ValueError: no weights, too few that fit, or what ``check_classes`` raises.
     """
     if not weights:
         raise ValueError(f'{slim_path}: the teacher has no weights; set pretrain_weights to the '
                          f'.pdparams of a trained teacher (or -o teacher_weights=PATH)')
     with isolated_config(slim_path) as cfg:
-        if cfg.get('num_classes') != num_classes:
-            raise ValueError(
-                f'{slim_path}: the teacher detects {cfg.get("num_classes")} classes, the student '
-                f'{num_classes}; train the teacher on the student\'s data set, or correct '
-                f'num_classes')
+        check_classes(cfg)
         teacher = create(cfg.architecture)
     load_weights(teacher, weights, 'teacher', minimum=MINIMUM_LOADED)
     for parameter in teacher.parameters():

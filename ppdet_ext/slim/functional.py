@@ -8,11 +8,13 @@ import paddle
 import paddle.nn.functional as F
 from paddle.vision.ops import roi_align
 
+from ..modeling.cosine_head import cosine_logits
+
 __all__ = [
     'random_mask', 'masked_generation_error', 'spatial_attention', 'channel_attention',
     'foreground_background_masks', 'box_cells', 'decoupled_feature_loss', 'instance_relation',
     'pixel_relation', 'structural_similarity', 'align_scale', 'quality_focal_kd_loss',
-    'weighted_giou_loss'
+    'weighted_giou_loss', 'channel_wise_divergence', 'base_class_divergence', 'cosine_logits'
 ]
 
 # Of SSIM, for values of dynamic range 1.
@@ -371,6 +373,53 @@ def weighted_giou_loss(boxes_s, boxes_t, weight=None, avg_factor=None, eps=1e-6)
     enclosing = _area(outer.clip(min=0.0)).clip(min=eps)
     giou = overlap / union - (enclosing - union) / enclosing
     return _reduced(1.0 - giou, weight, avg_factor)
+
+
+def channel_wise_divergence(preds_s, preds_t, tau):
+    """How differently two maps spread each of their channels over the cells.
+
+    Shu et al., Channel-wise Knowledge Distillation for Dense Prediction, ICCV 2021, which DKAN
+    takes for its feature knowledge alignment: the Kullback-Leibler divergence from the teacher's
+    softmax over the cells of a channel to the student's.
+
+    Args:
+        preds_s (Tensor): the student's map, shape [N, C, H, W].
+        preds_t (Tensor): the teacher's map, shape [N, C, H, W]; gets no gradient.
+        tau (float): temperature of the softmax.
+
+    Returns:
+        Tensor: scalar, tau^2 times the mean over N and C.
+    """
+    return _divergence(preds_s.flatten(2).flatten(0, 1), preds_t.flatten(2).flatten(0, 1), tau)
+
+
+def base_class_divergence(logits_s, logits_t, num_base_classes, tau):
+    """How differently two classifiers tell the base classes apart.
+
+    DKAN's logit knowledge alignment: the Kullback-Leibler divergence from the teacher's softmax
+    over the base classes to the student's. Background and new classes do not count, and their
+    logits get no gradient.
+
+    Args:
+        logits_s (Tensor): the student's logits, shape [R, K_s]; R boxes.
+        logits_t (Tensor): the teacher's logits of the same boxes, shape [R, K_t]; gets no
+            gradient.
+        num_base_classes (int): columns that are compared, the first ones.
+        tau (float): temperature of the softmax.
+
+    Returns:
+        Tensor: scalar, tau^2 times the mean over R; 0 without rows.
+    """
+    return _divergence(logits_s[:, :num_base_classes], logits_t[:, :num_base_classes], tau)
+
+
+def _divergence(scores_s, scores_t, tau):
+    """tau^2 times the mean over rows of KL(softmax(teacher / tau) || softmax(student / tau))."""
+    if scores_s.shape[0] == 0:
+        return paddle.zeros([], dtype=scores_s.dtype)
+    log_s = F.log_softmax(scores_s / tau, axis=1)
+    log_t = F.log_softmax(scores_t.detach() / tau, axis=1)
+    return tau**2 * (log_t.exp() * (log_t - log_s)).sum(axis=1).mean()
 
 
 def _area(sides):

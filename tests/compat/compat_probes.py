@@ -264,6 +264,18 @@ def probe_faster_rcnn():
     assert model(images())['bbox'].shape[1] == 6
 
 
+def probe_crowd_boxes():
+    import paddle
+    target = importlib.import_module('ppdet.modeling.proposal_generator.target')
+    # Over the crowd box, beside it, over the labelled box, over nothing.
+    anchors = paddle.to_tensor([[0., 0., 10., 10.], [0., 6., 10., 16.], [50., 50., 60., 60.],
+                                [80., 80., 90., 90.]])
+    boxes = paddle.to_tensor([[0., 0., 10., 10.], [50., 50., 60., 60.]])
+    crowd = paddle.to_tensor([[1], [0]], dtype='int32')
+    _, labels = target.label_box(anchors, boxes, 0.7, 0.3, True, 0.3, crowd)
+    assert labels.tolist() == [-1, 0, 1, 0]
+
+
 def probe_tood_grid():
     import paddle
     sample = importlib.import_module('ppdet.modeling.heads.tood_head').TOODHead._reg_grid_sample

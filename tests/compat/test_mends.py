@@ -13,12 +13,14 @@ from ppdet_ext.compat import mending
 
 # Paddle 3 refuses to combine these types; with Paddle 2 there is no defect to mend.
 NEEDS_TYPE_PROMOTION = {
-    'quality_focal_loss', 'atss_assigner', 'task_aligned_assigner', 'fgd_feature_loss'}
+    'quality_focal_loss', 'atss_assigner', 'task_aligned_assigner', 'fgd_feature_loss',
+    'crowd_boxes'}
 
 CHANGED = {
     'assigner_labels': [
         ('ppdet.modeling.assigners.atss_assigner', 'ATSSAssigner.forward'),
         ('ppdet.modeling.assigners.task_aligned_assigner', 'TaskAlignedAssigner.forward')],
+    'crowd_boxes': [('ppdet.modeling.proposal_generator.target', 'label_box')],
     'distill_evaluation': [
         ('ppdet.slim.distill_model', 'FGDDistillModel.forward'),
         ('ppdet.slim.distill_model', 'CWDDistillModel.forward')],

@@ -59,6 +59,15 @@ def test_a_second_run_of_a_process_has_a_folder_of_its_own(load, tmp_path):
     assert second.cfg.output_eval == str(tmp_path / 'output' / 'other')
 
 
+def test_what_the_yaml_freezes_does_not_train(load):
+    trainer = Trainer(load(freeze=['backbone']))
+    before = {name: tensor.numpy().copy() for name, tensor in trainer.model.state_dict().items()}
+    trainer.train()
+    moved = {name.split('.')[0] for name, tensor in trainer.model.state_dict().items()
+             if not np.array_equal(before[name], tensor.numpy())}
+    assert moved == {'neck', 'head'}
+
+
 def test_fewer_images_than_a_batch(load):
     with pytest.raises(ValueError, match='has 3 images, TrainReader.batch_size is 4 in each of 1'):
         Trainer(load(TrainReader={'batch_size': 4}))

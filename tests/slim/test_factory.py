@@ -51,7 +51,7 @@ def test_a_distilled_student_is_evaluated_as_itself(tmp_path, teacher_yaml, mode
 def test_an_unknown_method_lists_the_known_ones(tmp_path, teacher_yaml):
     cfg = load_config(student_yaml(tmp_path))
     with pytest.raises(ValueError, match=r'unknown slim_method "MDG" \(did you mean "MGD"\?\); '
-                       r'known: CWD, FGD, LD, MGD, PPYOLOEDistill'):
+                       r'known: CWD, DKAN, FGD, LD, MGD, PPYOLOEDistill'):
         build_slim_model(cfg, slim_yaml(tmp_path, teacher_yaml, slim_method='MDG'))
 
 

@@ -1,7 +1,9 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Registered loss layers, one module a loss family."""
+from .dkan_loss import FeatureKnowledgeAlignLoss, LogitKnowledgeAlignLoss
 from .mgd_loss import MGDFeatureLoss
 from .tskd_loss import TSKDFeatureLoss
 
-__all__ = ['MGDFeatureLoss', 'TSKDFeatureLoss']
+__all__ = ['FeatureKnowledgeAlignLoss', 'LogitKnowledgeAlignLoss', 'MGDFeatureLoss',
+           'TSKDFeatureLoss']

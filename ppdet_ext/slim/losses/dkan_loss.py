@@ -1,0 +1,118 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Dual knowledge align network: what keeps the base classes while new ones are learned."""
+from paddle import nn
+from ppdet.core.workspace import register
+
+from .. import functional
+
+__all__ = ['FeatureKnowledgeAlignLoss', 'LogitKnowledgeAlignLoss']
+
+
+@register
+class FeatureKnowledgeAlignLoss(nn.Layer):
+    """Feature knowledge alignment of one level, https://arxiv.org/abs/2209.00519
+
+    Without layers of its own: the student starts as a copy of the teacher, and the loss measures
+    how far its maps have drifted since.
+
+    Args:
+        tau (float): temperature of the softmax over the cells of a channel.
+        loss_weight (float): weight of the term; the released code has tau 5 and weight 1, or tau 1
+            and weight 5, depending on the split.
+        student_channels (int|None): channels of the student's map, filled in by the wiring.
+        teacher_channels (int|None): channels of the teacher's map.
+
+    Raises:
+        ValueError: a temperature that is not positive, or unequal channels.
+    """
+
+    def __init__(self, tau=5.0, loss_weight=1.0, student_channels=None, teacher_channels=None):
+        super().__init__()
+        _check_temperature(self, tau)
+        if student_channels != teacher_channels:
+            raise ValueError(f'FeatureKnowledgeAlignLoss compares channel by channel: the student '
+                             f'has {student_channels}, the teacher {teacher_channels}; they must '
+                             f'have the same neck')
+        self.tau = tau
+        self.loss_weight = loss_weight
+        self.student_channels = student_channels
+        self.teacher_channels = teacher_channels
+
+    @property
+    def term_weight(self):
+        """float: what the raw term is multiplied with."""
+        return self.loss_weight
+
+    def forward(self, preds_s, preds_t):
+        """Computes the weighted loss of one level.
+
+        Args:
+            preds_s (Tensor): the student's map, shape [N, C, H, W].
+            preds_t (Tensor): the teacher's map, shape [N, C, H, W]; gets no gradient.
+
+        Returns:
+            Tensor: scalar.
+
+        Raises:
+            ValueError: maps of unequal shape.
+        """
+        if preds_s.shape != preds_t.shape:
+            raise ValueError(f'FeatureKnowledgeAlignLoss needs maps of one shape, got student '
+                             f'{list(preds_s.shape)} and teacher {list(preds_t.shape)}')
+        return self.loss_weight * functional.channel_wise_divergence(preds_s, preds_t, self.tau)
+
+
+@register
+class LogitKnowledgeAlignLoss(nn.Layer):
+    """Logit knowledge alignment, https://arxiv.org/abs/2209.00519
+
+    Args:
+        num_base_classes (int): the teacher's classes, which are the student's first ones.
+        tau (float): temperature of the softmax over the base classes.
+        loss_weight (float): weight of the term.
+
+    Raises:
+        ValueError: a temperature that is not positive, or no base class.
+    """
+
+    def __init__(self, num_base_classes, tau=5.0, loss_weight=0.01):
+        super().__init__()
+        _check_temperature(self, tau)
+        if num_base_classes < 1:
+            raise ValueError(f'LogitKnowledgeAlignLoss: num_base_classes must be at least 1, got '
+                             f'{num_base_classes}')
+        self.num_base_classes = num_base_classes
+        self.tau = tau
+        self.loss_weight = loss_weight
+
+    @property
+    def term_weight(self):
+        """float: what the raw term is multiplied with."""
+        return self.loss_weight
+
+    def forward(self, logits_s, logits_t):
+        """Computes the weighted loss.
+
+        Args:
+            logits_s (Tensor): the student's logits, shape [R, K_s]; row by row of the same boxes.
+            logits_t (Tensor): the teacher's logits, shape [R, K_t]; gets no gradient.
+
+        Returns:
+            Tensor: scalar; 0 without rows.
+
+        Raises:
+            ValueError: unequal numbers of rows, or fewer columns than base classes.
+        """
+        shape_s, shape_t = list(logits_s.shape), list(logits_t.shape)
+        if shape_s[0] != shape_t[0] or min(shape_s[1], shape_t[1]) < self.num_base_classes:
+            raise ValueError(f'LogitKnowledgeAlignLoss needs logits of the same boxes for at least '
+                             f'{self.num_base_classes} classes, got student {shape_s} and teacher '
+                             f'{shape_t}')
+        return self.loss_weight * functional.base_class_divergence(
+            logits_s, logits_t, self.num_base_classes, self.tau)
+
+
+def _check_temperature(layer, tau):
+    if tau <= 0:
+        raise ValueError(f'{type(layer).__name__}: tau must be above 0, got {tau}')

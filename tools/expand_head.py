@@ -1,0 +1,108 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Expands a trained detector of base classes to the novel classes of a fine-tuning config."""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+import paddle  # noqa: E402
+from ppdet.core.workspace import create  # noqa: E402
+from ppdet.utils.checkpoint import is_url  # noqa: E402
+from terminaltables import AsciiTable  # noqa: E402
+
+from ppdet_ext.engine import cli, config  # noqa: E402
+from ppdet_ext.engine.head_expansion import (  # noqa: E402
+    METHODS,
+    Change,
+    Detector,
+    differing_features,
+    expand_head,
+)
+from ppdet_ext.engine.weights import local_weights  # noqa: E402
+
+
+def parse_args(argv):
+    parser = cli.ArgumentParser()
+    parser.add_argument('--base_config', required=True, help='YAML of the base detector')
+    parser.add_argument('--base_weights', help='its weights; default those its YAML names')
+    parser.add_argument('--method', choices=METHODS, default='randinit',
+                        help='where the novel classes\' columns come from: random numbers, nowhere '
+                        '(the last layers are left out), or a second detector')
+    parser.add_argument('--novel_config', help='combine: YAML of the detector of novel classes')
+    parser.add_argument('--novel_weights', help='its weights; default those its YAML names')
+    parser.add_argument('--output', help='file to write; default pretrain_weights of -c')
+    parser.add_argument('--seed', type=int, default=0, help='of the random columns (default: 0)')
+    parser.add_argument('--overwrite', action='store_true', help='replace the file')
+    args = parser.parse_args(argv)
+    if (args.method == 'combine') != bool(args.novel_config):
+        parser.error('--novel_config is for --method combine, which needs it')
+    return args
+
+
+def trained_detector(path, weights):
+    """Detector: classes from the YAML, tensors from the file."""
+    cfg = config.load_run_config(path)
+    source = local_weights(weights or cfg.get('weights') or '')
+    return Detector(source, cfg.get('class_names'), cfg.num_classes,
+                    paddle.load(source, return_numpy=True))
+
+
+def built_detector(path, cfg, seed):
+    """Detector: the one of a configuration, with random weights."""
+    cli.set_seed(seed)
+    state = create(cfg.architecture).state_dict()
+    return Detector(path, cfg.get('class_names'), cfg.num_classes,
+                    {name: tensor.numpy() for name, tensor in state.items()})
+
+
+def output_path(output, cfg, sources, overwrite):
+    path = output or cfg.get('pretrain_weights')
+    if not path or is_url(path):
+        raise ValueError(f'no file to write: pretrain_weights of the config is {path}; give one '
+                         f'with --output')
+    path = path if path.endswith('.pdparams') else f'{path}.pdparams'
+    if os.path.realpath(path) in map(os.path.realpath, sources):
+        raise ValueError(f'{path} would replace the detector it is made from; give another '
+                         f'--output')
+    if os.path.exists(path) and not overwrite:
+        raise ValueError(f'{path} exists; give --overwrite to replace it, or another --output')
+    return path
+
+
+def report(args, target, base, tensors, changes, novel):
+    for words, detector in (('base', base), ('novel', novel), ('expanded', target)):
+        if detector:
+            names = f' ({", ".join(detector.class_names)})' if detector.class_names else ''
+            print(f'{words}: {detector.num_classes} classes{names}, {detector.source}')
+    header = Change('tensor', 'base', 'written', args.method)
+    print(AsciiTable([header, *changes]).table)
+    changed = {change.tensor for change in changes}
+    print(f'{len(set(tensors) - changed)} further tensors are those of the base detector')
+    differing = differing_features(tensors, novel) if novel else []
+    if differing:
+        print(f'warning: {len(differing)} of these differ in {novel.source}, first {differing[0]}: '
+              f'its classes were learned on other features; freeze all but the last layers there')
+
+
+def main(argv):
+    args = parse_args(argv)
+    # Every loading replaces PaddleDetection's one configuration: that of -c comes last.
+    base = trained_detector(args.base_config, args.base_weights)
+    novel = None
+    if args.novel_config:
+        novel = trained_detector(args.novel_config, args.novel_weights)
+    cfg = config.load_run_config(args.config, args.opt)
+    sources = [part.source for part in (base, novel) if part]
+    path = output_path(args.output, cfg, sources, args.overwrite)
+    target = built_detector(args.config, cfg, args.seed)
+    tensors, changes = expand_head(target, base, args.method, novel)
+    report(args, target, base, tensors, changes, novel)
+    os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
+    paddle.save({name: paddle.to_tensor(value) for name, value in tensors.items()}, path)
+    print(f'written to {path}')
+    return 0
+
+
+if __name__ == '__main__':
+    cli.run_tool(main)

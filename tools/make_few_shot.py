@@ -1,0 +1,84 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Makes few-shot sets of a COCO data set: base training, K boxes a class, and evaluation."""
+import argparse
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from ppdet_ext.data.few_shot import (  # noqa: E402
+    NEU_DET_SPLITS,
+    UNLABELLED,
+    ClassSplit,
+    make_few_shot,
+    table,
+    write_few_shot,
+)
+from ppdet_ext.engine import cli  # noqa: E402
+
+
+def parse_args(args=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--dataset_dir', '--dataset-dir', required=True,
+                        help='data set as tools/prepare_neu_det.py writes it')
+    parser.add_argument('--split', type=int, choices=sorted(NEU_DET_SPLITS),
+                        help='base and novel classes of NEU-DET, as in the DKAN paper')
+    parser.add_argument('--base', type=_class_names, help='base classes of your own data, a,b,c')
+    parser.add_argument('--novel', type=_class_names, help='novel classes of your own data, d,e')
+    parser.add_argument('--shots', type=int, nargs='+', default=[5, 10, 30],
+                        help='boxes of each class (default: 5 10 30)')
+    parser.add_argument('--seed', type=int, nargs='+', default=[1],
+                        help='of the choice; several are allowed (default: 1)')
+    parser.add_argument('--authors_splits', '--authors-splits',
+                        help='folder or archive with the NEU-DET splits that the authors of DKAN '
+                             'published: use these instead of drawing')
+    parser.add_argument('--unlabelled', choices=sorted(UNLABELLED),
+                        help='what happens in training to objects that a set does not label: '
+                             'leave their images out, mark them as crowd, which only Faster '
+                             'R-CNN ignores, or let them be background (default: drop_image; '
+                             'crowd with --authors_splits, whose boxes are fixed)')
+    parser.add_argument('--output', help='folder to write (default: annotations/few_shot/split1 '
+                                         '... in the data set)')
+    parser.add_argument('--overwrite', action='store_true',
+                        help='replace files that hold other sets')
+    flags = parser.parse_args(args)
+    own_classes = flags.base and flags.novel
+    if bool(flags.split) == bool(own_classes) or bool(flags.base) != bool(flags.novel):
+        parser.error('give the classes, either by --split or by --base and --novel')
+    flags.unlabelled = flags.unlabelled or ('crowd' if flags.authors_splits else 'drop_image')
+    flags.output = flags.output or _default_output(flags)
+    return flags
+
+
+def _class_names(text):
+    return tuple(name.strip() for name in text.split(','))
+
+
+def _default_output(flags):
+    name = f'split{flags.split}' if flags.split else 'own_classes'
+    name += '_authors' if flags.authors_splits else ''
+    return os.path.join(flags.dataset_dir, 'annotations', 'few_shot', name)
+
+
+def main(args=None):
+    flags = parse_args(args)
+    cli.log_versions()
+    try:
+        classes = NEU_DET_SPLITS[flags.split] if flags.split else ClassSplit(flags.base,
+                                                                             flags.novel)
+        sets = make_few_shot(flags.dataset_dir, classes, flags.shots, flags.seed,
+                             flags.unlabelled, flags.authors_splits)
+        write_few_shot(flags.output, sets, flags.overwrite)
+    except (ValueError, OSError) as error:
+        print(f'error: {error}', file=sys.stderr)
+        return 1
+    print(table(sets))
+    print(f'base classes: {", ".join(classes.base)}\nnovel classes: {", ".join(classes.novel)}\n'
+          f'objects that a training set does not label: {flags.unlabelled}\n'
+          f'written to {flags.output}')
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
