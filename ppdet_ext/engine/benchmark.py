@@ -161,7 +161,7 @@ def terms_step(model, inputs):
 
 
 def measure_pair(cfg, slim_config_path, build, inputs, steps, warmup):
-    """Times student, teacher, distillation terms, the whole step, and paddledet's FGD of the same pair.
+    """Times student, teacher, distillation terms, whole step, and paddledet's FGD of the pair.
 
     Args:
         cfg (dict): the student's configuration.

@@ -35,45 +35,55 @@ def looped_terms(*arguments):
     return tskd_oracle.feature_terms(*arguments)['loss']
 
 
-def main():
+def parse_args():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--batch_size', type=int, default=8)
     parser.add_argument('--image_size', type=int, default=320, help='pixels')
     parser.add_argument('--channels', type=int, default=64)
     parser.add_argument('--boxes', type=int, default=10, help='boxes an image')
     parser.add_argument('--steps', type=int, default=5, help='timed rounds')
-    args = parser.parse_args()
+    return parser.parse_args()
 
+
+def synthetic_arguments(args):
+    """What both functions take: layers, maps of five levels, boxes and image shapes."""
     paddle.seed(0)
-    rng = np.random.default_rng(0)
     sizes = [-(-args.image_size // stride) for stride in STRIDES]
-    layers = [TSKDFeatureLoss(args.channels, args.channels) for _ in sizes]
-    maps = [[paddle.randn([args.batch_size, args.channels, size, size]) for size in sizes]
-            for _ in range(2)]
-    for feature in maps[0]:
+    levels_s, levels_t = ([paddle.randn([args.batch_size, args.channels, size, size])
+                           for size in sizes] for _ in range(2))
+    for feature in levels_s:
         feature.stop_gradient = False
+    rng = np.random.default_rng(0)
     corner = rng.uniform(0, args.image_size / 2, [args.batch_size, args.boxes, 2])
     extent = rng.uniform(8, args.image_size / 2, corner.shape)
     boxes = np.concatenate([corner, corner + extent], axis=2).astype('float32')
-    batch = [paddle.to_tensor(b) for b in boxes]
-    shapes = paddle.full([args.batch_size, 2], args.image_size, dtype='float32')
+    return ([TSKDFeatureLoss(args.channels, args.channels) for _ in sizes], levels_s, levels_t,
+            [paddle.to_tensor(b) for b in boxes],
+            paddle.full([args.batch_size, 2], args.image_size, dtype='float32'))
 
-    values = {}
 
-    def step(name, terms):
-        def run(_):
-            loss = terms(layers, *maps, batch, shapes)
-            loss.backward()
-            values[name] = float(loss), maps[0][0].grad.numpy()
-            for feature in maps[0]:
-                feature.clear_grad()
+def timed_step(terms, arguments, results):
+    """callable: forward and backward; value and the finest level's gradient go to results."""
 
-        return run
+    def step(inputs):
+        loss = terms(*arguments)
+        loss.backward()
+        results[terms] = float(loss), arguments[1][0].grad.numpy()
+        for feature in arguments[1]:
+            feature.clear_grad()
 
-    runs = {'vectorised': step('vectorised', vectorised_terms), 'loops': step('loops', looped_terms)}
+    return step
+
+
+def main():
+    args = parse_args()
+    arguments, results = synthetic_arguments(args), {}
+    runs = {'vectorised': timed_step(vectorised_terms, arguments, results),
+            'loops': timed_step(looped_terms, arguments, results)}
     figures = benchmark(runs, None, args.steps, warmup=1)
-    np.testing.assert_allclose(values['vectorised'][0], values['loops'][0], rtol=1e-4)
-    np.testing.assert_allclose(*(gradient for _, gradient in values.values()), rtol=1e-2, atol=1e-6)
+    (value, gradient), (looped_value, looped_gradient) = results.values()
+    np.testing.assert_allclose(value, looped_value, rtol=1e-4)
+    np.testing.assert_allclose(gradient, looped_gradient, rtol=1e-2, atol=1e-6)
     for name, figure in figures.items():
         print(f'{name:12}{1000 * figure["seconds"]:10.1f} ms, forward and backward')
     print(f'vectorised / loops = '
