@@ -34,7 +34,7 @@ lint: .venv/$(installed)
 
 test-paddle2.6.2: .venv-paddle2.6.2/$(installed)
 	@echo "== Tests on Paddle 2.6.2"
-	.venv-paddle2.6.2/bin/python -m pytest -q tests/compat tests/slim
+	.venv-paddle2.6.2/bin/python -m pytest -q tests/compat tests/modeling tests/slim
 
 .venv/$(installed): requirements := -e ".[cpu,test]"
 .venv-paddle2.6.2/$(installed): requirements := -e ".[test]" paddlepaddle==2.6.2
