@@ -1,6 +1,8 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """What cross-response distillation has to know of a head, one adapter a head family."""
+import abc
+
 import paddle
 from paddle.nn import functional as F
 from ppdet.modeling.bbox_utils import delta2bbox, distance2bbox
@@ -48,7 +50,7 @@ def find_head_adapter(model):
     return None
 
 
-class HeadAdapter:
+class HeadAdapter(abc.ABC):
     """A head of two towers, classification and box, each a row of convolutions and a predictor.
 
     Args:
@@ -110,14 +112,15 @@ class HeadAdapter:
         anchor, K classes."""
         return _rows(scores, self.head.num_classes)
 
+    @abc.abstractmethod
     def priors(self, scores):
         """list of Tensor: for every level what its boxes are relative to, shape [R / N, 2 or 4].
 
         Args:
             scores (list of Tensor): class scores of every level.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def boxes(self, predicted, priors, level):
         """Decodes a level's boxes to pixels.
 
@@ -129,8 +132,8 @@ class HeadAdapter:
         Returns:
             Tensor: shape [R, 4]; x1, y1, x2, y2.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def assign(self, batch, priors):
         """Which predictions count, and what losses are divided by.
 
@@ -142,7 +145,6 @@ class HeadAdapter:
             tuple: a list with the weights of every level, each a Tensor of shape [R], or None
             where all count alike, and the divisor, at least 1.
         """
-        raise NotImplementedError
 
     def _towers(self):
         tower = getattr(self.head, self.tower)
@@ -188,12 +190,13 @@ class PointHeadAdapter(HeadAdapter):
         distances = distances * float(self.head.fpn_stride[level])
         return distance2bbox(priors.tile([predicted.shape[0], 1]), distances)
 
+    @abc.abstractmethod
     def _centres(self, score, stride):
-        raise NotImplementedError
+        """Tensor: shape [H W, 2]; x and y in pixels."""
 
+    @abc.abstractmethod
     def _distances(self, predicted):
         """Tensor: shape [R, 4], in strides."""
-        raise NotImplementedError
 
 
 @register_head_adapter('FCOSHead')
