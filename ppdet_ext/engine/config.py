@@ -23,12 +23,12 @@ __all__ = ['load_run_config', 'clear_config', 'check_keys', 'check_datasets', 'c
 
 # Top-level keys that ppdet or our tools read and that are no registered module.
 PLAIN_KEYS = (
-    'architecture', 'base_lr', 'bias', 'class_names', 'classwise', 'custom_black_list',
-    'custom_white_list', 'cycle_epoch', 'ema_black_list', 'ema_decay', 'ema_decay_type',
-    'ema_filter_no_grad', 'epoch', 'eval_height', 'eval_width', 'export', 'filename',
-    'find_unused_parameters', 'freeze', 'amp_level', 'init_loss_scaling', 'IouType', 'log_iter',
-    'map_type', 'metric', 'num_classes', 'output_eval', 'pretrain_weights', 'print_flops',
-    'print_params', 'save_dir', 'save_prediction_only', 'seed', 'snapshot_epoch',
+    'architecture', 'base_lr', 'base_metrics', 'bias', 'class_names', 'classwise',
+    'custom_black_list', 'custom_white_list', 'cycle_epoch', 'ema_black_list', 'ema_decay',
+    'ema_decay_type', 'ema_filter_no_grad', 'epoch', 'eval_height', 'eval_width', 'export',
+    'filename', 'find_unused_parameters', 'freeze', 'amp_level', 'init_loss_scaling', 'IouType',
+    'log_iter', 'map_type', 'metric', 'num_classes', 'output_eval', 'pretrain_weights',
+    'print_flops', 'print_params', 'save_dir', 'save_prediction_only', 'seed', 'snapshot_epoch',
     'teacher_weights', 'to_static', 'use_ema', 'use_fused_allreduce_gradients', 'use_gpu',
     'use_mlu', 'use_npu', 'use_vdl', 'use_xpu', 'vdl_log_dir', 'weights', 'worker_num',
     'TrainMOTDataset', 'EvalMOTDataset', 'TestMOTDataset')

@@ -14,6 +14,7 @@ from ..metrics import ClasswiseCOCOMetric
 from .checkpoint import SUFFIXES, Checkpointer
 from .crowd import check_crowd
 from .freeze import freeze_parts
+from .visualdl_log import VisualDLWriter
 from .weights import load_weights
 
 __all__ = ['Trainer']
@@ -90,23 +91,29 @@ class Trainer(ppdet.engine.Trainer):
         super().train(validate)
 
     def _init_callbacks(self):
-        super()._init_callbacks()
         if self.mode != 'train':
+            super()._init_callbacks()
             return
+        use_vdl = self.cfg.get('use_vdl')
+        self.cfg['use_vdl'] = False  # else PaddleDetection would open a log file of its own
+        super()._init_callbacks()
+        self.cfg['use_vdl'] = use_vdl
         self._checkpointer = Checkpointer(self)
         self._callbacks = [self._checkpointer if type(c) is PpdetCheckpointer else c
                            for c in self._callbacks]
+        if use_vdl:
+            self._callbacks.append(VisualDLWriter(self))
         self._compose_callback = ComposeCallback(self._callbacks)
 
     def _init_metrics(self, validate=False):
         if self.mode != 'test':
             os.makedirs(self.cfg['output_eval'], exist_ok=True)
         super()._init_metrics(validate)
-        self._metrics = [_classwise(metric) if type(metric) is COCOMetric else metric
-                         for metric in self._metrics]
+        self._metrics = [_classwise(metric, self.cfg.get('base_metrics'))
+                         if type(metric) is COCOMetric else metric for metric in self._metrics]
 
 
-def _classwise(metric):
+def _classwise(metric, base_metrics):
     return ClasswiseCOCOMetric(
-        metric.anno_file, metric.output_eval, clsid2catid=metric.clsid2catid, bias=metric.bias,
-        IouType=metric.iou_type, save_prediction_only=metric.save_prediction_only)
+        metric.anno_file, metric.output_eval, base_metrics, clsid2catid=metric.clsid2catid,
+        bias=metric.bias, IouType=metric.iou_type, save_prediction_only=metric.save_prediction_only)

@@ -14,8 +14,10 @@ from pycocotools.cocoeval import COCOeval
 from terminaltables import AsciiTable
 
 from ..data.coco import write_json
+from .few_shot import forgetting, group_figures, load_base_classes
 
-__all__ = ['ClasswiseCOCOMetric', 'evaluate_boxes', 'evaluate_saved_boxes']
+__all__ = ['ClasswiseCOCOMetric', 'evaluate_boxes', 'evaluate_saved_boxes',
+           'scalars']
 
 logger = setup_logger('ppdet.engine')
 
@@ -31,11 +33,17 @@ class ClasswiseCOCOMetric(COCOMetric):
     Args:
         anno_file (str): COCO annotations.
         output_eval (str): folder of the two files.
+        base_metrics (str|None): ``metrics.json`` of the base detector, for what was forgotten.
         **kwargs: as for ``ppdet.metrics.COCOMetric``.
+
+    Raises:
+        ValueError: ``base_metrics`` is no ``metrics.json``.
     """
 
-    def __init__(self, anno_file, output_eval, **kwargs):
+    def __init__(self, anno_file, output_eval, base_metrics=None, **kwargs):
         os.makedirs(output_eval, exist_ok=True)
+        self.base_classes = load_base_classes(base_metrics)
+        self.summary = None
         super().__init__(anno_file, output_eval=output_eval, **kwargs)
 
     def accumulate(self):
@@ -45,8 +53,9 @@ class ClasswiseCOCOMetric(COCOMetric):
         if self.save_prediction_only:
             logger.info(f'detections saved to {path}; nothing evaluated, as asked')
             return
-        summary = _evaluate(self.anno_file, self.results['bbox'], self.output_eval)
-        self.eval_results = {'bbox': [summary[name] for name in SUMMARY_NAMES]}
+        self.summary = _evaluate(self.anno_file, self.results['bbox'], self.output_eval,
+                                 self.base_classes)
+        self.eval_results = {'bbox': [self.summary[name] for name in SUMMARY_NAMES]}
 
 
 def evaluate_saved_boxes(cfg, folder):
@@ -67,28 +76,32 @@ def evaluate_saved_boxes(cfg, folder):
     with open(path, encoding='utf-8') as f:
         detections = json.load(f)
     dataset = cfg['EvalDataset']
-    _evaluate(os.path.join(dataset['dataset_dir'], dataset['anno_path']), detections, folder)
+    _evaluate(os.path.join(dataset['dataset_dir'], dataset['anno_path']), detections, folder,
+              load_base_classes(cfg.get('base_metrics')))
 
 
-def _evaluate(anno_file, detections, folder):
-    summary = evaluate_boxes(anno_file, detections)
+def _evaluate(anno_file, detections, folder, base_classes):
+    summary = evaluate_boxes(anno_file, detections, base_classes)
     path = os.path.join(folder, 'metrics.json')
     write_json(path, summary)
     logger.info(f'evaluation of {anno_file}, kept in {path}:\n{summary_table(summary)}')
     return summary
 
 
-def evaluate_boxes(anno_file, detections):
-    """Computes COCO's box figures in all and by class.
+def evaluate_boxes(anno_file, detections, base_classes=None):
+    """Computes COCO's box figures in all, by class, and for base and novel classes.
 
     Args:
         anno_file (str): COCO annotations.
         detections (list of dict): COCO results: image_id, category_id, bbox, score.
+        base_classes (dict|None): ``classes`` of the base detector's evaluation.
 
     Returns:
         dict: ``mAP`` (IoU 0.5:0.95), ``AP50``, ``AP75``, ``AP_small`` (area below 32^2 pixels),
-        ``AP_medium`` (below 96^2), ``AP_large``, and ``classes``: class name to ``AP`` and
-        ``AP50``. Shares between 0 and 1; None where there is no such object.
+        ``AP_medium`` (below 96^2), ``AP_large``, and ``classes``: class name to ``AP``, ``AP50``
+        and ``objects``, their number. Shares between 0 and 1; None where there is no such object.
+        For a few-shot set also ``few_shot``: ``base``, ``novel``, ``all`` and, with
+        ``base_classes``, ``forgetting``, each with ``AP`` and ``AP50``.
     """
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints, the log has the table
         truth = COCO(anno_file)
@@ -102,20 +115,40 @@ def evaluate_boxes(anno_file, detections):
     precision = evaluation.eval['precision']  # [IoU, recall, class, size, detections]
     classes = {
         category['name']: {'AP': _mean(precision[:, :, k, 0, -1]),
-                           'AP50': _mean(precision[0, :, k, 0, -1])}
+                           'AP50': _mean(precision[0, :, k, 0, -1]),
+                           'objects': len(truth.getAnnIds(catIds=category['id'], iscrowd=False))}
         for k, category in enumerate(truth.loadCats(evaluation.params.catIds))
     }
     figures = {name: _share(value) for name, value in zip(SUMMARY_NAMES, evaluation.stats)}
-    return {**figures, 'classes': classes, 'images': len(truth.imgs), 'detections': len(detections)}
+    summary = {**figures, 'classes': classes, 'images': len(truth.imgs),
+               'detections': len(detections)}
+    info = truth.dataset.get('info') or {}
+    few_shot = group_figures(classes, info)
+    if few_shot:
+        lost = forgetting(classes, info['base_classes'], base_classes)
+        summary['few_shot'] = {**few_shot, 'forgetting': lost} if lost else few_shot
+    return summary
 
 
 def summary_table(summary):
-    """str: the figures of ``evaluate_boxes`` as a text table."""
+    """str: the figures of ``evaluate_boxes`` as text tables."""
     total = [list(SUMMARY_NAMES), [_text(summary[name]) for name in SUMMARY_NAMES]]
-    classes = [['class', 'AP', 'AP50']]
-    classes += [[name, _text(value['AP']), _text(value['AP50'])]
+    classes = [['class', 'objects', 'AP', 'AP50']]
+    classes += [[name, value['objects'], _text(value['AP']), _text(value['AP50'])]
                 for name, value in summary['classes'].items()]
-    return f'{AsciiTable(total).table}\n{AsciiTable(classes).table}'
+    groups = [['classes', 'AP', 'AP50']]
+    groups += [[name, _text(value['AP']), _text(value['AP50'])]
+               for name, value in summary.get('few_shot', {}).items()]
+    return '\n'.join(AsciiTable(rows).table for rows in (total, classes, groups) if len(rows) > 1)
+
+
+def scalars(summary):
+    """dict: the figures of ``evaluate_boxes``, without missing ones, by the tag of their curve."""
+    tagged = {f'evaluation/{name}': summary.get(name) for name in SUMMARY_NAMES}
+    for group, key in (('class', 'classes'), ('few_shot', 'few_shot')):
+        for name, value in summary.get(key, {}).items():
+            tagged.update({f'{group}_{figure}/{name}': value[figure] for figure in ('AP', 'AP50')})
+    return {tag: value for tag, value in tagged.items() if value is not None}
 
 
 def _mean(precision):

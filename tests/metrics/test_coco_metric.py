@@ -27,9 +27,11 @@ def test_figures_by_hand(truth):
     # The crack is found exactly; the pit with IoU 80 / 170 = 0.47, which counts nowhere.
     found = [detection(1, 1, [10, 10, 50, 50]), detection(2, 2, [20, 20, 160, 80])]
     summary = evaluate_boxes(truth, found)
-    assert summary['classes'] == {'crack': {'AP': pytest.approx(1.0), 'AP50': pytest.approx(1.0)},
-                                  'pit': {'AP': 0.0, 'AP50': 0.0},
-                                  'scale': {'AP': None, 'AP50': None}}
+    assert summary['classes'] == {
+        'crack': {'AP': pytest.approx(1.0), 'AP50': pytest.approx(1.0), 'objects': 1},
+        'pit': {'AP': 0.0, 'AP50': 0.0, 'objects': 1},
+        'scale': {'AP': None, 'AP50': None, 'objects': 0}}
+    assert 'few_shot' not in summary
     assert summary['mAP'] == pytest.approx(0.5)
     assert (summary['AP_medium'], summary['AP_large']) == (pytest.approx(1.0), 0.0)
     assert summary['AP_small'] is None

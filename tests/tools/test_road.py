@@ -84,7 +84,8 @@ def test_visualdl_holds_every_term_and_the_map(road):
     log, = (road.folder / 'vdl').iterdir()
     tags = LogReader(file_path=str(log)).get_tags()['scalar']
     assert {'loss', 'loss_cls', 'loss_reg', 'distill_mgd_p3', 'distill_mgd_p6',
-            'bbox-mAP'} <= set(tags)
+            'bbox-mAP', 'evaluation/AP50'} <= set(tags)
+    assert {'class_AP/crazing', 'class_AP50/scratches'} <= set(tags)
 
 
 def test_use_vdl_false_means_false(road):

@@ -1,0 +1,93 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Base, novel and all AP of incremental few-shot detection, and what was forgotten."""
+import json
+import os
+
+import numpy as np
+from ppdet.utils.logger import setup_logger
+
+__all__ = ['group_figures', 'forgetting', 'load_base_classes']
+
+logger = setup_logger('ppdet.engine')
+
+FIGURES = ('AP', 'AP50')
+EVALUATE_BASE = 'tools/eval.py with the base detector\'s config writes it'
+
+
+def group_figures(classes, info):
+    """Averages the figures of the base classes, of the novel ones and of all.
+
+    Args:
+        classes (dict): class name to its figures, as in ``evaluate_boxes``.
+        info (dict): section of the annotation file that lists ``base_classes`` and
+            ``novel_classes``, as ``tools/make_few_shot.py`` writes it.
+
+    Returns:
+        dict: ``base``, ``novel`` (where the file has such classes) and ``all`` to ``AP`` and
+        ``AP50``, averaged over the classes that have objects; None where none has. Empty if the
+        file does not list these classes.
+    """
+    if 'base_classes' not in info:
+        return {}
+    groups = {'base': info['base_classes'], 'novel': info.get('novel_classes', ()), 'all': classes}
+    members = {group: [classes[name] for name in names if name in classes]
+               for group, names in groups.items()}
+    return {group: {figure: _mean([entry[figure] for entry in entries]) for figure in FIGURES}
+            for group, entries in members.items() if entries}
+
+
+def load_base_classes(path):
+    """The figures of the base classes before new ones were learned.
+
+    Args:
+        path (str|None): ``metrics.json`` of the base detector; the config's ``base_metrics``.
+
+    Returns:
+        dict|None: class name to its figures; None, with a warning, if there is no such file.
+
+    Raises:
+        ValueError: a file that is no ``metrics.json``.
+    """
+    if not path:
+        return None
+    if not os.path.isfile(path):
+        logger.warning(f'forgetting is not reported: base_metrics names {path}, which does not '
+                       f'exist; {EVALUATE_BASE}')
+        return None
+    try:
+        with open(path, encoding='utf-8') as f:
+            return json.load(f)['classes']
+    except (ValueError, KeyError, TypeError):
+        raise ValueError(f'base_metrics: {path} is no metrics.json of an evaluation; '
+                         f'{EVALUATE_BASE}') from None
+
+
+def forgetting(classes, base_classes, before):
+    """What the base classes have lost: their AP before minus after.
+
+    Args:
+        classes (dict): class name to its figures now.
+        base_classes (list of str): names of the base classes.
+        before (dict|None): as ``load_base_classes`` returns it.
+
+    Returns:
+        dict|None: ``AP`` and ``AP50``, positive where something was lost; None without ``before``
+        or base objects, and with a warning if it was measured on other objects.
+    """
+    if before is None or not any(classes[name]['objects'] for name in base_classes):
+        return None
+    objects = [{name: entries.get(name, {}).get('objects') for name in base_classes}
+               for entries in (before, classes)]
+    if objects[0] != objects[1]:
+        logger.warning(f'forgetting is not reported: base_metrics was measured on other objects, '
+                       f'{objects[0]}, than these, {objects[1]}; evaluate the base detector on the '
+                       f'same images')
+        return None
+    return {figure: _mean([before[name][figure] for name in base_classes])
+            - _mean([classes[name][figure] for name in base_classes]) for figure in FIGURES}
+
+
+def _mean(values):
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
