@@ -1,0 +1,139 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Steps with a stub tool, which writes what its input file holds and counts its calls."""
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ppdet_ext.engine.steps import Step, check_finished, yaml_files
+
+STUB = """
+import sys, pathlib
+source, target = map(pathlib.Path, sys.argv[1:3])
+with open('calls', 'a') as f:
+    f.write(target.name + ' ')
+print('words of the tool')
+if source.read_text().startswith('fail'):
+    sys.exit('out of luck')
+target.write_text(source.read_text())
+"""
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'tools').mkdir()
+    (tmp_path / 'tools' / 'copy.py').write_text(STUB)
+    (tmp_path / 'a.yml').write_text('lr: 1  # comment')
+    return tmp_path
+
+
+@pytest.fixture
+def step(folder):
+    """Two commands: from a.yml to between, from there to result."""
+    commands = (('copy', 'a.yml', 'between'), ('copy', 'between', 'step/result'))
+    return Step('a step', 'step', commands, ('a.yml', ), 'step/result')
+
+
+def calls(folder):
+    path = folder / 'calls'
+    return path.read_text().split() if path.exists() else []
+
+
+def test_runs_all_commands_and_is_finished(folder, step):
+    assert not step.finished
+    step.run('tools')
+    assert calls(folder) == ['between', 'result']
+    assert step.finished and step.differences() == []
+    log = (folder / 'step' / 'copy.log').read_text().splitlines()
+    assert log[0].endswith('tools/copy.py between step/result') and log[1] == 'words of the tool'
+
+
+@pytest.mark.parametrize('lost', ['result', 'seconds'])
+def test_without_result_or_end_it_is_not_finished(folder, step, lost):
+    step.run('tools')
+    if lost == 'result':
+        os.remove('step/result')
+    else:
+        record = json.loads((folder / 'step' / 'run.json').read_text())
+        (folder / 'step' / 'run.json').write_text(json.dumps({**record, 'seconds': None}))
+    assert not step.finished
+
+
+def test_a_failure_names_the_log_and_shows_its_end(folder, step):
+    step.run('tools')
+    (folder / 'a.yml').write_text('fail: 1')
+    with pytest.raises(ChildProcessError) as failed:
+        step.run('tools')
+    assert str(failed.value) == ('copy.py ended with code 1; the end of step/copy.log:\n' +
+                                 (folder / 'step' / 'copy.log').read_text())
+    assert str(failed.value).endswith('words of the tool\nout of luck\n')
+    assert not step.finished, 'the result of the first run is gone'
+
+
+def test_comments_and_layout_of_a_yaml_make_no_difference(folder, step):
+    step.run('tools')
+    (folder / 'a.yml').write_text('# another comment\nlr:   1')
+    check_finished([step])
+    (folder / 'a.yml').write_text('lr: 2')
+    assert step.differences() == ['a.yml has another content']
+
+
+def test_other_settings_are_refused_and_named(folder, step):
+    step.run('tools')
+    other = dataclasses.replace(step, commands=(*step.commands[:1],
+                                                ('copy', 'between', 'step/result', '-o', 'x=1')))
+    with pytest.raises(ValueError, match=r'step: a step was finished with other settings: then '
+                       'without, now -o x=1. Give another --output, another --name, or --over'):
+        check_finished([other])
+    assert step.finished
+
+
+def test_to_overwrite_makes_what_differs_unfinished(folder, step):
+    same = dataclasses.replace(step, folder='same', result='same/result', inputs=(), commands=(
+        ('copy', 'a.yml', 'same/result'), ))
+    for each in (step, same):
+        each.run('tools')
+    (folder / 'a.yml').write_text('lr: 2')
+    check_finished([step, same], overwrite=True)
+    assert same.finished and not step.finished
+
+
+def test_what_others_build_on_is_never_overwritten(folder, step):
+    step = dataclasses.replace(step, shared=True)
+    step.run('tools')
+    (folder / 'a.yml').write_text('lr: 2')
+    with pytest.raises(ValueError, match='a.yml has another content. Give another --output$'):
+        check_finished([step], overwrite=True)
+    assert step.finished
+
+
+def test_an_interrupt_ends_the_command(folder, step):
+    (folder / 'tools' / 'copy.py').write_text(
+        'import os, time\nopen("pid", "w").write(f"{os.getpid()} ")\ntime.sleep(1000)')
+    code = ('from ppdet_ext.engine.steps import Step\n'
+            f'Step("", "step", {step.commands!r}, (), "step/result").run("tools")')
+    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join(sys.path)}
+    with subprocess.Popen([sys.executable, '-c', code], env=environment,
+                          stderr=subprocess.PIPE, text=True) as process:
+        while process.poll() is None and not (
+                (folder / 'pid').exists() and (folder / 'pid').read_text().endswith(' ')):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        assert 'KeyboardInterrupt' in process.communicate()[1]
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((folder / 'pid').read_text()), 0)
+    assert not step.finished
+
+
+def test_yaml_files_are_those_of_the_whole_chain(folder):
+    (folder / 'base').mkdir()
+    (folder / 'base' / 'b.yml').write_text('_BASE_: [../a.yml]')
+    (folder / 'c.yml').write_text('_BASE_: [base/b.yml]')
+    assert yaml_files('c.yml') == ['c.yml', 'base/b.yml', 'a.yml']

@@ -1,0 +1,125 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Runs an incremental few-shot experiment over shots and seeds, and writes its table.
+
+One call is one method: the student of -c, with --slim_config as that of a distillation. The base
+detector is trained where it has no weights yet, and evaluated; its head is expanded; then for
+every number of shots and every seed the student is trained and its last epoch evaluated. Calls
+with the same --output and another --name add rows to the table. A call that was interrupted goes
+on where it stopped: give the same command again.
+
+  N=faster_rcnn_nano_fpn_neu_det_split1
+  python tools/run_few_shot.py -c configs/few_shot/${N}_tfa.yml \\
+      --base_config configs/few_shot/${N}_base.yml \\
+      --slim_config configs/slim/distill/${N}_dkan_distill.yml --name DKAN \\
+      --shots 5 10 30 --seed 1 2 3 --output output/few_shot/split1
+
+Written to --output: table.md, results.json, results.png, and a folder for each method.
+"""
+import os
+import re
+import signal
+import sys
+
+TOOLS = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(TOOLS))
+
+from ppdet_ext.engine import cli, config  # noqa: E402
+from ppdet_ext.engine.few_shot_runs import (  # noqa: E402
+    Base,
+    Method,
+    Sets,
+    check_sets,
+    class_split,
+    make_plan,
+    run_plan,
+)
+from ppdet_ext.engine.weights import local_weights  # noqa: E402
+from ppdet_ext.slim import training_keys  # noqa: E402
+
+# What the runs set themselves.
+OWN_KEYS = ('seed', 'weights', 'pretrain_weights', 'base_metrics', 'save_dir', 'filename',
+            'output_eval', 'TrainDataset.anno_path', 'EvalDataset.anno_path')
+NAME = re.compile(r'\w[\w .,()+-]*')
+
+
+def parse_args(argv):
+    parser = cli.ArgumentParser()
+    parser.description = __doc__
+    parser.add_argument('--slim_config', help='YAML of the distillation; none for a baseline')
+    parser.add_argument('--name', required=True, help='of the method, in the table')
+    parser.add_argument('--base_config', required=True, help='YAML of the base detector')
+    parser.add_argument('--base_weights', help='its weights; default those its YAML names, and '
+                        'where these do not exist, it is trained')
+    parser.add_argument('--base_opt', nargs='*', default=[], metavar='KEY=VALUE',
+                        help='-o of the base detector; -o itself is for the student only')
+    parser.add_argument('--sets', help='folder of the few-shot sets; default that of '
+                        'TrainDataset.anno_path of -c')
+    parser.add_argument('--shots', type=int, nargs='+', default=[5, 10, 30],
+                        help='boxes of each class (default: 5 10 30)')
+    parser.add_argument('--seed', type=int, nargs='+', default=[1],
+                        help='of the choice of boxes and of the training (default: 1)')
+    parser.add_argument('--eval_set', choices=('test', 'val'), default='test',
+                        help='set to evaluate on (default: test)')
+    parser.add_argument('--output', default='output/few_shot',
+                        help='folder of the experiment (default: output/few_shot)')
+    parser.add_argument('--overwrite', action='store_true',
+                        help='run again what this method has finished with other settings')
+    args = parser.parse_args(argv)
+    # As they were written, to be handed on.
+    args.options = parser.parse_known_args(argv)[0].opt or []
+    args.base_options, args.base_opt = args.base_opt, parser._parse_opt(args.base_opt)
+    for option in (*args.options, *args.base_options):
+        if option.partition('=')[0].strip() in OWN_KEYS:
+            parser.error(f'-o {option}: the runs set this key themselves; see --seed, --sets, '
+                         f'--base_weights and --output')
+    if not NAME.fullmatch(args.name) or args.name == 'base':
+        parser.error(f'--name {args.name}: expected letters, digits and any of " _.,()+-", since '
+                     f'it is a folder too, and not "base"')
+    args.output = os.path.normpath(args.output)
+    args.shots, args.seed = (list(dict.fromkeys(numbers)) for numbers in (args.shots, args.seed))
+    return args
+
+
+def few_shot_sets(cfg, folder, eval_set):
+    dataset = config.dataset_fields(cfg, 'TrainDataset')
+    dataset_dir = dataset.get('dataset_dir') or '.'
+    folder = folder or os.path.join(dataset_dir, os.path.dirname(dataset['anno_path']))
+    return Sets(os.path.normpath(folder), dataset_dir, eval_set)
+
+
+def base_weights(given, named):
+    """str or None: the base detector's weights; None where it has to be trained."""
+    if given:
+        return local_weights(given)
+    try:
+        return local_weights(named or '')
+    except FileNotFoundError:
+        return None
+
+
+def main(argv):
+    args = parse_args(argv)
+    base_cfg = dict(config.load_run_config(args.base_config, args.base_opt))
+    slim_keys = training_keys(args.slim_config) if args.slim_config else {}
+    cfg = config.load_run_config(args.config, slim_keys, args.opt)
+    base = Base(args.base_config, tuple(args.base_options),
+                base_weights(args.base_weights, base_cfg.get('weights')))
+    method = Method(args.name, args.config, args.slim_config, tuple(args.options), cfg.epoch)
+    sets = few_shot_sets(cfg, args.sets, args.eval_set)
+    check_sets(sets, class_split(base_cfg, cfg), args.shots, args.seed,
+               train_base=base.weights is None)
+    plan = make_plan(args.output, sets, base, method, args.shots, args.seed)
+    # So that a training does not go on alone when this process is ended.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        table = run_plan(plan, args.output, TOOLS, sets.path(sets.eval_set), args.overwrite)
+    except KeyboardInterrupt:
+        print('error: interrupted; the same command goes on from here', file=sys.stderr)
+        return 130
+    print(f'{table}\nwritten to {args.output}: table.md, results.json, results.png')
+    return 0
+
+
+if __name__ == '__main__':
+    cli.run_tool(main)
