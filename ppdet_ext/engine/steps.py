@@ -158,7 +158,8 @@ def _execute(command, log):
         try:
             process.wait()
         except BaseException:
-            process.terminate()
+            # Paddle's handler of a softer signal can wait for ever.
+            process.kill()
             process.wait()
             raise
     if process.returncode:
