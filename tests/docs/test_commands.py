@@ -10,7 +10,8 @@ import pytest
 
 ROOT = pathlib.Path(__file__).parents[2]
 TRANSLATED = (('README.md', 'README_cn.md'), ('docs/mgd.md', 'docs/mgd_cn.md'),
-              ('docs/tskd.md', 'docs/tskd_cn.md'), ('data/README.md', 'data/README_cn.md'))
+              ('docs/tskd.md', 'docs/tskd_cn.md'), ('docs/dkan.md', 'docs/dkan_cn.md'),
+              ('data/README.md', 'data/README_cn.md'))
 PAGES = (*(page for pages in TRANSLATED for page in pages), 'docs/adding_a_method.md')
 
 
@@ -45,7 +46,7 @@ def test_tools_take_the_flags_and_find_the_files(page):
     shown = re.findall(r'^`([^`\n]+)`:$', text_of(page), re.MULTILINE)
     for tool, arguments in found:
         flags = vars(parse(tool, arguments))
-        for name in ('config', 'slim_config', 'infer_img'):
+        for name in ('config', 'base_config', 'slim_config', 'infer_img'):
             path = flags.get(name)
             assert path is None or path in shown or (ROOT / path).is_file(), f'{page}: {path}'
 

@@ -1,7 +1,8 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""The files that docs/adding_a_method.md shows are built and trained as they stand there."""
+"""The files that the documentation shows are built and trained as they stand there."""
 import importlib.util
+import os
 import pathlib
 import re
 import shutil
@@ -14,19 +15,25 @@ from ppdet.core.workspace import create
 from tiny import batch
 
 from ppdet_ext.engine.config import load_run_config
+from ppdet_ext.engine.head_expansion import Detector, expand_head
 from ppdet_ext.slim import build_slim_model, factory
 from ppdet_ext.slim.config_scope import isolated_config
 
 ROOT = pathlib.Path(__file__).parents[2]
-PAGE = ROOT / 'docs' / 'adding_a_method.md'
+PAGES = ('adding_a_method.md', 'dkan.md')
 NAMED_BLOCK = re.compile(r'^`([^`\n]+)`:\n\n```\w+\n(.*?)^```', re.MULTILINE | re.DOTALL)
+
+
+def shown_files(page):
+    """list of tuple: name and text of every file that a page shows."""
+    return NAMED_BLOCK.findall((ROOT / 'docs' / page).read_text(encoding='utf-8'))
 
 
 @pytest.fixture
 def checkout(tmp_path):
-    """The shipped configs with every file of the page at the place it is named after."""
+    """The shipped configs with every file of the pages at the place it is named after."""
     shutil.copytree(ROOT / 'configs', tmp_path / 'configs')
-    for name, text in NAMED_BLOCK.findall(PAGE.read_text(encoding='utf-8')):
+    for name, text in [file for page in PAGES for file in shown_files(page)]:
         path = tmp_path / name
         assert not path.exists(), f'{name}: the page overwrites a file of the repository'
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -132,3 +139,52 @@ def test_the_terms_that_warm_up(module, distill):
         paddle.seed(0)  # the same mask
         terms.append(float(model({**batch(), 'epoch_id': epoch})['distill_mgdwarmup_p3']))
     np.testing.assert_allclose(terms, [0.2 * terms[1], terms[1], terms[1]], rtol=1e-5)
+
+
+def test_both_languages_of_dkan_show_the_same_files():
+    assert len(shown_files('dkan.md')) == 3
+    assert shown_files('dkan.md') == shown_files('dkan_cn.md')
+
+
+def test_the_classes_of_ones_own_go_from_base_detector_to_dkan(checkout):
+    folder, run = checkout / 'configs' / 'few_shot', 'faster_rcnn_nano_fpn_my_parts'
+
+    def built(stage, **options):
+        path = str(folder / f'{run}_{stage}.yml')
+        cfg = load_run_config(path, options)
+        tensors = create(cfg.architecture).state_dict()
+        return cfg, Detector(path, cfg.class_names, cfg.num_classes, {
+            name: tensor.numpy() for name, tensor in tensors.items()})
+
+    teacher, student = (str(checkout / f'{name}.pdparams') for name in ('base', 'expanded'))
+    cfg, base = built('base', pretrain_weights=None)
+    check_sets(cfg, 'base_train', 'base_val')
+    weights = cfg.weights
+    cfg, target = built('tfa')
+    check_sets(cfg, '5shot_seed1', 'val')
+    assert cfg.base_metrics == os.path.join(os.path.dirname(weights), 'metrics.json')
+    assert cfg.freeze == ['backbone']
+    assert target.class_names == [*base.class_names, 'stain']
+    for path, tensors in ((teacher, base.tensors), (student, expand_head(target, base)[0])):
+        paddle.save({name: paddle.to_tensor(value) for name, value in tensors.items()}, path)
+
+    cfg = load_run_config(target.source, {'pretrain_weights': student,
+                                          'teacher_weights': teacher})
+    slim = checkout / 'configs' / 'slim' / 'distill' / f'{run}_dkan_distill.yml'
+    assert f'pretrain_weights: {weights}.pdparams' in slim.read_text(encoding='utf-8')
+    paddle.seed(0)
+    model = build_slim_model(cfg, str(slim))['model']
+    classes = [paddle.zeros_like(c) + 2 for c in batch()['gt_class']]
+    losses = train_step(model, gt_class=classes)
+    assert [name for name in losses if name.startswith('distill_')] == [
+        *(f'distill_dkan_fka_p{level}' for level in (2, 3, 4, 5)), 'distill_dkan_lka']
+    assert np.isfinite(float(losses['loss']))
+
+
+def check_sets(cfg, train, evaluation):
+    """The sets are those that the page's make_few_shot command writes."""
+    sets = 'annotations/few_shot/own_classes'
+    for section, name in (('Train', train), ('Eval', evaluation), ('Test', evaluation)):
+        dataset = cfg[f'{section}Dataset']
+        assert (dataset['dataset_dir'], dataset['anno_path']) == (
+            'data/my-parts-coco', f'{sets}/{name}.json')
