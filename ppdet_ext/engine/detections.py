@@ -1,9 +1,11 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """What inference found, in words and as files: class names, records, JSON and CSV."""
+import atexit
 import csv
 import math
 import os
+import shutil
 import tempfile
 
 from PIL import Image, UnidentifiedImageError
@@ -85,7 +87,9 @@ def name_classes(cfg):
 
 
 def _label_list(names):
-    path = os.path.join(tempfile.mkdtemp(prefix='ppdet_ext_'), 'label_list.txt')
+    folder = tempfile.mkdtemp(prefix='ppdet_ext_')
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # the data set reads it later
+    path = os.path.join(folder, 'label_list.txt')
     with open(path, 'w', encoding='utf-8') as f:
         f.write('\n'.join(names))
     return path

@@ -157,23 +157,35 @@ def _draw(base, results, path):
     """Draws the APs at IoU 0.5 by shots; bars are deviations, the dashed line is the base."""
     figure = Figure(figsize=(12, 4), layout='constrained')
     heads = [head for head in PARTS if head != 'forgetting']
-    for panel, head in zip(figure.subplots(1, len(heads), sharey=True), heads):
-        for method in dict.fromkeys(result.method for result in results):
-            _draw_line(panel, results, method, PARTS[head])
-        panel.set(title=head, xlabel='shots')
-        panel.set_ylim(bottom=0)
-        if head == 'AP_B':
-            panel.axhline(base.figure('base', 'AP50') or 0, color='grey', linestyle='--',
-                          label=base.method)
-            panel.set_ylabel('AP at IoU 0.5')
-            panel.legend()
+    shots = sorted({result.shots for result in results})
+    methods = list(dict.fromkeys(result.method for result in results))
+    panels = figure.subplots(1, len(heads), sharey=True)
+    for panel, head in zip(panels, heads):
+        for number, method in enumerate(methods):
+            # Side by side, as methods are often nearly equal.
+            shift = 0.1 * (number - (len(methods) - 1) / 2)
+            _draw_method(panel, _points(results, method, PARTS[head], shots), shift, method)
+        panel.set(title=head, xlabel='shots', xticks=range(len(shots)), xticklabels=shots,
+                  xlim=(-0.5, len(shots) - 0.5))
+        panel.grid(axis='y', alpha=0.3)
+    panels[0].axhline(base.figure('base', 'AP50') or 0, color='grey', linestyle='--',
+                      label=base.method)
+    panels[0].set_ylabel('AP at IoU 0.5')
+    panels[0].autoscale(axis='y')
+    panels[0].set_ylim(bottom=0)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc='outside right upper')
     figure.savefig(path)
 
 
-def _draw_line(panel, results, method, part):
-    points = {shots: _statistics([run.figure(part, 'AP50') for run in runs])
-              for (shots, name), runs in _groups(results).items() if name == method}
-    points = {shots: point for shots, point in points.items() if point}
-    panel.errorbar(list(points), [mean for mean, _ in points.values()],
-                   yerr=[deviation for _, deviation in points.values()],
-                   marker='o', capsize=3, label=method)
+def _points(results, method, part, shots):
+    """list of tuple: place on the axis, mean and deviation of the shots that have figures."""
+    groups = _groups(results)
+    found = {place: _statistics([run.figure(part, 'AP50') for run in groups[number, method]])
+             for place, number in enumerate(shots) if (number, method) in groups}
+    return [(place, *point) for place, point in found.items() if point]
+
+
+def _draw_method(panel, points, shift, label):
+    panel.errorbar([place + shift for place, _, _ in points], [mean for _, mean, _ in points],
+                   yerr=[deviation for _, _, deviation in points], marker='o', capsize=3,
+                   label=label)
