@@ -110,14 +110,19 @@ def load_plain(file):
     Raises:
         ValueError: something else is in the file, it is damaged or no pickle; the message names it.
     """
-    name = getattr(file, 'name', 'the file')
+    return _read(file)[0]
+
+
+def _read(file):
+    """tuple: the content; ids of the arrays in it that were tensors, as far as Paddle says so."""
+    name, tensors = getattr(file, 'name', 'the file'), set()
     start = file.read(1)
     if start != FIRST_BYTE:
         kind = 'no pickle, as paddle.save writes it' if start else 'empty'
         raise ValueError(f'{name} is {kind}; copy or download it again, or give another file')
     file.seek(-1, 1)
     try:
-        return _plain(_Unpickler(file).load())
+        return _plain(_Unpickler(file).load(), tensors), tensors
     except _RefusedError as error:
         raise ValueError(
             f'{name} is refused: it names {error}, which is no part of weights and could run code. '
@@ -130,15 +135,17 @@ def load_plain(file):
                          f'download it again') from error
 
 
-def _plain(value):
+def _plain(value, tensors):
     if isinstance(value, _Array):
         return value.value
     if isinstance(value, dict):
-        return type(value)((key, _plain(item)) for key, item in value.items())
-    if isinstance(value, tuple) and len(value) == 2 and isinstance(value[1], _Array):
+        return type(value)((key, _plain(item, tensors)) for key, item in value.items())
+    if (isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
+            and isinstance(value[1], _Array)):
+        tensors.add(id(value[1].value))
         return value[1].value
     if isinstance(value, (list, tuple)):
-        return type(value)(_plain(item) for item in value)
+        return type(value)(_plain(item, tensors) for item in value)
     return value
 
 
@@ -158,16 +165,17 @@ def load_state(path, return_numpy=False):
             names the file.
     """
     with open(path, 'rb') as file:
-        state = load_plain(file)
+        state, tensors = _read(file)
     if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
         raise ValueError(f'{path} holds a {type(state).__name__}, expected tensors by name, as '
                          f'paddle.save(model.state_dict(), path) writes them')
-    state.pop(NAME_TABLE, None)
     try:
         _join_slices(state)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise ValueError(f'{path} is damaged: {SLICE_TABLE} does not fit ({error!r})') from error
-    return state if return_numpy else _as_tensors(state)
+        tensors.update(id(state[name]) for name in state.pop(NAME_TABLE, ()))
+        return state if return_numpy else _as_tensors(state, tensors)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise ValueError(f'{path} is damaged, its parts do not fit together ({error!r}); copy or '
+                         f'download it again') from error
 
 
 def _join_slices(state):
@@ -176,14 +184,15 @@ def _join_slices(state):
         state[name] = np.concatenate(slices).reshape(parts['OriginShape'])
 
 
-def _as_tensors(value):
+def _as_tensors(value, tensors):
+    """As paddle.load: all arrays, unless the file says which of them were tensors."""
     import paddle
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and (not tensors or id(value) in tensors):
         return paddle.to_tensor(value)
     if isinstance(value, dict):
-        return type(value)((key, _as_tensors(item)) for key, item in value.items())
+        return type(value)((key, _as_tensors(item, tensors)) for key, item in value.items())
     if isinstance(value, (list, tuple)):
-        return type(value)(_as_tensors(item) for item in value)
+        return type(value)(_as_tensors(item, tensors) for item in value)
     return value
 
 
