@@ -253,9 +253,9 @@ def count_parameters(weights):
     """int: the trained numbers in a .pdparams, without the statistics of batch norm."""
     # Not above: Paddle would lie in memory beside every training.
     import ppdet_ext  # noqa: F401
-    import paddle  # isort: skip
+    from ppdet_ext.compat.plain_pickle import load_state  # isort: skip
 
-    arrays = paddle.load(weights, return_numpy=True)
+    arrays = load_state(weights, return_numpy=True)
     return sum(array.size for name, array in arrays.items()
                if not name.endswith(('._mean', '._variance')))
 

@@ -11,6 +11,7 @@ from ppdet.core.workspace import create  # noqa: E402
 from ppdet.utils.checkpoint import is_url  # noqa: E402
 from terminaltables import AsciiTable  # noqa: E402
 
+from ppdet_ext.compat.plain_pickle import load_state  # noqa: E402
 from ppdet_ext.engine import cli, config  # noqa: E402
 from ppdet_ext.engine.head_expansion import (  # noqa: E402
     METHODS,
@@ -45,7 +46,7 @@ def trained_detector(path, weights):
     cfg = config.load_run_config(path)
     source = local_weights(weights or cfg.get('weights') or '')
     return Detector(source, cfg.get('class_names'), cfg.num_classes,
-                    paddle.load(source, return_numpy=True))
+                    load_state(source, return_numpy=True))
 
 
 def built_detector(path, cfg, seed):

@@ -10,11 +10,11 @@ Mend: the loader that ppdet uses knows it, as YAML 1.2 does.
 """
 import re
 
-import yaml
+from .plain_yaml import ConfigLoader, load_yaml
 
 NUMBER = re.compile(r'[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$')
 
 
 def mend():
-    if isinstance(yaml.load('1e-3', Loader=yaml.Loader), str):
-        yaml.Loader.add_implicit_resolver('tag:yaml.org,2002:float', NUMBER, list('-+0123456789'))
+    if isinstance(load_yaml('1e-3'), str):
+        ConfigLoader.add_implicit_resolver('tag:yaml.org,2002:float', NUMBER, list('-+0123456789'))

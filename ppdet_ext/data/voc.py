@@ -195,7 +195,12 @@ def _parse(path):
     def start(tag, _):
         builder.start(tag, {'line': str(parser.CurrentLineNumber)})
 
+    def refuse_entity(name, *_):
+        # A few lines of them can stand for gigabytes of text.
+        raise _BrokenXmlError(parser.CurrentLineNumber, f'refused: it defines the entity "{name}"')
+
     parser.StartElementHandler = start
+    parser.EntityDeclHandler = refuse_entity
     parser.EndElementHandler = builder.end
     parser.CharacterDataHandler = builder.data
     with open(path, 'rb') as f:

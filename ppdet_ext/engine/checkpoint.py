@@ -9,6 +9,8 @@ from ppdet.engine.callbacks import Callback
 from ppdet.utils.checkpoint import save_model
 from ppdet.utils.logger import setup_logger
 
+from ..compat.plain_pickle import load_state
+
 __all__ = ['Checkpointer', 'load_sidecar', 'SIDECAR_SUFFIX', 'SUFFIXES']
 
 logger = setup_logger('ppdet.engine')
@@ -78,7 +80,7 @@ class Checkpointer(Callback):
         model = self.model.model
         averaged = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         self.model.ema.resume(averaged, self.model.lr.last_epoch)
-        model.set_state_dict(paddle.load(trained))
+        model.set_state_dict(load_state(trained))
 
     def _save_snapshot(self, status):
         epoch, last = status['epoch_id'], self.model.cfg.epoch - 1
@@ -115,4 +117,4 @@ class Checkpointer(Callback):
 def load_sidecar(path):
     """dict or None: the sidecar of the checkpoint ``path`` (without suffix)."""
     file = path + SIDECAR_SUFFIX
-    return paddle.load(file) if os.path.isfile(file) else None
+    return load_state(file) if os.path.isfile(file) else None

@@ -10,13 +10,14 @@ import traceback
 import numpy as np
 import paddle
 import ppdet
-import yaml
 from ppdet.core.workspace import dict_merge
 from ppdet.engine import init_fleet_env, init_parallel_env
 from ppdet.utils.cli import ArgsParser
 from ppdet.utils.logger import setup_logger
 
 import ppdet_ext
+
+from ..compat.plain_yaml import YamlError, load_yaml
 
 __all__ = ['ArgumentParser', 'boolean', 'log_versions', 'run_tool', 'init_processes', 'set_seed']
 
@@ -45,10 +46,9 @@ class ArgumentParser(ArgsParser):
             if not separator:
                 self.error(f'-o takes key=value pairs, got "{option}"')
             try:
-                value = yaml.load(text, Loader=yaml.Loader)
-            except yaml.YAMLError as error:
-                reason = getattr(error, 'problem', error)
-                self.error(f'-o {option}: the value is no valid YAML ({reason})')
+                value = load_yaml(text)
+            except YamlError as error:
+                self.error(f'-o {option}: the value is no valid YAML ({error.problem})')
             for part in reversed(key.split('.')):
                 value = {part: value}
             dict_merge(config, value)

@@ -37,8 +37,8 @@ def find_images(infer_img, infer_dir):
             raise FileNotFoundError(f'image not found: {image}')
         try:
             Image.open(image).close()
-        except UnidentifiedImageError as error:
-            raise ValueError(f'{image} is no image that can be read') from error
+        except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+            raise ValueError(f'{image} is no image that can be read ({error})') from error
     return images
 
 

@@ -5,10 +5,11 @@ import os
 import urllib.error
 import urllib.request
 
-import paddle
 from ppdet.utils.checkpoint import is_url, match_state_dict
 from ppdet.utils.download import WEIGHTS_HOME, get_weights_path, map_path, parse_url
 from ppdet.utils.logger import setup_logger
+
+from ..compat.plain_pickle import load_state
 
 __all__ = ['load_weights', 'local_weights']
 
@@ -63,11 +64,12 @@ def load_weights(model, weights, role, minimum=0.0):
         minimum (float): share of the model's tensors that must load.
 
     Raises:
-        ValueError: fewer tensors than ``minimum`` fit.
+        ValueError: fewer tensors than ``minimum`` fit, or the file is refused, as
+            :func:`ppdet_ext.compat.plain_pickle.load_state` says.
     """
     path = local_weights(weights)
     target = model.state_dict()
-    matched = match_state_dict(target, paddle.load(path, return_numpy=True))
+    matched = match_state_dict(target, load_state(path, return_numpy=True))
     missing = [key for key in target if key not in matched]
     report = f'{role}: {len(matched)} of {len(target)} tensors loaded from {path}'
     if missing:

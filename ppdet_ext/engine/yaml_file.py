@@ -4,7 +4,7 @@
 import difflib
 import os
 
-import yaml
+from ..compat.plain_yaml import load_yaml
 
 __all__ = ['read_yaml', 'near_match']
 
@@ -14,16 +14,12 @@ def read_yaml(path):
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not a YAML mapping; the message names file and line.
+        ValueError: not a YAML mapping, or a tag that is refused; the message names file and line.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'config file not found: {path}')
-    try:
-        with open(path, encoding='utf-8') as f:
-            # ppdet's !Tag constructors are registered with this loader.
-            content = yaml.load(f, Loader=yaml.Loader)
-    except yaml.YAMLError as error:
-        raise ValueError(f'{path} is no valid YAML: {error}') from error
+    with open(path, encoding='utf-8') as f:
+        content = load_yaml(f)
     if not isinstance(content, dict):
         raise ValueError(f'{path}: expected "key: value" sections, got {type(content).__name__}')
     return content

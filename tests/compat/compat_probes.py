@@ -9,6 +9,8 @@ import contextlib
 import importlib
 import json
 import os
+import pickle
+import tarfile
 import tempfile
 import threading
 
@@ -446,6 +448,103 @@ def probe_visualdl_log():
         assert threading.active_count() == threads, 'the log is still being written'
         reader = LogReader(file_path=os.path.join(folder, os.listdir(folder)[0]))
         assert [record.value for record in reader.get_data('scalar', 'loss')] == list(range(50))
+
+
+class Payload:
+    """Pickled, it makes a folder when it is read."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def __reduce__(self):
+        return os.mkdir, (self.folder, )
+
+
+@contextlib.contextmanager
+def nothing_runs():
+    """Yield a folder that the code in a hostile file would make; refusals are welcome."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = os.path.join(folder, 'made')
+        with contextlib.suppress(Exception):
+            yield made
+        assert not os.path.exists(made), 'the code in the file has run'
+
+
+def _load_hostile(text):
+    from ppdet.core.workspace import load_config
+    with config_file({}) as path:
+        with open(path, 'w') as file:
+            file.write(text)
+        return dict(load_config(path))
+
+
+def probe_yaml_tag():
+    with nothing_runs() as made:
+        _load_hostile(f'a: !!python/object/apply:os.mkdir ["{made}"]')
+
+
+def probe_yaml_tag_in_option():
+    from ppdet.utils.cli import ArgsParser
+    with nothing_runs() as made:
+        ArgsParser().parse_args(
+            ['-c', 'x.yml', '-o', f'a=!!python/object/apply:os.mkdir ["{made}"]'])
+
+
+def probe_yaml_tag_in_slim_yaml():
+    from ppdet.slim import build_slim_model
+    with nothing_runs() as made, config_file({}) as path:
+        with open(path, 'w') as file:
+            file.write(f'slim: !!python/object/apply:os.mkdir ["{made}"]')
+        build_slim_model({}, path)
+
+
+def probe_yaml_callable():
+    with nothing_runs() as made:
+        config = _load_hostile(f'a: !Callable {{full_type: os.mkdir, args: ["{made}"]}}')
+        config['a']()  # as create('TrainDataset')() would
+
+
+def probe_pickled_weights():
+    from paddle import nn
+    from ppdet.utils.checkpoint import load_pretrain_weight
+    with nothing_runs() as made:
+        path = f'{made}.pdparams'
+        with open(path, 'wb') as file:
+            pickle.dump({'weight': Payload(made)}, file, protocol=2)
+        load_pretrain_weight(nn.Linear(1, 1), path)
+
+
+def probe_pickled_image():
+    from ppdet.data.transform.operators import DecodeCache
+    with nothing_runs() as made:
+        path = f'{made}.pkl'
+        with open(path, 'wb') as file:
+            pickle.dump(Payload(made), file)
+        DecodeCache.load(path)
+
+
+def probe_evaluated_name():
+    with nothing_runs() as made:
+        build({**PPYOLOE, 'CustomCSPPAN': {
+            **PPYOLOE['CustomCSPPAN'], 'block_fn': f'__import__("os").mkdir("{made}")'}})
+
+
+def probe_video_command():
+    from ppdet.data.source.mot import MOTImageFolder
+    with nothing_runs() as made:
+        MOTImageFolder(video_file=f'{made}.mp4; mkdir {made}', frame_rate=5).parse_dataset()
+
+
+def probe_downloaded_archive():
+    from ppdet.utils.download import _decompress
+    with nothing_runs() as made:
+        folder = os.path.join(os.path.dirname(made), 'cache')
+        os.mkdir(folder)
+        path = os.path.join(folder, 'weights.tar')
+        with tarfile.open(path, 'w') as archive:
+            for name in ('weights', '../../made'):  # the first lets the folder for them be made
+                archive.addfile(tarfile.TarInfo(name))
+        _decompress(path)
 
 
 PROBES = {name[len('probe_'):]: value for name, value in list(globals().items())

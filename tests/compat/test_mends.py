@@ -9,7 +9,7 @@ import pytest
 from compat_probes import PROBES
 
 import ppdet_ext
-from ppdet_ext.compat import mending
+from ppdet_ext.compat import evaluated_names, mending
 
 # Paddle 3 refuses to combine these types; with Paddle 2 there is no defect to mend.
 NEEDS_TYPE_PROMOTION = {
@@ -29,10 +29,12 @@ CHANGED = {
         ('ppdet.slim.distill_model', 'FGDDistillModel.build_loss'),
         ('ppdet.slim.distill_model', 'CWDDistillModel.build_loss'),
         ('ppdet.slim.distill_loss', 'DistillPPYOLOELoss.__init__')],
+    'downloaded_archives': [('ppdet.utils.download', '_decompress')],
     'empty_assignment': [
         ('ppdet.modeling.assigners.atss_assigner', 'ATSSAssigner.forward'),
         ('ppdet.modeling.assigners.task_aligned_assigner', 'TaskAlignedAssigner.forward'),
         ('ppdet.modeling.heads.pico_head', 'PicoHeadV2.get_loss')],
+    'evaluated_names': list(evaluated_names.CALLERS.items()),
     'fcos_background': [
         ('ppdet.data.transform.batch_operators', 'Gt2FCOSTarget.__call__'),
         ('ppdet.modeling.losses.fcos_loss', 'FCOSLoss.forward')],
@@ -42,12 +44,20 @@ CHANGED = {
         for model in ('DistillModel', 'FGDDistillModel', 'CWDDistillModel', 'LDDistillModel',
                       'PPYOLOEDistillModel')],
     'loss_meters': [('ppdet.utils.stats', 'TrainingStats.update')],
+    'plain_pickle': [
+        ('ppdet.utils.checkpoint', 'load_weight'),
+        ('ppdet.utils.checkpoint', 'load_pretrain_weight'),
+        ('ppdet.data.transform.operators', 'DecodeCache.load')],
+    'plain_yaml': [
+        ('ppdet.core.workspace', '_load_config_with_base'),
+        ('ppdet.utils.cli', 'ArgsParser._parse_opt')],
     'quality_focal_loss': [('ppdet.modeling.losses.gfocal_loss', 'quality_focal_loss')],
     'scalar_concat': [
         ('ppdet.modeling.proposal_generator.rpn_head', 'RPNHead._gen_proposal'),
         ('ppdet.modeling.proposal_generator.target', 'generate_proposal_target'),
         ('ppdet.modeling.post_process', 'BBoxPostProcess.get_pred'),
         ('ppdet.modeling.heads.tood_head', 'TOODHead._reg_grid_sample')],
+    'video_command': [('ppdet.data.source.mot', 'video2frames')],
     'visualdl_writer': [('ppdet.engine.callbacks', 'VisualDLWriter.__init__')],
 }
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Archives are unpacked, and cannot write outside their folder."""
+"""Archives are unpacked, and cannot write outside their folder or fill the disk."""
 import io
 import os
 import stat
@@ -9,6 +9,7 @@ import zipfile
 
 import pytest
 
+from ppdet_ext.data import archive as unpacking
 from ppdet_ext.data.archive import extract
 
 
@@ -84,6 +85,48 @@ def test_links_and_special_files_are_refused_by_name(tmp_path, make, kind):
     with pytest.raises(ValueError, match='member "shortcut" is a link or a special file'):
         extract(str(tmp_path / 'archive'), str(tmp_path / 'out'))
     assert os.listdir(tmp_path / 'out') == []
+
+
+def archive_of(path, contents):
+    """A .zip or .tar.gz of files a, b, ..., with the given contents."""
+    names = [chr(ord('a') + k) for k in range(len(contents))]
+    if path.suffix == '.zip':
+        with zipfile.ZipFile(path, 'w', zipfile.ZIP_DEFLATED) as file:
+            for name, content in zip(names, contents):
+                file.writestr(name, content)
+        return
+    with tarfile.open(path, 'w:gz') as file:
+        for name, content in zip(names, contents):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            file.addfile(member, io.BytesIO(content))
+
+
+@pytest.mark.parametrize('name', ['bomb.zip', 'bomb.tar.gz'])
+@pytest.mark.parametrize('contents, last', [
+    ([bytes(10**6)] * 4, 'b'), ([bytes(10**7)], 'a'), ([b''] * 26, 'y')],
+    ids=['many', 'large', 'empty'])
+def test_what_would_fill_the_disk_is_refused(tmp_path, monkeypatch, name, contents, last):
+    archive, folder = tmp_path / name, tmp_path / 'out'
+    folder.mkdir()
+    archive_of(archive, contents)
+    limit = 10**5 if contents[0] == b'' else 10**6 + 4096
+    monkeypatch.setattr(unpacking, 'LEAST_LIMIT', limit)
+    monkeypatch.setattr(unpacking, 'LIMIT_RATIO', 0)
+    with pytest.raises(ValueError, match=f'{name}: refused, with member "{last}" it unpacks to '
+                                         'more than'):
+        extract(str(archive), str(folder))
+    written = sum(entry.stat().st_size for entry in os.scandir(folder))
+    assert written <= limit + 2 * unpacking.PIECE
+
+
+@pytest.mark.parametrize('name', ['sound.zip', 'sound.tar.gz'])
+def test_the_limit_grows_with_the_archive(tmp_path, monkeypatch, name):
+    archive = tmp_path / name
+    archive_of(archive, [os.urandom(10**5), bytes(10**6)])
+    monkeypatch.setattr(unpacking, 'LEAST_LIMIT', 0)
+    assert extracted(archive, tmp_path / 'out') == ['a', 'b']
+    assert (tmp_path / 'out' / 'b').stat().st_size == 10**6
 
 
 def test_other_files_are_no_archives(tmp_path):

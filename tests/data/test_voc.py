@@ -30,12 +30,17 @@ def messages(data):
     ('<size>', '<sise>', 'ANNOTATIONS/a.xml:3: broken XML: mismatched tag'),
     ('<annotation>', '<?xml version="1.0" encoding="x-none"?><annotation>',
      'ANNOTATIONS/a.xml:1: broken XML: unknown encoding'),
+    ('<annotation>', '<!DOCTYPE x [\n<!ENTITY lol "l">\n<!ENTITY lots "&lol;&lol;">]><annotation>',
+     'ANNOTATIONS/a.xml:2: refused: it defines the entity "lol"'),
+    ('<annotation>', '<!DOCTYPE x [<!ENTITY file SYSTEM "file:///etc/hosts">]><annotation>',
+     'ANNOTATIONS/a.xml:1: refused: it defines the entity "file"'),
     ('<size><width>20</width><height>20</height><depth>1</depth></size>', '',
      'ANNOTATIONS/a.xml:1: there is no <size>'),
     ('<width>20', '<width>21',
      'ANNOTATIONS/a.xml:3: <size> says 21x20, the image is 20x20'),
     ('<width>20</width>', '', 'ANNOTATIONS/a.xml:3: <size> says x20, the image is 20x20'),
-], ids=['unclosed', 'misspelt', 'encoding', 'no size', 'other size', 'no width'])
+], ids=['unclosed', 'misspelt', 'encoding', 'entities', 'external entity', 'no size', 'other size',
+        'no width'])
 def test_fault_of_the_annotation_leaves_the_image_out(voc_tree, old, new, expected):
     tree = voc_tree()
     tree.add('a', [GOOD, OTHER])

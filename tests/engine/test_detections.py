@@ -70,6 +70,16 @@ def test_an_image_that_is_none(tmp_path):
         detections.find_images(str(tmp_path / 'a.jpg'), None)
 
 
+def test_an_image_that_states_a_size_beyond_all_memory(tmp_path):
+    # A BMP of 3 x 3 pixels, whose header says 65535 x 65535.
+    cv2.imwrite(str(tmp_path / 'a.bmp'), np.zeros([3, 3, 3], 'uint8'))
+    content = bytearray((tmp_path / 'a.bmp').read_bytes())
+    content[18:26] = b'\xff\xff\x00\x00\xff\xff\x00\x00'
+    (tmp_path / 'a.bmp').write_bytes(content)
+    with pytest.raises(ValueError, match='a.bmp is no image that can be read .*4294836225 pixels'):
+        detections.find_images(str(tmp_path / 'a.bmp'), None)
+
+
 @pytest.mark.parametrize('image, folder, error, message', [
     (None, None, ValueError, 'give --infer_img FILE or --infer_dir FOLDER'),
     ('nowhere.jpg', None, FileNotFoundError, 'image not found: nowhere.jpg'),

@@ -50,7 +50,7 @@ def test_mistakes_in_a_slim_yaml(tmp_path, teacher_yaml, content, message):
 def test_broken_yaml_names_file_and_line(tmp_path):
     path = tmp_path / 'broken.yml'
     path.write_text('slim: Distill\nslim_method: [MGD\n')
-    with pytest.raises(ValueError, match=r'broken.yml is no valid YAML(.|\n)*line 3'):
+    with pytest.raises(ValueError, match=r'broken.yml, line 3: '):
         SlimConfig(str(path))
 
 

@@ -1,0 +1,206 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""A file of weights runs code.
+
+Defect: ``.pdparams``, ``.pdopt`` and ``.pdema`` are pickles. ``paddle.load``
+unpickles them with ``pickle.load``, which calls any function that the file
+names; so does ppdet's ``DecodeCache`` with its cached images. On any Paddle.
+
+Mend: wherever ppdet calls ``paddle.load`` it gets ``load_state``, an unpickler
+that knows arrays and plain containers and refuses every other name, before
+anything of it is imported or called. Arrays are decoded here too: NumPy's own
+decoding trusts what the file says of their types, and a file can change the
+types of the whole process with it. No second look at the file is needed, and
+none of the other formats that ``paddle.load`` would try. ``paddle.load`` itself
+stays as it is, since a program that imports ppdet_ext may keep objects of its
+own in its files.
+"""
+import collections
+import pickle
+import re
+
+import numpy as np
+
+from . import mending
+
+READERS = ('ppdet.utils.checkpoint', 'ppdet.modeling.backbones.convnext',
+           'ppdet.modeling.backbones.swin_transformer',
+           'ppdet.modeling.backbones.vision_transformer', 'ppdet.modeling.reid.resnet')
+FIRST_BYTE = b'\x80'  # of every pickle since protocol 2, the lowest that paddle.save writes
+DTYPE = re.compile(r'[biufc]\d{1,2}|[SU]\d+')
+# What paddle.save adds to a state: names of parameters, and parameters cut into slices.
+NAME_TABLE, SLICE_TABLE = 'StructuredToParameterName@@', 'UnpackBigParamInfor@@'
+
+
+class _DType:
+    """Stands for a ``numpy.dtype``: a number or text, in one of both byte orders."""
+
+    def __init__(self, name, *_):
+        if not DTYPE.fullmatch(name):
+            raise ValueError(f'arrays of type {name!r} are no tensors')
+        self.name, self.value = name, np.dtype(name)
+
+    def __setstate__(self, state):
+        order, *structure = state[1:5]
+        if order not in ('<', '>', '|', '=') or any(part is not None for part in structure):
+            raise ValueError(f'arrays of type {self.name!r} with a structure are no tensors')
+        self.value = np.dtype(order + self.name)
+
+
+class _Array:
+    """Stands for a ``numpy.ndarray`` that is being read; ``value`` is that array."""
+
+    def __init__(self, value=None):
+        self.value = value
+
+    def __setstate__(self, state):
+        _, shape, dtype, is_fortran, content = state
+        self.value = _array(content, dtype, shape, 'F' if is_fortran else 'C')
+
+
+def _array(content, dtype, shape, order='C'):
+    if isinstance(content, str):  # as Python 2 wrote it
+        content = content.encode('latin1')
+    return np.ndarray(shape, dtype.value, buffer=content, order=order).copy()
+
+
+# What a pickle may name, and what is called in its place; the functions are made anew for every
+# file, since a pickle can set attributes of what it names.
+def _known_names():
+    known = {('collections', 'OrderedDict'): collections.OrderedDict,
+             ('_codecs', 'encode'): lambda text, encoding: text.encode('latin1'),
+             ('numpy', 'dtype'): lambda *args: _DType(*args),
+             ('numpy', 'ndarray'): 'numpy.ndarray'}
+    for module in ('builtins', '__builtin__'):
+        for kind in (tuple, list, dict, set, frozenset, bytes, bytearray, complex):
+            known[module, kind.__name__] = kind
+    for package in ('numpy.core', 'numpy._core'):
+        known[f'{package}.multiarray', '_reconstruct'] = lambda *args: _Array()
+        known[f'{package}.multiarray', 'scalar'] = (
+            lambda dtype, content: _array(content, dtype, ())[()])
+        known[f'{package}.numeric', '_frombuffer'] = lambda *args: _Array(_array(*args))
+    return known
+
+
+class _RefusedError(Exception):
+    """The name that is refused."""
+
+
+class _Unpickler(pickle.Unpickler):
+    def __init__(self, file):
+        super().__init__(file, encoding='latin1')
+        self._known = _known_names()
+
+    def find_class(self, module, name):
+        """Looks a name up among those that are known; nothing is imported."""
+        if (module, name) not in self._known:
+            raise _RefusedError(f'{module}.{name}')
+        return self._known[module, name]
+
+
+def load_plain(file):
+    """Unpickles arrays, numbers, text and containers of them.
+
+    Args:
+        file (file): open for reading bytes.
+
+    Returns:
+        object: as ``pickle.load`` gives it, Paddle's ``(name, array)`` being the array alone.
+
+    Raises:
+        ValueError: something else is in the file, it is damaged or no pickle; the message names it.
+    """
+    return _read(file)[0]
+
+
+def _read(file):
+    """tuple: the content; ids of the arrays in it that were tensors, as far as Paddle says so."""
+    name, tensors = getattr(file, 'name', 'the file'), set()
+    start = file.read(1)
+    if start != FIRST_BYTE:
+        kind = 'no pickle, as paddle.save writes it' if start else 'empty'
+        raise ValueError(f'{name} is {kind}; copy or download it again, or give another file')
+    file.seek(-1, 1)
+    try:
+        return _plain(_Unpickler(file).load(), tensors), tensors
+    except _RefusedError as error:
+        raise ValueError(
+            f'{name} is refused: it names {error}, which is no part of weights and could run code. '
+            f'Do not use this file; if it is your own, save it anew with '
+            f'paddle.save(model.state_dict(), path)') from error
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged pickle raises whatever the damage leads to
+        raise ValueError(f'{name} is damaged or cut off ({type(error).__name__}: {error}); copy or '
+                         f'download it again') from error
+
+
+def _plain(value, tensors):
+    if isinstance(value, _Array):
+        return value.value
+    if isinstance(value, dict):
+        return type(value)((key, _plain(item, tensors)) for key, item in value.items())
+    if (isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
+            and isinstance(value[1], _Array)):
+        tensors.add(id(value[1].value))
+        return value[1].value
+    if isinstance(value, (list, tuple)):
+        return type(value)(_plain(item, tensors) for item in value)
+    return value
+
+
+def load_state(path, return_numpy=False):
+    """Reads what ``paddle.save`` has written of a model, an optimizer or a training run.
+
+    Args:
+        path (str): the file.
+        return_numpy (bool): arrays instead of tensors.
+
+    Returns:
+        dict: by name, as ``paddle.load`` gives it.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no such state; it holds something else, is damaged or no pickle. The message
+            names the file.
+    """
+    with open(path, 'rb') as file:
+        state, tensors = _read(file)
+    if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
+        raise ValueError(f'{path} holds a {type(state).__name__}, expected tensors by name, as '
+                         f'paddle.save(model.state_dict(), path) writes them')
+    try:
+        _join_slices(state)
+        tensors.update(id(state[name]) for name in state.pop(NAME_TABLE, ()))
+        return state if return_numpy else _as_tensors(state, tensors)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise ValueError(f'{path} is damaged, its parts do not fit together ({error!r}); copy or '
+                         f'download it again') from error
+
+
+def _join_slices(state):
+    for name, parts in state.pop(SLICE_TABLE, {}).items():
+        slices = [state.pop(part) for part in parts['slices']]
+        state[name] = np.concatenate(slices).reshape(parts['OriginShape'])
+
+
+def _as_tensors(value, tensors):
+    """As paddle.load: all arrays, unless the file says which of them were tensors."""
+    import paddle
+    if isinstance(value, np.ndarray) and (not tensors or id(value) in tensors):
+        return paddle.to_tensor(value)
+    if isinstance(value, dict):
+        return type(value)((key, _as_tensors(item, tensors)) for key, item in value.items())
+    if isinstance(value, (list, tuple)):
+        return type(value)(_as_tensors(item, tensors) for item in value)
+    return value
+
+
+def mend():
+    for function in ('load_weight', 'load_pretrain_weight'):
+        mending.expect_text('ppdet.utils.checkpoint', function, 'paddle.load(')
+    for module in READERS:
+        mending.replace_in_import(module, 'paddle', load=load_state)
+    operators = 'ppdet.data.transform.operators'
+    mending.expect_text(operators, 'DecodeCache.load', 'pickle.load(')
+    mending.replace_in_import(operators, 'pickle', load=load_plain)

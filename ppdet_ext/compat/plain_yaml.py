@@ -1,0 +1,95 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""A config or an ``-o`` option runs code.
+
+Defect: ppdet reads YAML with ``yaml.Loader``, which calls any function that a
+tag such as ``!!python/object/apply:os.system`` names; ppdet's own tag
+``!Callable`` does so too when it stands for a data set. On any Paddle.
+
+Mend: ppdet reads YAML with ``load_yaml``, which knows plain values and the tags
+of PaddleDetection's classes. It is the loader itself that is replaced, so every
+file of a ``_BASE_`` chain passes it and nothing is read twice.
+"""
+import yaml
+
+from . import mending
+
+REGISTRY = 'ppdet.core.config.yaml_helpers'  # where ppdet's @serializable adds its tags
+CALLABLE = 'Callable'
+READERS = {
+    'ppdet.core.workspace': '_load_config_with_base',
+    'ppdet.slim': None,  # its function is replaced by ppdet_ext's own
+    'ppdet.utils.cli': 'ArgsParser._parse_opt',
+}
+
+
+class YamlError(ValueError):
+    """A YAML that cannot be read: ``place`` (file and line) and ``problem``, on one line."""
+
+    def __init__(self, place, problem):
+        super().__init__(f'{place}: {problem}')
+        self.place = place
+        self.problem = problem
+
+
+class ConfigLoader(yaml.SafeLoader):
+    """Plain values, and the objects of classes that ppdet has registered."""
+
+    def construct_registered(self, name, node):
+        """Builds what ``!Name`` stands for, if it is a class of ppdet."""
+        # ppdet adds its constructors to this loader of PyYAML.
+        constructor = yaml.Loader.yaml_constructors.get(f'!{name}')
+        if getattr(constructor, '__module__', None) != REGISTRY or name == CALLABLE:
+            self.refuse(node)
+        try:
+            return constructor(self, node)
+        except (TypeError, ValueError) as error:
+            raise yaml.constructor.ConstructorError(
+                None, None, f'!{name} cannot be built: {error}', node.start_mark) from error
+
+    def refuse(self, node):
+        tag = node.tag.replace('tag:yaml.org,2002:', '!!')
+        raise yaml.constructor.ConstructorError(
+            None, None, f'the tag {tag} is refused, since it could run code or is unknown; known '
+            f'are plain values and tags of PaddleDetection\'s classes, like !COCODataSet',
+            node.start_mark)
+
+
+ConfigLoader.add_multi_constructor('!', ConfigLoader.construct_registered)
+ConfigLoader.add_constructor(None, ConfigLoader.refuse)
+
+
+def load_yaml(stream, Loader=None):
+    """Reads a YAML of plain values and of ppdet's classes; nothing else is built.
+
+    Args:
+        stream (file or str): the YAML.
+        Loader: not used; there since this stands in the place of ``yaml.load``.
+
+    Returns:
+        object: the content.
+
+    Raises:
+        YamlError: no YAML, or a tag that is refused; the message names file and line.
+    """
+    try:
+        return yaml.load(stream, Loader=ConfigLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f'{mark.name}, line {mark.line + 1}' if mark else _name(stream)
+        raise YamlError(place, error.problem or error.context) from error
+    except RecursionError as error:
+        raise YamlError(_name(stream), 'it is nested too deeply') from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise YamlError(_name(stream), ' '.join(str(error).split())) from error
+
+
+def _name(stream):
+    return getattr(stream, 'name', 'YAML')
+
+
+def mend():
+    for module, function in READERS.items():
+        if function:
+            mending.expect_text(module, function, 'yaml.load(')
+        mending.replace_in_import(module, 'yaml', load=load_yaml)
