@@ -43,6 +43,9 @@ CHANGED = {
                       'PPYOLOEDistillModel')],
     'loss_meters': [('ppdet.utils.stats', 'TrainingStats.update')],
     'quality_focal_loss': [('ppdet.modeling.losses.gfocal_loss', 'quality_focal_loss')],
+    'reader_epochs': [
+        ('ppdet.data.reader', 'BaseDataLoader.__call__'),
+        ('ppdet.data.reader', 'BaseDataLoader.__next__')],
     'scalar_concat': [
         ('ppdet.modeling.proposal_generator.rpn_head', 'RPNHead._gen_proposal'),
         ('ppdet.modeling.proposal_generator.target', 'generate_proposal_target'),
