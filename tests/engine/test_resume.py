@@ -10,7 +10,7 @@ import paddle
 import pytest
 from paddle.utils import unique_name
 from PIL import Image
-from ppdet.engine.callbacks import Callback
+from ppdet.engine.callbacks import Callback, VisualDLWriter
 from tiny import slim_yaml, student_yaml
 
 from ppdet_ext.engine import Trainer
@@ -37,26 +37,6 @@ class Kill(Callback):
     def on_step_end(self, status):
         if (status['mode'], status['epoch_id'], status['step_id']) == self.moment:
             raise Killed
-
-
-class Counter(Callback):
-    """A callback with a state of its own."""
-
-    def __init__(self, trainer):
-        super().__init__(trainer)
-        self.steps = self.evaluations = 0
-
-    def on_step_end(self, status):
-        self.steps += status['mode'] == 'train'
-
-    def on_epoch_end(self, status):
-        self.evaluations += status['mode'] == 'eval'
-
-    def state_dict(self):
-        return {'steps': self.steps, 'evaluations': self.evaluations}
-
-    def set_state_dict(self, state):
-        self.steps, self.evaluations = state['steps'], state['evaluations']
 
 
 @pytest.fixture
@@ -172,17 +152,24 @@ def test_a_seed_that_was_drawn_is_resumed(make):
     assert_same(whole, resumed, 'model_final')
 
 
-def test_callbacks_continue_their_state_whether_or_not_the_epoch_was_evaluated(make):
-    first = make('run', epoch=2)
-    first.register_callbacks([Counter(first), Kill(first, 'train', 1, 0)])
-    with pytest.raises(Killed):
-        first.train(validate=True)
-    resumed = make('run', epoch=2)
-    counter = Counter(resumed)
-    resumed.register_callbacks([counter])
-    resumed.resume_weights(path_of(resumed, '0'))
-    # Registered after the one that saves, so of the evaluation it is saved what was before it.
-    assert (counter.steps, counter.evaluations) == (IMAGES // 2, 0)
+def test_visualdl_counts_on_whether_or_not_the_epoch_was_evaluated(make, tmp_path):
+    def with_visualdl(*kill):
+        trainer = make('run', epoch=3, use_vdl=True, vdl_log_dir=str(tmp_path / 'vdl'))
+        trainer.register_callbacks([Kill(trainer, *kill)])
+        return trainer
+
+    def train_and_resume(trainer):
+        with pytest.raises(Killed):
+            trainer.train(validate=True)
+        resumed = with_visualdl('eval', 1, 0)
+        resumed.resume_weights(resumed.newest_checkpoint())
+        writer, = (c for c in resumed._callbacks if isinstance(c, VisualDLWriter))
+        return resumed, writer.vdl_loss_step, writer.vdl_mAP_step
+
+    resumed, *steps = train_and_resume(with_visualdl('train', 1, 0))
+    assert steps == [IMAGES // 2, 1]
+    _, *steps = train_and_resume(resumed)
+    assert steps == [IMAGES, 1]
 
 
 def test_a_worse_model_never_replaces_the_best_one(make):
