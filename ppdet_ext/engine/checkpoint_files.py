@@ -61,7 +61,8 @@ def save_checkpoint(path, contents, state, unchanged=None):
         if suffix not in (*checksums, SIDECAR_SUFFIX) and os.path.exists(path + suffix):
             os.remove(path + suffix)
     _move_to_place(complete)
-    logger.info(f'Save checkpoint: {path}')
+    if contents:
+        logger.info(f'Save checkpoint: {path}')
     return checksums
 
 
