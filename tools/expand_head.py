@@ -20,6 +20,7 @@ from ppdet_ext.engine.head_expansion import (  # noqa: E402
     differing_features,
     expand_head,
 )
+from ppdet_ext.engine.seeds import set_seed  # noqa: E402
 from ppdet_ext.engine.weights import local_weights  # noqa: E402
 
 
@@ -51,7 +52,7 @@ def trained_detector(path, weights):
 
 def built_detector(path, cfg, seed):
     """Detector: the one of a configuration, with random weights."""
-    cli.set_seed(seed)
+    set_seed(seed)
     state = create(cfg.architecture).state_dict()
     return Detector(path, cfg.get('class_names'), cfg.num_classes,
                     {name: tensor.numpy() for name, tensor in state.items()})

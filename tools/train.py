@@ -7,13 +7,15 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from ppdet_ext.engine import Trainer, cli, config  # noqa: E402
+from ppdet_ext.engine.seeds import run_seed, set_seed  # noqa: E402
 from ppdet_ext.slim import build_slim_model, training_keys  # noqa: E402
 
 
 def parse_args(argv):
     parser = cli.ArgumentParser()
     parser.add_argument('--slim_config', help='YAML of the distillation or compression')
-    parser.add_argument('-r', '--resume', help='checkpoint to continue from, output/<run>/<epoch>')
+    parser.add_argument('-r', '--resume', help='checkpoint to continue from, '
+                        'output/<run>/<epoch>, or auto for the newest of this run')
     parser.add_argument('--eval', action='store_true', help='evaluate at every snapshot_epoch')
     parser.add_argument('--amp', action='store_true', help='mixed precision (GPU)')
     parser.add_argument('--fleet', action='store_true', help='use fleet for several processes')
@@ -35,16 +37,16 @@ def main(argv):
     cli.init_processes(cfg)
     cli.log_versions()
     config.check_datasets(cfg, ('TrainDataset', 'EvalDataset') if args.eval else ('TrainDataset', ))
-    seed = 0 if args.enable_ce else cfg.get('seed')
-    if seed is not None:
-        cli.set_seed(seed)
+    cfg['seed'] = run_seed(0 if args.enable_ce else cfg.get('seed'))
+    set_seed(cfg.seed)
     if args.slim_config:
         build_slim_model(cfg, args.slim_config)
         # Building has merged the slim YAML once more; the command line wins over it.
         config.merge_config(args.opt)
     trainer = Trainer(cfg)
-    if args.resume:
-        trainer.resume_weights(args.resume)
+    checkpoint = trainer.newest_checkpoint() if args.resume == 'auto' else args.resume
+    if checkpoint:
+        trainer.resume_weights(checkpoint)
     elif cfg.get('pretrain_weights'):
         trainer.load_weights(cfg.pretrain_weights)
     trainer.train(args.eval)

@@ -1,31 +1,36 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints that any PaddleDetection tool can read, with a sidecar for the rest."""
+import copy
 import os
 
-import paddle
 import paddle.distributed as dist
+from paddle import nn
 from ppdet.engine.callbacks import Callback
-from ppdet.utils.checkpoint import save_model
 from ppdet.utils.logger import setup_logger
 
 from ..compat.plain_pickle import load_state
+from .checkpoint_files import SIDECAR_SUFFIX, load_sidecar, remove_old, save_checkpoint
+from .stop_request import Interrupted
 
-__all__ = ['Checkpointer', 'load_sidecar', 'SIDECAR_SUFFIX', 'SUFFIXES']
+__all__ = ['Checkpointer']
 
 logger = setup_logger('ppdet.engine')
 
-SIDECAR_SUFFIX = '.pdstate'
-SUFFIXES = ('.pdparams', '.pdopt', '.pdema', SIDECAR_SUFFIX)
-
 
 class Checkpointer(Callback):
-    """Saves every ``snapshot_epoch`` and the best model; rank 0 only.
+    """Saves every ``snapshot_epoch`` and the best model, and what there is when asked to stop.
 
     ``<name>.pdparams`` and ``.pdopt`` are PaddleDetection's: the plain student, and the optimizer.
-    ``<name>.pdstate`` holds what they have no place for: the distillation losses' own weights and
-    the best metric. With EMA the averaged weights are in these files, and in ``<name>.pdema`` those
-    that training continues from.
+    ``<name>.pdstate`` holds what they have no place for: the distillation losses' own weights, the
+    best metric, the run's seed, the average (EMA) as it is continued, and ``state_dict()`` of every
+    callback that has one. With EMA ``.pdparams`` holds the averaged weights, and ``<name>.pdema``
+    those that training continues from.
+
+    A snapshot is saved before its evaluation, whose results its sidecar is given afterwards.
+
+    Only the first process saves. Comes last of the callbacks, so that it saves what the others
+    make of an epoch.
 
     Args:
         trainer (Trainer): whose model is saved.
@@ -35,6 +40,27 @@ class Checkpointer(Callback):
         super().__init__(trainer)
         self.save_dir = os.path.join(trainer.cfg.save_dir, trainer.cfg.filename)
         self.best_metric = -1.0
+        self._snapshot = None  # path and checksums of the last one
+        self._current = None  # path of a checkpoint since which nothing was trained
+
+    def on_epoch_begin(self, status):
+        """Notes the learning rate's step, to which an interrupted epoch returns."""
+        if status['mode'] == 'train':
+            self._schedule = copy.deepcopy(self.model.lr.state_dict())
+
+    def on_step_begin(self, status):
+        """Ends the run if it was asked to: here the step before is complete.
+
+        Raises:
+            Interrupted: says how to continue.
+        """
+        if self.model.stop_request.signal:
+            raise Interrupted(self._stop(status), self.model.stop_request.signal)
+
+    def on_step_end(self, status):
+        """Notes that the last checkpoint is older than the model."""
+        if status['mode'] == 'train':
+            self._current = None
 
     def on_epoch_end(self, status):
         """Saves a snapshot after training, the best model after evaluation."""
@@ -44,48 +70,50 @@ class Checkpointer(Callback):
             self._save_snapshot(status)
         elif status.get('save_best_model'):
             self._save_best(status)
+            path, checksums = self._snapshot
+            save_checkpoint(path, {}, self._state(), unchanged=checksums)
 
-    def resume(self, path):
-        """Restores losses, best metric and a distillation's averaged weights (EMA).
+    def resume(self, path, state):
+        """Restores what PaddleDetection's ``resume_weights`` does not.
 
         Args:
             path (str): checkpoint without suffix.
+            state (dict): of its sidecar.
+
+        Raises:
+            ValueError: it belongs to another distillation, or only one of run and checkpoint has
+                an average.
         """
-        state = load_sidecar(path)
-        best = load_sidecar(os.path.join(self.save_dir, 'best_model'))
-        for saved in (state, best):
-            if saved:
-                self.best_metric = max(self.best_metric, saved['best_metric'])
-        losses = getattr(self.model.model, 'distill_losses', None)
-        if losses is None:
-            return
-        if not state:
-            raise FileNotFoundError(f'{path}{SIDECAR_SUFFIX} is missing: without it the '
-                                    f'distillation layers would restart from random weights')
-        target = losses.state_dict()
-        if set(target) != set(state['distill_losses']):
+        trainer, model = self.model, self.model.model
+        losses = _losses(model)
+        target, saved = ({} if losses is None else losses.state_dict()), state['distill_losses']
+        if set(target) != set(saved):
             raise ValueError(f'{path}{SIDECAR_SUFFIX} belongs to another distillation: it holds '
-                             f'{sorted(state["distill_losses"])[:3]} ..., this run needs '
-                             f'{sorted(target)[:3]} ...')
-        losses.set_state_dict(state['distill_losses'])
-        if self.model.use_ema and os.path.isfile(f'{path}.pdema'):
-            self._resume_average(f'{path}.pdema')
-
-    def _resume_average(self, trained):
-        """Continues the average; ppdet has loaded it as a distillation's weights instead.
-
-        Args:
-            trained (str): file of the weights as they were trained.
-        """
-        model = self.model.model
-        averaged = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-        self.model.ema.resume(averaged, self.model.lr.last_epoch)
-        model.set_state_dict(load_state(trained))
+                             f'{sorted(saved)[:3]} ..., this run needs {sorted(target)[:3]} ...')
+        if bool(state['ema']) != bool(trainer.use_ema):
+            raise ValueError(f'{path} was saved with use_ema: {bool(state["ema"])}, this run has '
+                             f'use_ema: {bool(trainer.use_ema)}; they must agree')
+        if losses is not None:
+            losses.set_state_dict(saved)
+        if trainer.use_ema:
+            # PaddleDetection takes the averaged weights for a distillation's trained ones.
+            model.set_state_dict(load_state(f'{path}.pdema'))
+            _restore_average(trainer.ema, state['ema'])
+        for callback in trainer._callbacks:
+            if type(callback).__name__ in state['callbacks']:
+                callback.set_state_dict(state['callbacks'][type(callback).__name__])
+        best = os.path.join(self.save_dir, 'best_model')
+        for saved in (state, load_sidecar(best) or {}):
+            self.best_metric = max(self.best_metric, saved.get('best_metric', -1.0))
+        self._current = path
 
     def _save_snapshot(self, status):
         epoch, last = status['epoch_id'], self.model.cfg.epoch - 1
         if (epoch + 1) % self.model.cfg.snapshot_epoch == 0 or epoch == last:
-            self._save('model_final' if epoch == last else str(epoch), status)
+            self._snapshot = self._save('model_final' if epoch == last else str(epoch), status)
+            self._current = self._snapshot[0]
+            if self.model.cfg.get('keep_checkpoints'):
+                remove_old(self.save_dir, epoch, self.model.cfg.keep_checkpoints)
 
     def _save_best(self, status):
         for metric in self.model._metrics:
@@ -98,23 +126,59 @@ class Checkpointer(Callback):
                 self._save('best_model', status)
             logger.info(f'Best test bbox ap is {self.best_metric:.3f}.')
 
-    def _save(self, name, status):
+    def _stop(self, status):
+        """str: what was saved when the run was asked to stop, and how to continue it."""
+        epoch, step = status['epoch_id'], status['step_id']
+        if dist.get_rank() != 0:
+            return 'stopped'
+        if self._current:
+            return f'stopped between two epochs; continue with -r {self._current}'
+        path, _ = self._save('interrupted', {**status, 'epoch_id': epoch - 1},
+                             LR_Scheduler=self._schedule)
+        return (f'stopped in epoch {epoch} after {step} of {status["steps_per_epoch"]} steps; '
+                f'continue with -r {path}, which repeats epoch {epoch} from its beginning with '
+                f'the weights as they are now')
+
+    def _save(self, name, status, **optimizer):
         model = self.model.model
-        weights = getattr(model, 'student_model', model).state_dict()
-        optimizer, epoch = self.model.optimizer, status['epoch_id'] + 1
-        if self.model.use_ema:  # the averaged weights are in the model now, the raw ones aside
-            save_model(status['weight'], optimizer, self.save_dir, name, epoch, ema_model=weights)
-        else:
-            save_model(weights, optimizer, self.save_dir, name, epoch)
-        losses = getattr(model, 'distill_losses', None)
-        state = {
-            'best_metric': float(self.best_metric),
-            'distill_losses': {} if losses is None else losses.state_dict()
+        contents = {
+            '.pdparams': getattr(model, 'student_model', model).state_dict(),
+            '.pdopt': {**self.model.optimizer.state_dict(), 'last_epoch': status['epoch_id'] + 1,
+                       **optimizer},
         }
-        paddle.save(state, os.path.join(self.save_dir, name + SIDECAR_SUFFIX))
+        if self.model.use_ema:
+            # At an epoch's end the model holds the averaged weights, and status the trained ones.
+            contents['.pdema'] = status.get('weight', model.state_dict())
+        path = os.path.join(self.save_dir, name)
+        return path, save_checkpoint(path, contents, self._state())
+
+    def _state(self):
+        """dict: the sidecar's content."""
+        trainer = self.model
+        losses = _losses(trainer.model)
+        return {
+            'seed': trainer.seed,
+            'best_metric': float(self.best_metric),
+            'distill_losses': {} if losses is None else losses.state_dict(),
+            'ema': _average(trainer.ema) if trainer.use_ema else {},
+            'callbacks': {type(callback).__name__: callback.state_dict()
+                          for callback in trainer._callbacks if hasattr(callback, 'state_dict')},
+        }
 
 
-def load_sidecar(path):
-    """dict or None: the sidecar of the checkpoint ``path`` (without suffix)."""
-    file = path + SIDECAR_SUFFIX
-    return load_state(file) if os.path.isfile(file) else None
+def _losses(model):
+    """nn.Layer or None: a distillation's losses; PaddleDetection's own methods have one."""
+    losses = getattr(model, 'distill_losses', getattr(model, 'distill_loss', None))
+    return losses if isinstance(losses, nn.Layer) else None
+
+
+def _average(ema):
+    """dict: state of ppdet's ModelEMA; what it hands out is corrected, and cannot be continued."""
+    return {'weights': dict(ema.state_dict), 'step': ema.step, 'epoch': ema.epoch}
+
+
+def _restore_average(ema, saved):
+    for name, value in saved['weights'].items():
+        if name not in ema.ema_black_list:  # those are the model's own tensors
+            ema.state_dict[name] = value
+    ema.step, ema.epoch = saved['step'], saved['epoch']

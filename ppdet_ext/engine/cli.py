@@ -3,11 +3,9 @@
 """What every tool does before and around its work."""
 import argparse
 import os
-import random
 import sys
 import traceback
 
-import numpy as np
 import paddle
 import ppdet
 from ppdet.core.workspace import dict_merge
@@ -19,7 +17,7 @@ import ppdet_ext
 
 from ..compat.plain_yaml import YamlError, load_yaml
 
-__all__ = ['ArgumentParser', 'boolean', 'log_versions', 'run_tool', 'init_processes', 'set_seed']
+__all__ = ['ArgumentParser', 'boolean', 'log_versions', 'run_tool', 'init_processes']
 
 logger = setup_logger('ppdet.engine')
 
@@ -80,16 +78,11 @@ def init_processes(cfg):
         init_parallel_env()
 
 
-def set_seed(seed):
-    """Seeds Python, NumPy and Paddle; every process of a run draws numbers of its own."""
-    seed = seed + paddle.distributed.get_rank()
-    random.seed(seed)
-    np.random.seed(seed)
-    paddle.seed(seed)
-
-
 def run_tool(main):
-    """Runs a tool's ``main(argv)``; an expected error ends it with one line and code 1."""
+    """Runs a tool's ``main(argv)``; an expected error ends it with one line and code 1.
+
+    Ctrl-C ends it with one line and code 130, as shells expect, SIGTERM in training with 143.
+    """
     try:
         sys.exit(main(sys.argv[1:]))
     except (ValueError, OSError, ImportError, FloatingPointError) as error:
@@ -97,3 +90,6 @@ def run_tool(main):
             traceback.print_exc()
         print(f'error: {error}', file=sys.stderr, flush=True)
         sys.exit(1)
+    except KeyboardInterrupt as stop:
+        print(str(stop) or 'interrupted', file=sys.stderr, flush=True)
+        sys.exit(getattr(stop, 'exit_code', 130))

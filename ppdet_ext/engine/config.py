@@ -27,14 +27,15 @@ PLAIN_KEYS = (
     'custom_black_list', 'custom_white_list', 'cycle_epoch', 'ema_black_list', 'ema_decay',
     'ema_decay_type', 'ema_filter_no_grad', 'epoch', 'eval_height', 'eval_width', 'export',
     'filename', 'find_unused_parameters', 'freeze', 'amp_level', 'init_loss_scaling', 'IouType',
-    'log_iter', 'map_type', 'metric', 'num_classes', 'output_eval', 'pretrain_weights',
-    'print_flops', 'print_params', 'save_dir', 'save_prediction_only', 'seed', 'snapshot_epoch',
-    'teacher_weights', 'to_static', 'use_ema', 'use_fused_allreduce_gradients', 'use_gpu',
-    'use_mlu', 'use_npu', 'use_vdl', 'use_xpu', 'vdl_log_dir', 'weights', 'worker_num',
+    'keep_checkpoints', 'log_iter', 'map_type', 'metric', 'num_classes', 'output_eval',
+    'pretrain_weights', 'print_flops', 'print_params', 'save_dir', 'save_prediction_only', 'seed',
+    'snapshot_epoch', 'teacher_weights', 'to_static', 'use_ema', 'use_fused_allreduce_gradients',
+    'use_gpu', 'use_mlu', 'use_npu', 'use_vdl', 'use_xpu', 'vdl_log_dir', 'weights', 'worker_num',
     'TrainMOTDataset', 'EvalMOTDataset', 'TestMOTDataset')
 REQUIRED_KEYS = ('architecture', 'epoch', 'log_iter', 'metric', 'num_classes', 'save_dir',
                  'snapshot_epoch', 'worker_num')
 COUNTS = ('epoch', 'log_iter', 'num_classes', 'snapshot_epoch')
+OPTIONAL_NUMBERS = {'keep_checkpoints': 1, 'seed': 0}  # with their minimum; null is as if absent
 # What PaddleDetection reads of a reader beside the arguments of its constructor.
 READER_KEYS = ('use_shared_memory', 'mixup_epoch', 'cutmix_epoch', 'mosaic_epoch', 'pre_img_epoch',
                'inputs_def', 'fuse_normalize')
@@ -100,6 +101,10 @@ def check_keys(cfg):
     for key in COUNTS:
         if type(cfg[key]) is not int or cfg[key] < 1:
             raise ValueError(f'{key} is a whole number from 1, got {cfg[key]!r}')
+    for key, minimum in OPTIONAL_NUMBERS.items():
+        value = cfg.get(key)
+        if value is not None and (type(value) is not int or value < minimum):
+            raise ValueError(f'{key} is a whole number from {minimum}, got {value!r}')
 
 
 def _is_anchor(value):

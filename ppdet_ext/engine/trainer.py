@@ -4,6 +4,7 @@
 import os
 
 import paddle
+import paddle.distributed as dist
 import ppdet.engine
 from ppdet.engine.callbacks import Checkpointer as PpdetCheckpointer
 from ppdet.engine.callbacks import ComposeCallback
@@ -11,11 +12,14 @@ from ppdet.metrics import COCOMetric
 from ppdet.utils.logger import setup_logger
 
 from ..metrics import ClasswiseCOCOMetric
-from .checkpoint import SUFFIXES, Checkpointer
+from .checkpoint import Checkpointer
+from .checkpoint_files import SUFFIXES, load_checkpoint, newest_checkpoint, recover
 from .crowd import check_crowd
 from .freeze import freeze_parts
+from .seeds import EpochSeeds, run_seed
+from .stop_request import StopRequest
 from .visualdl_log import VisualDLWriter
-from .weights import load_weights
+from .weights import load_weights, local_weights
 
 __all__ = ['Trainer']
 
@@ -39,6 +43,9 @@ class Trainer(ppdet.engine.Trainer):
         cfg = cfg.copy()  # what is set here must not reach the next run
         cfg['output_eval'] = cfg.get('output_eval') or os.path.join(cfg.save_dir, cfg.filename)
         cfg.setdefault('map_type', '11point')  # of VOC, as VOCMetric's own default
+        if mode == 'train':
+            self.seed = run_seed(cfg.get('seed'))
+            self.stop_request = StopRequest()
         super().__init__(cfg, mode)
         if mode == 'train':
             freeze_parts(getattr(self.model, 'student_model', self.model), cfg.get('freeze'))
@@ -60,35 +67,64 @@ class Trainer(ppdet.engine.Trainer):
         # A pretrained backbone fills part of a detector; a trained detector must fit whole.
         load_weights(self.model, weights, 'model', minimum=0.0 if self.mode == 'train' else 1.0)
 
+    def newest_checkpoint(self):
+        """Finds the newest whole checkpoint of this run's folder.
+
+        Returns:
+            str or None: path without suffix; None, and a warning, where there is none.
+
+        Raises:
+            ValueError: there are checkpoints, but none is whole.
+        """
+        folder = self._checkpointer.save_dir
+        _recover(folder)
+        path = newest_checkpoint(folder)
+        if path is None:
+            logger.warning(f'no checkpoint in {folder}: training starts from the beginning')
+        return path
+
     def resume_weights(self, weights):
-        """Continues from a checkpoint: model, optimizer, epoch, losses and best metric.
+        """Continues from a checkpoint so that the result is that of an uninterrupted run.
+
+        Restored are the student, the distillation losses, the optimizer with the learning rate's
+        step, the average (EMA), the epoch, the seed, the best metric and the callbacks' state. A
+        frozen teacher is read from its own file. Mixed precision begins with
+        ``init_loss_scaling`` again.
 
         Args:
             weights (str): the checkpoint, with or without the suffix of one of its files.
 
         Raises:
             FileNotFoundError: a file of the checkpoint is missing.
-            ValueError: it belongs to another model or distillation.
+            ValueError: it is damaged, or belongs to another model or distillation.
         """
         path, suffix = os.path.splitext(weights)
         path = path if suffix in SUFFIXES else weights
+        _recover(os.path.dirname(path))
+        local_weights(path)
+        state = load_checkpoint(path)
         # ppdet would leave out what does not fit.
         load_weights(getattr(self.model, 'student_model', self.model), path, 'checkpoint',
                      minimum=1.0)
         super().resume_weights(path)
-        self._checkpointer.resume(path)
+        self._checkpointer.resume(path, state)
+        if self.seed != state['seed']:
+            logger.info(f'seed {state["seed"]}, of the checkpoint, replaces {self.seed}')
+            self.seed = state['seed']
 
     def train(self, validate=False):
         """Trains, as ``ppdet.engine.Trainer.train``.
 
         Raises:
             ValueError: a resumed run has had all its epochs already.
+            Interrupted: it was stopped with Ctrl-C or SIGTERM; the message says how to continue.
         """
         if self.start_epoch >= self.cfg.epoch:
             raise ValueError(f'the checkpoint was saved after epoch {self.start_epoch} of '
                              f'{self.cfg.epoch}: nothing is left to train; give more with -o '
                              f'epoch=N')
-        super().train(validate)
+        with self.stop_request:
+            super().train(validate)
 
     def _init_callbacks(self):
         if self.mode != 'train':
@@ -99,10 +135,10 @@ class Trainer(ppdet.engine.Trainer):
         super()._init_callbacks()
         self.cfg['use_vdl'] = use_vdl
         self._checkpointer = Checkpointer(self)
-        self._callbacks = [self._checkpointer if type(c) is PpdetCheckpointer else c
-                           for c in self._callbacks]
+        others = [c for c in self._callbacks if type(c) is not PpdetCheckpointer]
         if use_vdl:
-            self._callbacks.append(VisualDLWriter(self))
+            others.append(VisualDLWriter(self))
+        self._callbacks = [EpochSeeds(self), *others, self._checkpointer]
         self._compose_callback = ComposeCallback(self._callbacks)
 
     def _init_metrics(self, validate=False):
@@ -111,6 +147,14 @@ class Trainer(ppdet.engine.Trainer):
         super()._init_metrics(validate)
         self._metrics = [_classwise(metric, self.cfg.get('base_metrics'))
                          if type(metric) is COCOMetric else metric for metric in self._metrics]
+
+
+def _recover(folder):
+    """The first process tidies the folder of checkpoints up, before any of them reads it."""
+    if dist.get_rank() == 0:
+        recover(folder)
+    if dist.get_world_size() > 1:
+        dist.barrier()
 
 
 def _classwise(metric, base_metrics):

@@ -431,6 +431,30 @@ def probe_yaml_numbers():
     assert content['b'] == ['1e', 'e3', 12, '1e-3x', '1e-3']
 
 
+def probe_reader_epochs():
+    from ppdet.data.reader import BaseDataLoader
+    from ppdet.data.source.dataset import DetDataset
+
+    class Numbered(DetDataset):
+        def __len__(self):
+            return 4
+
+        def __getitem__(self, index):
+            return {'epoch': np.full([1], self._epoch)}
+
+        def parse_dataset(self):
+            pass
+
+        check_or_download_dataset = parse_dataset
+
+    dataset = Numbered()
+    dataset.set_epoch(0)
+    reader = BaseDataLoader(batch_size=1)(dataset, 0)
+    for epoch in (1, 2):
+        dataset.set_epoch(epoch)
+        assert [int(batch['epoch']) for batch in reader] == [epoch] * 4
+
+
 def probe_visualdl_log():
     import paddle
     from ppdet.engine.callbacks import VisualDLWriter

@@ -52,6 +52,9 @@ CHANGED = {
         ('ppdet.core.workspace', '_load_config_with_base'),
         ('ppdet.utils.cli', 'ArgsParser._parse_opt')],
     'quality_focal_loss': [('ppdet.modeling.losses.gfocal_loss', 'quality_focal_loss')],
+    'reader_epochs': [
+        ('ppdet.data.reader', 'BaseDataLoader.__call__'),
+        ('ppdet.data.reader', 'BaseDataLoader.__next__')],
     'scalar_concat': [
         ('ppdet.modeling.proposal_generator.rpn_head', 'RPNHead._gen_proposal'),
         ('ppdet.modeling.proposal_generator.target', 'generate_proposal_target'),

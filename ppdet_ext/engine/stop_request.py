@@ -1,0 +1,60 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Ctrl-C and SIGTERM as requests to stop at the next step."""
+import os
+import signal
+import threading
+
+__all__ = ['StopRequest', 'Interrupted']
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+NOTICE = b'\nstopping after this step; Ctrl-C once more stops at once, without saving\n'
+
+
+class Interrupted(KeyboardInterrupt):
+    """A run that was asked to stop has saved what it had.
+
+    Args:
+        message (str): where it stopped and how to continue.
+        number (int): the signal.
+    """
+
+    def __init__(self, message, number):
+        super().__init__(message)
+        self.exit_code = 128 + number
+
+
+class StopRequest:
+    """Notes SIGINT and SIGTERM within a ``with`` block instead of ending the process.
+
+    An exception at any moment could leave a half updated model; whoever works in the block looks
+    at ``signal`` where stopping is safe. A second Ctrl-C is a ``KeyboardInterrupt`` as usual.
+    Outside the main thread, which alone receives signals, nothing is changed.
+
+    Attributes:
+        signal (int|None): what was received.
+    """
+
+    def __init__(self):
+        self.signal = None
+
+    def __enter__(self):
+        self.signal = None
+        self._process = os.getpid()
+        self._previous = {}
+        if threading.current_thread() is threading.main_thread():
+            self._previous = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        return self
+
+    def __exit__(self, *exception):
+        for number, handler in self._previous.items():
+            # None is a handler that Python does not know, such as Paddle's.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+    def _receive(self, number, frame):
+        if os.getpid() != self._process:
+            return  # Ctrl-C reaches the reader's processes too; this one ends them
+        if self.signal is not None and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.signal = number
+        os.write(2, NOTICE)  # print() may be in the middle of another line

@@ -1,0 +1,264 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""A resumed run ends as the uninterrupted one: the same bits in every file it saves."""
+import json
+import os
+import signal
+
+import numpy as np
+import paddle
+import pytest
+from paddle.utils import unique_name
+from PIL import Image
+from ppdet.engine.callbacks import Callback, VisualDLWriter
+from tiny import slim_yaml, student_yaml
+
+from ppdet_ext.engine import Trainer
+from ppdet_ext.engine.checkpoint_files import SUFFIXES
+from ppdet_ext.engine.config import load_run_config
+from ppdet_ext.engine.stop_request import Interrupted
+from ppdet_ext.slim import build_slim_model
+
+IMAGES, EPOCHS = 8, 4
+AVERAGE = {'use_ema': True, 'ema_decay': 0.9}
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+class Kill(Callback):
+    """Ends a run in the middle of an epoch, and of its evaluation if that is asked for."""
+
+    def __init__(self, trainer, mode, epoch, step):
+        super().__init__(trainer)
+        self.moment = (mode, epoch, step)
+
+    def on_step_end(self, status):
+        if (status['mode'], status['epoch_id'], status['step_id']) == self.moment:
+            raise Killed
+
+
+@pytest.fixture
+def make(tmp_path, teacher_yaml):
+    """Makes the trainer of a tiny run on synthetic noise, as the first of its process."""
+    folder = tmp_path / 'set'
+    (folder / 'annotations').mkdir(parents=True)
+    (folder / 'images').mkdir()
+    rng = np.random.default_rng(0)
+    for k in range(IMAGES):
+        image = Image.fromarray(rng.integers(0, 256, [64, 64, 3], dtype=np.uint8))
+        image.save(folder / 'images' / f'{k}.png')
+    content = json.dumps({
+        'categories': [{'id': k, 'name': str(k)} for k in range(6)],
+        'images': [{'id': k, 'file_name': f'{k}.png', 'width': 64, 'height': 64}
+                   for k in range(IMAGES)],
+        'annotations': [{'id': k, 'image_id': k, 'category_id': k % 6, 'bbox': [8, 8, 30 + k, 40],
+                         'area': 40 * (30 + k), 'iscrowd': 0} for k in range(IMAGES)]})
+    for split in ('train', 'val'):
+        (folder / 'annotations' / f'{split}.json').write_text(content)
+    student, slim = student_yaml(tmp_path), slim_yaml(tmp_path, teacher_yaml)
+
+    def make_trainer(run, distill=False, **options):
+        dataset = {'dataset_dir': str(folder)}
+        cfg = load_run_config(student, {
+            'epoch': EPOCHS, 'worker_num': 0, 'use_gpu': False, 'save_dir': str(tmp_path / run),
+            'TrainDataset': dataset, 'EvalDataset': dataset, 'log_iter': 1, 'seed': 3,
+            'TrainReader': {'batch_size': 2, 'shuffle': True},
+            'EvalReader': {'batch_size': 4}}, options)
+        unique_name.switch()  # Paddle names parameters, and optimizers their state, by counting
+        paddle.seed(0)
+        if distill:
+            build_slim_model(cfg, slim)
+        return Trainer(cfg)
+
+    return make_trainer
+
+
+def path_of(trainer, name):
+    return os.path.join(trainer._checkpointer.save_dir, name)
+
+
+def saved(trainer, name):
+    """dict: every array of a checkpoint but the sidecar's checksums, by file and key."""
+    path, found = path_of(trainer, name), {}
+    for suffix in SUFFIXES:
+        if os.path.exists(path + suffix):
+            collect(found, suffix, paddle.load(path + suffix, return_numpy=True))
+    return {key: value for key, value in found.items() if 'checksums' not in key}
+
+
+def collect(found, key, value):
+    if isinstance(value, dict):
+        for name, part in value.items():
+            collect(found, f'{key}/{name}', part)
+    else:
+        found[key] = np.asarray(value)
+
+
+def assert_same(trainer, other, name):
+    expected, found = saved(trainer, name), saved(other, name)
+    assert expected.keys() == found.keys()
+    assert [key for key in expected if not np.array_equal(expected[key], found[key])] == []
+
+
+@pytest.mark.parametrize('distill, moment, options', [
+    (False, ('train', 2, 1), {}),
+    (False, ('train', 2, 1), AVERAGE),
+    (True, ('train', 2, 1), {'worker_num': 2}),
+    (True, ('train', 2, 1), AVERAGE),
+    (True, ('eval', 1, 0), {}),
+])
+def test_resumed_equals_uninterrupted(make, distill, moment, options):
+    uninterrupted = make('whole', distill, **options)
+    uninterrupted.train(validate=True)
+    assert len(saved(uninterrupted, 'model_final')) > 100
+
+    killed = make('resumed', distill, **options)
+    killed.register_callbacks([Kill(killed, *moment)])
+    with pytest.raises(Killed):
+        killed.train(validate=True)
+
+    resumed = make('resumed', distill, **options, seed=7)
+    resumed.resume_weights(resumed.newest_checkpoint())
+    assert resumed.start_epoch == 2
+    resumed.train(validate=True)
+    assert_same(uninterrupted, resumed, 'model_final')
+    if moment[0] == 'train':  # else the evaluation it was killed in is missing
+        assert_same(uninterrupted, resumed, 'best_model')
+
+
+def train(trainer, validate=False):
+    """Trains and returns the trainer."""
+    trainer.train(validate)
+    return trainer
+
+
+def test_the_same_seed_repeats_a_run_and_another_does_not(make):
+    first, again, other = (train(make(run, epoch=1, seed=seed))
+                           for run, seed in (('first', 3), ('again', 3), ('other', 4)))
+    assert_same(first, again, 'model_final')
+    first, other = saved(first, 'model_final'), saved(other, 'model_final')
+    assert any(not np.array_equal(first[key], other[key]) for key in first if 'pdparams' in key)
+
+
+def test_a_seed_that_was_drawn_is_resumed(make):
+    whole = train(make('whole', epoch=2, seed=None))
+    first = path_of(whole, '0')
+    resumed = make('resumed', epoch=2, seed=None)
+    assert resumed.seed != whole.seed
+    resumed.resume_weights(first)
+    resumed.train()
+    assert_same(whole, resumed, 'model_final')
+
+
+def test_visualdl_counts_on_whether_or_not_the_epoch_was_evaluated(make, tmp_path):
+    def with_visualdl(*kill):
+        trainer = make('run', epoch=3, use_vdl=True, vdl_log_dir=str(tmp_path / 'vdl'))
+        trainer.register_callbacks([Kill(trainer, *kill)])
+        return trainer
+
+    def train_and_resume(trainer):
+        with pytest.raises(Killed):
+            trainer.train(validate=True)
+        resumed = with_visualdl('eval', 1, 0)
+        resumed.resume_weights(resumed.newest_checkpoint())
+        writer, = (c for c in resumed._callbacks if isinstance(c, VisualDLWriter))
+        return resumed, writer.vdl_loss_step, writer.vdl_mAP_step
+
+    resumed, *steps = train_and_resume(with_visualdl('train', 1, 0))
+    assert steps == [IMAGES // 2, 1]
+    _, *steps = train_and_resume(resumed)
+    assert steps == [IMAGES, 1]
+
+
+def test_a_worse_model_never_replaces_the_best_one(make):
+    class Scored:
+        def __init__(self, values):
+            self.values = iter(values)
+
+        def get_results(self):
+            return {'bbox': [next(self.values)]}
+
+    def evaluate(trainer, *values):
+        trainer._metrics = [Scored(values)]
+        trainer.status.update(mode='train', epoch_id=0)
+        trainer._checkpointer.on_epoch_end(trainer.status)
+        trainer.status.update(mode='eval', save_best_model=True)
+        for _ in values:
+            trainer._checkpointer.on_epoch_end(trainer.status)
+
+    first = make('run')
+    evaluate(first, 0.3, 0.5)
+    time = os.stat(path_of(first, 'best_model.pdparams')).st_mtime_ns
+    resumed = make('run')
+    resumed.resume_weights(path_of(first, '0'))
+    evaluate(resumed, 0.4, 0.5)
+    assert os.stat(path_of(first, 'best_model.pdparams')).st_mtime_ns == time
+    evaluate(resumed, 0.6)
+    assert os.stat(path_of(first, 'best_model.pdparams')).st_mtime_ns > time
+
+
+def test_auto_without_checkpoints_starts_from_the_beginning(make, log):
+    assert make('new').newest_checkpoint() is None
+    assert any(level == 'WARNING' and 'training starts from the beginning' in message
+               for level, message in log)
+
+
+def test_auto_passes_over_what_is_not_whole(make, log):
+    trainer = train(make('run', epoch=2))
+    with open(path_of(trainer, 'model_final.pdopt'), 'rb+') as f:
+        f.truncate(100)
+    assert trainer.newest_checkpoint() == path_of(trainer, '0')
+    assert any('model_final.pdopt is missing, damaged or not the' in message for _, message in log)
+    os.remove(path_of(trainer, '0.pdparams'))
+    with pytest.raises(ValueError, match='no checkpoint in .* is whole'):
+        trainer.newest_checkpoint()
+
+
+def test_what_does_not_fit_is_refused(make):
+    plain = path_of(train(make('plain', epoch=1)), 'model_final')
+    with pytest.raises(ValueError, match='belongs to another distillation'):
+        make('x', distill=True).resume_weights(plain)
+    with pytest.raises(ValueError, match='saved with use_ema: False, this run has use_ema: True'):
+        make('x', **AVERAGE).resume_weights(plain)
+    with pytest.raises(FileNotFoundError, match='weights not found: nowhere.pdparams'):
+        make('x').resume_weights('nowhere')
+    os.remove(f'{plain}.pdstate')
+    with pytest.raises(FileNotFoundError, match='model_final.pdstate is missing'):
+        make('x').resume_weights(plain)
+
+
+def test_keep_checkpoints(make):
+    trainer = train(make('run', keep_checkpoints=2, epoch=2), validate=True)
+    resumed = make('run', keep_checkpoints=2, epoch=6)
+    resumed.resume_weights(path_of(trainer, '0'))
+    resumed.train()
+    names = {name.split('.')[0] for name in os.listdir(trainer._checkpointer.save_dir)
+             if name.endswith(SUFFIXES)}
+    assert names == {'3', '4', 'best_model', 'model_final'}
+
+
+@pytest.mark.parametrize('mode, name, epochs_done', [('train', 'interrupted', 1), ('eval', '0', 1)])
+def test_a_request_to_stop_is_followed_at_the_next_step(make, mode, name, epochs_done):
+    trainer = make('run', distill=True, **AVERAGE)
+
+    class Request(Callback):
+        def on_step_end(self, status):
+            if status['mode'] == mode and (mode == 'eval' or status['epoch_id'] == 1):
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    trainer.register_callbacks([Request(trainer)])
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(Interrupted, match=f'continue with -r {path_of(trainer, name)}') as stopped:
+        trainer.train(validate=True)
+    assert stopped.value.exit_code == 128 + signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == (handler or signal.SIG_DFL)
+    resumed = make('other', distill=True, **AVERAGE)
+    resumed.resume_weights(path_of(trainer, name))
+    assert resumed.start_epoch == epochs_done
+    assert resumed.lr.last_epoch == epochs_done * IMAGES // 2
+    if mode == 'train':  # evaluation has the averaged weights in the model
+        trained = {key: value.numpy() for key, value in trainer.model.state_dict().items()}
+        assert all(np.array_equal(trained[key], value.numpy())
+                   for key, value in resumed.model.state_dict().items())
