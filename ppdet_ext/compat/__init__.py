@@ -24,7 +24,8 @@ MENDS = (
     'adam_threads', 'assigner_labels', 'crowd_boxes', 'distill_evaluation',
     'distill_parameters', 'drawn_labels', 'empty_assignment', 'empty_tensors',
     'fcos_background', 'fgd_area', 'frozen_teacher', 'loss_meters', 'pan_levels',
-    'pillow_textsize', 'quality_focal_loss', 'scalar_concat', 'visualdl_writer', 'yaml_numbers')
+    'pillow_textsize', 'progress_lines', 'quality_focal_loss', 'scalar_concat',
+    'visualdl_writer', 'yaml_numbers')
 
 zlib_order.mend()
 _THREADS_ARE_CHOSEN = 'paddle' in sys.modules or threads.chosen_by_user()

@@ -42,6 +42,10 @@ CHANGED = {
         for model in ('DistillModel', 'FGDDistillModel', 'CWDDistillModel', 'LDDistillModel',
                       'PPYOLOEDistillModel')],
     'loss_meters': [('ppdet.utils.stats', 'TrainingStats.update')],
+    'progress_lines': [
+        ('ppdet.engine.callbacks', 'LogPrinter.on_step_end'),
+        ('ppdet.engine.trainer', 'Trainer._eval_with_loader'),
+        ('ppdet.engine.trainer', 'Trainer.predict')],
     'quality_focal_loss': [('ppdet.modeling.losses.gfocal_loss', 'quality_focal_loss')],
     'scalar_concat': [
         ('ppdet.modeling.proposal_generator.rpn_head', 'RPNHead._gen_proposal'),
