@@ -38,6 +38,8 @@ def main(argv):
     trainer.load_weights(cfg.weights)
     results = trainer.predict(images, draw_threshold=args.draw_threshold,
                               output_dir=args.output_dir, visualize=args.visualize)
+    if args.visualize:
+        print(f'drawn images: {args.output_dir}')
     records = detections.detection_records(results, images, class_names)
     if args.save_results:
         print('results:', *detections.save_records(records, args.output_dir))

@@ -5,28 +5,22 @@
 Defect: ``VisualDLWriter`` writes asynchronously and is never closed, so what
 came last, the final mAP, is missing from most logs. And every process of a
 distributed run opens a log file, empty but for the first's; two that open it in
-the same second share one name. A resumed run counts its steps from 0 again. Any
-Paddle.
+the same second share one name. Any Paddle.
 
 Mend: only the first process opens one; it is closed when training ends, and at
-the end of the program in case training does not reach its end. The steps are in
-``state_dict()``, which our checkpoints hold.
+the end of the program in case training does not reach its end.
 """
 import atexit
 
 from . import mending
 
 MODULE = 'ppdet.engine.callbacks'
-STEPS = ('vdl_loss_step', 'vdl_mAP_step')
 
 
 def mend():
     mending.expect_text(MODULE, 'VisualDLWriter.__init__', 'self.vdl_writer = LogWriter(')
     mending.wrap(MODULE, 'VisualDLWriter.__init__', _open_on_first_rank)
-    writer = mending.find(MODULE, 'VisualDLWriter')[2]
-    writer.on_train_end = _close
-    writer.state_dict = _steps
-    writer.set_state_dict = _set_steps
+    mending.find(MODULE, 'VisualDLWriter')[2].on_train_end = _close
 
 
 def _open_on_first_rank(init, self, model):
@@ -42,12 +36,3 @@ def _open_on_first_rank(init, self, model):
 def _close(self, status):
     if self.vdl_writer is not None:
         self.vdl_writer.close()
-
-
-def _steps(self):
-    return {name: getattr(self, name) for name in STEPS}
-
-
-def _set_steps(self, state):
-    for name in STEPS:
-        setattr(self, name, state[name])

@@ -10,7 +10,8 @@ from typing import NamedTuple, Optional
 
 from PIL import Image, ImageFile, ImageOps
 
-from .coco import SPLITS, progress
+from ..progress import progress
+from .coco import SPLITS
 
 __all__ = ['Fault', 'check_coco_folder', 'image_size', 'read_class_names']
 

@@ -4,14 +4,10 @@
 import json
 import os
 import random
-import sys
 import tempfile
 from collections import defaultdict
 
-from tqdm import tqdm
-
-__all__ = ['NEU_DET_CLASSES', 'SPLITS', 'coco_dataset', 'progress', 'stratified_split',
-           'write_json']
+__all__ = ['NEU_DET_CLASSES', 'SPLITS', 'coco_dataset', 'stratified_split', 'write_json']
 
 # Alphabetical, as in the file names of the original archive; category ids start at 1.
 NEU_DET_CLASSES = ('crazing', 'inclusion', 'patches', 'pitted_surface', 'rolled-in_scale',
@@ -83,11 +79,6 @@ def stratified_split(labels, seed, splits=None):
             chosen[name] += indices[start:end]
             start = end
     return {name: sorted(indices) for name, indices in chosen.items()}
-
-
-def progress(items, description):
-    """Iterates over ``items`` with a progress bar on stdout; stderr stays free for errors."""
-    return tqdm(items, desc=description, unit='image', file=sys.stdout)
 
 
 def write_json(path, content):

@@ -7,15 +7,9 @@ import shutil
 import tempfile
 from collections import Counter
 
+from ..progress import progress
 from .archive import extract
-from .coco import (
-    NEU_DET_CLASSES,
-    SPLITS,
-    coco_dataset,
-    progress,
-    stratified_split,
-    write_json,
-)
+from .coco import NEU_DET_CLASSES, SPLITS, coco_dataset, stratified_split, write_json
 from .dataset_folder import new_dataset_folder
 from .voc import read_voc
 

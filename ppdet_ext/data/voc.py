@@ -9,8 +9,8 @@ from typing import NamedTuple
 from xml.etree.ElementTree import TreeBuilder
 from xml.parsers import expat
 
+from ..progress import progress
 from .check import Fault, image_size
-from .coco import progress
 
 __all__ = ['VocData', 'VocImage', 'read_voc']
 

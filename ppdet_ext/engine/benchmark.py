@@ -12,8 +12,8 @@ import paddle
 import yaml
 from ppdet.core.workspace import create, global_config
 from ppdet.slim import FGDDistillModel
-from tqdm import tqdm
 
+from ..progress import progress
 from ..slim.config_scope import isolated_config
 
 __all__ = ['synthetic_batch', 'random_teacher', 'benchmark', 'build_fgd', 'measure_pair']
@@ -109,7 +109,7 @@ def benchmark(models, inputs, steps, warmup):
     """
     seconds = {name: [] for name in models}
     peaks = dict.fromkeys(models, 0.0)
-    for round_index in tqdm(range(warmup + steps), desc='rounds'):
+    for round_index in progress(range(warmup + steps), 'timing', 'round'):
         for name, run in models.items():
             _reset_peak()
             start = time.perf_counter()

@@ -30,8 +30,8 @@ PLAIN_KEYS = (
     'keep_checkpoints', 'log_iter', 'map_type', 'metric', 'num_classes', 'output_eval',
     'pretrain_weights', 'print_flops', 'print_params', 'save_dir', 'save_prediction_only', 'seed',
     'snapshot_epoch', 'teacher_weights', 'to_static', 'use_ema', 'use_fused_allreduce_gradients',
-    'use_gpu', 'use_mlu', 'use_npu', 'use_vdl', 'use_xpu', 'vdl_log_dir', 'weights', 'worker_num',
-    'TrainMOTDataset', 'EvalMOTDataset', 'TestMOTDataset')
+    'use_gpu', 'use_mlu', 'use_npu', 'use_vdl', 'use_xpu', 'vdl_images', 'vdl_log_dir', 'weights',
+    'worker_num', 'TrainMOTDataset', 'EvalMOTDataset', 'TestMOTDataset')
 REQUIRED_KEYS = ('architecture', 'epoch', 'log_iter', 'metric', 'num_classes', 'save_dir',
                  'snapshot_epoch', 'worker_num')
 COUNTS = ('epoch', 'log_iter', 'num_classes', 'snapshot_epoch')

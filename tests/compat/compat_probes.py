@@ -7,12 +7,14 @@ JSON the name of the error each ended in, or null. Images and boxes are syntheti
 """
 import contextlib
 import importlib
+import io
 import json
 import os
 import pickle
 import tarfile
 import tempfile
 import threading
+import types
 
 import numpy as np
 import yaml
@@ -569,6 +571,21 @@ def probe_downloaded_archive():
             for name in ('weights', '../../made'):  # the first lets the folder for them be made
                 archive.addfile(tarfile.TarInfo(name))
         _decompress(path)
+
+
+def probe_evaluation_progress():
+    import paddle
+    from ppdet.engine import Trainer
+    from ppdet.engine.callbacks import ComposeCallback, LogPrinter
+    model = lambda data: None  # noqa: E731
+    model.eval = lambda: None
+    trainer = types.SimpleNamespace(
+        status={}, cfg={}, model=model, use_amp=False, _metrics=[], _reset_metrics=lambda: None,
+        _compose_callback=ComposeCallback([LogPrinter(None)]))
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        Trainer._eval_with_loader(trainer, [{'im_id': paddle.zeros([2, 1])}] * 3)
+    first, last = shown.getvalue().splitlines()
+    assert first.startswith('evaluation: 0/3, ') and last.startswith('evaluation: 3/3, ')
 
 
 PROBES = {name[len('probe_'):]: value for name, value in list(globals().items())

@@ -51,6 +51,10 @@ CHANGED = {
     'plain_yaml': [
         ('ppdet.core.workspace', '_load_config_with_base'),
         ('ppdet.utils.cli', 'ArgsParser._parse_opt')],
+    'progress_lines': [
+        ('ppdet.engine.callbacks', 'LogPrinter.on_step_end'),
+        ('ppdet.engine.trainer', 'Trainer._eval_with_loader'),
+        ('ppdet.engine.trainer', 'Trainer.predict')],
     'quality_focal_loss': [('ppdet.modeling.losses.gfocal_loss', 'quality_focal_loss')],
     'reader_epochs': [
         ('ppdet.data.reader', 'BaseDataLoader.__call__'),

@@ -72,7 +72,7 @@ def test_clock_estimates_from_the_share_that_is_done(demo, monkeypatch, capsys):
     ('[11/20 13:28:53] ppdet.engine INFO: Epoch: [1] [ 50/105] learning_rate: 0.000020 loss_cls: '
      '1.129919 loss_reg: 0.941599 loss: 2.453990 distill_mgd_p3: 0.320083 eta: 0:00:05',
      'student: epoch 2 of 2, step 50 of 105, loss 2.453990\n'),
-    ('[11/20 13:28:53] ppdet.engine INFO: Eval iter: 0', ''),
+    ('evaluation: 12/45, 00:30 passed, 01:22 left', ''),
 ])
 def test_progress_is_read_from_the_training_log(demo, tmp_path, capsys, line, shown):
     demo.Demo(str(tmp_path), None, 10, 2).show_training(demo.STUDENT, line)

@@ -10,7 +10,7 @@ import paddle
 import pytest
 from paddle.utils import unique_name
 from PIL import Image
-from ppdet.engine.callbacks import Callback, VisualDLWriter
+from ppdet.engine.callbacks import Callback
 from tiny import slim_yaml, student_yaml
 
 from ppdet_ext.engine import Trainer
@@ -150,26 +150,6 @@ def test_a_seed_that_was_drawn_is_resumed(make):
     resumed.resume_weights(first)
     resumed.train()
     assert_same(whole, resumed, 'model_final')
-
-
-def test_visualdl_counts_on_whether_or_not_the_epoch_was_evaluated(make, tmp_path):
-    def with_visualdl(*kill):
-        trainer = make('run', epoch=3, use_vdl=True, vdl_log_dir=str(tmp_path / 'vdl'))
-        trainer.register_callbacks([Kill(trainer, *kill)])
-        return trainer
-
-    def train_and_resume(trainer):
-        with pytest.raises(Killed):
-            trainer.train(validate=True)
-        resumed = with_visualdl('eval', 1, 0)
-        resumed.resume_weights(resumed.newest_checkpoint())
-        writer, = (c for c in resumed._callbacks if isinstance(c, VisualDLWriter))
-        return resumed, writer.vdl_loss_step, writer.vdl_mAP_step
-
-    resumed, *steps = train_and_resume(with_visualdl('train', 1, 0))
-    assert steps == [IMAGES // 2, 1]
-    _, *steps = train_and_resume(resumed)
-    assert steps == [IMAGES, 1]
 
 
 def test_a_worse_model_never_replaces_the_best_one(make):

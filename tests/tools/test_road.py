@@ -76,16 +76,20 @@ def test_the_log_names_every_term_and_what_was_loaded(road):
                      road.distill_log)
     assert re.search(r'first step: distill_mgd_p3 raw \S+, weighted \S+ \(\S+ of the detection',
                      road.distill_log)
-    assert re.search(r'Epoch: \[1\] .*loss_cls: .*distill_mgd_p3: .*distill_mgd_p6: ',
+    assert re.search(r'Epoch: \[1\] .*loss_cls: .*distill_mgd_p3: .*distill_mgd_p6: .*eta: 0:00:',
                      road.distill_log)
+    assert 'evaluation: 2/2, ' in road.distill_log and 'Eval iter' not in road.distill_log
 
 
 def test_visualdl_holds_every_term_and_the_map(road):
     log, = (road.folder / 'vdl').iterdir()
-    tags = LogReader(file_path=str(log)).get_tags()['scalar']
+    tags = LogReader(file_path=str(log)).get_tags()
     assert {'loss', 'loss_cls', 'loss_reg', 'distill_mgd_p3', 'distill_mgd_p6',
-            'bbox-mAP', 'evaluation/AP50'} <= set(tags)
-    assert {'class_AP/crazing', 'class_AP50/scratches'} <= set(tags)
+            'bbox-mAP', 'evaluation/AP50'} <= set(tags['scalar'])
+    assert {'class_AP/crazing', 'class_AP50/scratches', 'learning_rate',
+            'speed/images_per_second'} <= set(tags['scalar'])
+    assert len(tags['image']) == 4
+    assert 'curves: visualdl --logdir vdl --port 8040\n' in road.distill_log
 
 
 def test_use_vdl_false_means_false(road):
@@ -163,6 +167,16 @@ def test_infer_draws_and_ends_with_what_it_found(road):
         records = json.load(f)
     assert records and set(records[0]) == {'file', 'class_name', 'score', 'box'}
     assert len((road.folder / 'drawn' / 'results.csv').read_text().splitlines()) == len(records) + 1
+
+
+def test_infer_over_a_folder_shows_its_progress_in_few_lines(road):
+    output = run(road.folder, ROOT / 'tools/infer.py', '-c', road.student, '-o',
+                 'weights=output/mgd/best_model.pdparams', '--infer_dir', ROOT / 'demo',
+                 '--output_dir', 'folder')
+    assert output.count('\ndetecting: ') == output.count('\ndrawing: ') == 2
+    assert 'detecting: 6/6, ' in output and 'drawing: 6/6, ' in output
+    assert '\r' not in output and 'results save' not in output
+    assert len(os.listdir(road.folder / 'folder')) == 6
 
 
 def test_resume_goes_on_with_epoch_losses_and_best_metric(road):
