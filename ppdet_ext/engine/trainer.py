@@ -13,7 +13,10 @@ from ppdet.utils.logger import setup_logger
 from ..metrics import ClasswiseCOCOMetric
 from .checkpoint import SUFFIXES, Checkpointer
 from .crowd import check_crowd
+from .finite import FiniteCheck
 from .freeze import freeze_parts
+from .learning_rate import scaled_learning_rate
+from .teacher_check import check_teacher
 from .visualdl_log import VisualDLWriter
 from .weights import load_weights
 
@@ -39,7 +42,10 @@ class Trainer(ppdet.engine.Trainer):
         cfg = cfg.copy()  # what is set here must not reach the next run
         cfg['output_eval'] = cfg.get('output_eval') or os.path.join(cfg.save_dir, cfg.filename)
         cfg.setdefault('map_type', '11point')  # of VOC, as VOCMetric's own default
-        super().__init__(cfg, mode)
+        if mode == 'train':
+            check_teacher(cfg)
+        with scaled_learning_rate(cfg, mode):
+            super().__init__(cfg, mode)
         if mode == 'train':
             freeze_parts(getattr(self.model, 'student_model', self.model), cfg.get('freeze'))
         if self.use_amp and paddle.device.get_device() == 'cpu':
@@ -83,12 +89,14 @@ class Trainer(ppdet.engine.Trainer):
 
         Raises:
             ValueError: a resumed run has had all its epochs already.
+            FloatingPointError: a loss or the weights are not finite.
         """
         if self.start_epoch >= self.cfg.epoch:
             raise ValueError(f'the checkpoint was saved after epoch {self.start_epoch} of '
                              f'{self.cfg.epoch}: nothing is left to train; give more with -o '
                              f'epoch=N')
-        super().train(validate)
+        with self._finite_check.located():
+            super().train(validate)
 
     def _init_callbacks(self):
         if self.mode != 'train':
@@ -99,8 +107,10 @@ class Trainer(ppdet.engine.Trainer):
         super()._init_callbacks()
         self.cfg['use_vdl'] = use_vdl
         self._checkpointer = Checkpointer(self)
-        self._callbacks = [self._checkpointer if type(c) is PpdetCheckpointer else c
-                           for c in self._callbacks]
+        self._finite_check = FiniteCheck(self)
+        # Before the others, so that nothing of a broken step is logged or saved.
+        self._callbacks = [self._finite_check, *(
+            self._checkpointer if type(c) is PpdetCheckpointer else c for c in self._callbacks)]
         if use_vdl:
             self._callbacks.append(VisualDLWriter(self))
         self._compose_callback = ComposeCallback(self._callbacks)
