@@ -19,7 +19,7 @@ from ppdet.core.workspace import (
 from .yaml_file import near_match, read_yaml
 
 __all__ = ['load_run_config', 'clear_config', 'check_keys', 'check_datasets', 'choose_device',
-           'dataset_fields']
+           'dataset_fields', 'teacher_check_options']
 
 # Top-level keys that ppdet or our tools read and that are no registered module.
 PLAIN_KEYS = (
@@ -31,7 +31,8 @@ PLAIN_KEYS = (
     'pretrain_weights', 'print_flops', 'print_params', 'save_dir', 'save_prediction_only', 'seed',
     'snapshot_epoch', 'teacher_weights', 'to_static', 'use_ema', 'use_fused_allreduce_gradients',
     'use_gpu', 'use_mlu', 'use_npu', 'use_vdl', 'use_xpu', 'vdl_images', 'vdl_log_dir', 'weights',
-    'worker_num', 'TrainMOTDataset', 'EvalMOTDataset', 'TestMOTDataset')
+    'worker_num', 'TrainMOTDataset', 'EvalMOTDataset', 'TestMOTDataset', 'auto_scale_lr',
+    'base_batch_size', 'check_teacher')
 REQUIRED_KEYS = ('architecture', 'epoch', 'log_iter', 'metric', 'num_classes', 'save_dir',
                  'snapshot_epoch', 'worker_num')
 COUNTS = ('epoch', 'log_iter', 'num_classes', 'snapshot_epoch')
@@ -40,6 +41,7 @@ OPTIONAL_NUMBERS = {'keep_checkpoints': 1, 'seed': 0}  # with their minimum; nul
 READER_KEYS = ('use_shared_memory', 'mixup_epoch', 'cutmix_epoch', 'mosaic_epoch', 'pre_img_epoch',
                'inputs_def', 'fuse_normalize')
 DEVICES = ('gpu', 'npu', 'xpu', 'mlu')
+TEACHER_CHECK = {'images': 100, 'minimum_ap50': 0.3}  # options of check_teacher
 
 
 def load_run_config(path, *settings):
@@ -50,7 +52,8 @@ def load_run_config(path, *settings):
     Args:
         path (str): the YAML given with ``-c``.
         *settings (dict): what wins over it, the last one over all: training keys of a slim YAML,
-            parsed ``-o`` options.
+            parsed ``-o`` options. ``base_batch_size`` is the batch before the last of them, unless
+            one of them sets it.
 
     Returns:
         dict: ppdet's global configuration.
@@ -62,8 +65,12 @@ def load_run_config(path, *settings):
     read_yaml(path)
     clear_config()
     cfg = load_config(path)
+    base_batch = None
     for options in settings:
+        base_batch = (cfg.get('TrainReader') or {}).get('batch_size')
         merge_config(options)
+    if cfg.get('auto_scale_lr') and base_batch:
+        cfg.setdefault('base_batch_size', base_batch)
     check_keys(cfg)
     choose_device(cfg)
     return cfg
@@ -95,6 +102,8 @@ def check_keys(cfg):
                              f'{near_match(name, known)}')
         if isinstance(section, SchemaDict):
             _check_section(name, section, modules)
+    _check_batch_scaling(cfg)
+    teacher_check_options(cfg)
     for key in REQUIRED_KEYS:
         if key not in cfg:
             raise ValueError(f'the config has no "{key}"; is a file missing in its _BASE_?')
@@ -105,6 +114,43 @@ def check_keys(cfg):
         value = cfg.get(key)
         if value is not None and (type(value) is not int or value < minimum):
             raise ValueError(f'{key} is a whole number from {minimum}, got {value!r}')
+
+
+def _check_batch_scaling(cfg):
+    if not isinstance(cfg.get('auto_scale_lr', False), bool):
+        raise ValueError(f'auto_scale_lr is true or false, got {cfg["auto_scale_lr"]!r}')
+    base = cfg.get('base_batch_size', 1)
+    if type(base) is not int or base < 1:
+        raise ValueError(f'base_batch_size is a whole number from 1, got {base!r}')
+
+
+def teacher_check_options(cfg):
+    """Reads the key ``check_teacher``.
+
+    Args:
+        cfg (dict): the configuration.
+
+    Returns:
+        dict or None: ``images`` to evaluate and ``minimum_ap50``; None where it is false.
+
+    Raises:
+        ValueError: no such option, or a value out of its range.
+    """
+    value = cfg.get('check_teacher', True)
+    if isinstance(value, bool):
+        return dict(TEACHER_CHECK) if value else None
+    if not isinstance(value, dict):
+        raise ValueError(f'check_teacher is true, false or a mapping of '
+                         f'{", ".join(TEACHER_CHECK)}, got {value!r}')
+    _check_options('check_teacher', value, TEACHER_CHECK)
+    options = {**TEACHER_CHECK, **value}
+    if type(options['images']) is not int or options['images'] < 1:
+        raise ValueError(f'check_teacher.images is a whole number from 1, got '
+                         f'{options["images"]!r}')
+    minimum = options['minimum_ap50']
+    if type(minimum) not in (int, float) or not 0 <= minimum <= 1:
+        raise ValueError(f'check_teacher.minimum_ap50 is a number from 0 to 1, got {minimum!r}')
+    return options
 
 
 def _is_anchor(value):

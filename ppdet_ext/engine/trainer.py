@@ -15,9 +15,12 @@ from ..metrics import ClasswiseCOCOMetric
 from .checkpoint import Checkpointer
 from .checkpoint_files import SUFFIXES, load_checkpoint, newest_checkpoint, recover
 from .crowd import check_crowd
+from .finite import FiniteCheck
 from .freeze import freeze_parts
+from .learning_rate import scaled_learning_rate
 from .seeds import EpochSeeds, run_seed
 from .stop_request import StopRequest
+from .teacher_check import check_teacher
 from .visualdl_log import VisualDLWriter
 from .weights import load_weights, local_weights
 
@@ -46,7 +49,9 @@ class Trainer(ppdet.engine.Trainer):
         if mode == 'train':
             self.seed = run_seed(cfg.get('seed'))
             self.stop_request = StopRequest()
-        super().__init__(cfg, mode)
+            check_teacher(cfg)
+        with scaled_learning_rate(cfg, mode):
+            super().__init__(cfg, mode)
         if mode == 'train':
             freeze_parts(getattr(self.model, 'student_model', self.model), cfg.get('freeze'))
         if self.use_amp and paddle.device.get_device() == 'cpu':
@@ -117,13 +122,14 @@ class Trainer(ppdet.engine.Trainer):
 
         Raises:
             ValueError: a resumed run has had all its epochs already.
+            FloatingPointError: a loss or the weights are not finite.
             Interrupted: it was stopped with Ctrl-C or SIGTERM; the message says how to continue.
         """
         if self.start_epoch >= self.cfg.epoch:
             raise ValueError(f'the checkpoint was saved after epoch {self.start_epoch} of '
                              f'{self.cfg.epoch}: nothing is left to train; give more with -o '
                              f'epoch=N')
-        with self.stop_request:
+        with self.stop_request, self._finite_check.located():
             super().train(validate)
 
     def _init_callbacks(self):
@@ -135,10 +141,12 @@ class Trainer(ppdet.engine.Trainer):
         super()._init_callbacks()
         self.cfg['use_vdl'] = use_vdl
         self._checkpointer = Checkpointer(self)
+        self._finite_check = FiniteCheck(self)
         others = [c for c in self._callbacks if type(c) is not PpdetCheckpointer]
         if use_vdl:
             others.append(VisualDLWriter(self))
-        self._callbacks = [EpochSeeds(self), *others, self._checkpointer]
+        # The check comes early, so that nothing of a broken step is logged or saved.
+        self._callbacks = [EpochSeeds(self), self._finite_check, *others, self._checkpointer]
         self._compose_callback = ComposeCallback(self._callbacks)
 
     def _init_metrics(self, validate=False):

@@ -88,13 +88,14 @@ def _evaluate(anno_file, detections, folder, base_classes):
     return summary
 
 
-def evaluate_boxes(anno_file, detections, base_classes=None):
+def evaluate_boxes(anno_file, detections, base_classes=None, image_ids=None):
     """Computes COCO's box figures in all, by class, and for base and novel classes.
 
     Args:
         anno_file (str): COCO annotations.
         detections (list of dict): COCO results: image_id, category_id, bbox, score.
         base_classes (dict|None): ``classes`` of the base detector's evaluation.
+        image_ids (list of int|None): the images that count; None for all.
 
     Returns:
         dict: ``mAP`` (IoU 0.5:0.95), ``AP50``, ``AP75``, ``AP_small`` (area below 32^2 pixels),
@@ -109,6 +110,8 @@ def evaluate_boxes(anno_file, detections, base_classes=None):
             evaluation = COCOeval(truth, truth.loadRes(detections), 'bbox')
         else:
             evaluation = COCOeval(truth, COCO(), 'bbox')
+        if image_ids is not None:
+            evaluation.params.imgIds = sorted(image_ids)
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
@@ -116,11 +119,12 @@ def evaluate_boxes(anno_file, detections, base_classes=None):
     classes = {
         category['name']: {'AP': _mean(precision[:, :, k, 0, -1]),
                            'AP50': _mean(precision[0, :, k, 0, -1]),
-                           'objects': len(truth.getAnnIds(catIds=category['id'], iscrowd=False))}
+                           'objects': len(truth.getAnnIds(evaluation.params.imgIds, category['id'],
+                                                iscrowd=False))}
         for k, category in enumerate(truth.loadCats(evaluation.params.catIds))
     }
     figures = {name: _share(value) for name, value in zip(SUMMARY_NAMES, evaluation.stats)}
-    summary = {**figures, 'classes': classes, 'images': len(truth.imgs),
+    summary = {**figures, 'classes': classes, 'images': len(evaluation.params.imgIds),
                'detections': len(detections)}
     info = truth.dataset.get('info') or {}
     few_shot = group_figures(classes, info)

@@ -12,10 +12,11 @@ from ..engine.yaml_file import near_match, read_yaml
 __all__ = ['SlimConfig', 'isolated_config']
 
 # What a slim YAML may set for the training run itself; it wins over the student's YAML.
-TRAINING_KEYS = ('epoch', 'snapshot_epoch', 'log_iter', 'save_dir', 'seed', 'worker_num', 'use_ema',
-                 'ema_decay', 'ema_decay_type', 'find_unused_parameters', 'LearningRate',
-                 'OptimizerBuilder', 'TrainReader', 'EvalReader', 'TestReader', 'TrainDataset',
-                 'EvalDataset', 'TestDataset')
+TRAINING_KEYS = ('auto_scale_lr', 'base_batch_size', 'check_teacher', 'epoch', 'snapshot_epoch',
+                 'log_iter', 'save_dir', 'seed', 'worker_num', 'use_ema', 'ema_decay',
+                 'ema_decay_type', 'find_unused_parameters', 'LearningRate', 'OptimizerBuilder',
+                 'TrainReader', 'EvalReader', 'TestReader', 'TrainDataset', 'EvalDataset',
+                 'TestDataset')
 SLIM_KEYS = ('_BASE_', 'slim', 'slim_method', 'pretrain_weights')
 
 

@@ -7,6 +7,7 @@ from ppdet.core.workspace import create, merge_config
 from ppdet.utils.logger import setup_logger
 
 from ..compat.low_precision import keep_float32
+from ..engine.finite import check_finite
 from ..engine.freeze import freeze_parts
 from ..engine.weights import load_weights
 from .batch import Batch, keep_boxes
@@ -60,10 +61,12 @@ class DistillModel(nn.Layer):
         if cfg.get('pretrain_weights'):
             load_weights(self.student_model, cfg.pretrain_weights, 'student',
                          self.minimum_loaded)
+        else:
+            logger.info('student: no pretrain_weights, it starts from random weights')
         weights = cfg.get('teacher_weights') or slim.content.get('pretrain_weights')
         classes = {key: cfg.get(key) for key in CLASS_KEYS}
-        teacher = build_teacher(slim.path, weights,
-                                lambda teacher_cfg: self.check_classes(classes, teacher_cfg))
+        teacher, self.teacher_classes = build_teacher(
+            slim.path, weights, lambda teacher_cfg: self.check_classes(classes, teacher_cfg))
         self._teacher = (teacher, )
         self._inherit(slim.content.get('inherit') or [])
         freeze_parts(self.student_model, cfg.get('freeze'))
@@ -194,13 +197,11 @@ class DistillModel(nn.Layer):
         return terms
 
     def _check_finite(self, losses, terms, total):
-        if bool(paddle.isfinite(total).all()):
-            return
-        values = {**losses, **{f'distill_{name}': value for name, value in terms.items()}}
-        wrong = [name for name, value in values.items() if not bool(paddle.isfinite(value).all())]
-        raise FloatingPointError(
-            f'step {self._step} of this run: {", ".join(wrong)} is not finite. Lower the learning '
-            f'rate or the term\'s weight, or set OptimizerBuilder.clip_grad_by_norm')
+        named = {f'distill_{name}': value for name, value in terms.items()}
+        try:
+            check_finite({**losses, **named, 'loss': total})
+        except FloatingPointError as error:
+            raise FloatingPointError(f'step {self._step} of this run: {error}') from None
 
     def _report(self, detection_loss, terms):
         """Logs the size of each term at the first step; a wrong weight shows here at once."""
@@ -228,7 +229,8 @@ def build_teacher(slim_path, weights, check_classes):
             do not suit the student.
 
     Returns:
-        nn.Layer: the teacher, in evaluation mode, without trainable parameters.
+        tuple: the teacher (nn.Layer), in evaluation mode, without trainable parameters, and how
+        many classes it detects.
 
     Raises:
         ValueError: no weights, too few that fit, or what ``check_classes`` raises.
@@ -238,9 +240,9 @@ def build_teacher(slim_path, weights, check_classes):
                          f'.pdparams of a trained teacher (or -o teacher_weights=PATH)')
     with isolated_config(slim_path) as cfg:
         check_classes(cfg)
-        teacher = create(cfg.architecture)
+        teacher, classes = create(cfg.architecture), cfg.num_classes
     load_weights(teacher, weights, 'teacher', minimum=MINIMUM_LOADED)
     for parameter in teacher.parameters():
         parameter.stop_gradient = True
     teacher.eval()
-    return teacher
+    return teacher, classes

@@ -37,6 +37,16 @@ def test_figures_by_hand(truth):
     assert summary['AP_small'] is None
 
 
+def test_some_of_the_images(truth):
+    found = [detection(1, 1, [10, 10, 50, 50]), detection(2, 1, [20, 20, 160, 80], 0.99)]
+    summary = evaluate_boxes(truth, found, image_ids=[1])
+    assert summary['classes']['crack'] == {'AP': pytest.approx(1.0), 'AP50': pytest.approx(1.0),
+                                           'objects': 1}
+    assert summary['classes']['pit'] == {'AP': None, 'AP50': None, 'objects': 0}
+    assert summary['images'] == 1
+    assert evaluate_boxes(truth, found)['classes']['crack']['AP'] == pytest.approx(0.5)
+
+
 def test_agrees_with_ppdet(truth, tmp_path):
     found = [detection(1, 1, [12, 10, 50, 45]), detection(1, 1, [0, 0, 30, 30], 0.4),
              detection(2, 2, [20, 20, 160, 130])]

@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 import importlib
+import re
 
 import numpy as np
 import paddle
@@ -275,3 +276,24 @@ def test_a_term_that_is_not_finite_stops_training_by_name(build):
     bias.set_value(np.full(bias.shape, np.nan, 'float32'))
     with pytest.raises(FloatingPointError, match=r'step 1 of this run: distill_mgd_p4 is not fin'):
         model(batch())
+
+
+def test_a_detection_loss_that_is_not_finite_stops_training_by_name(build):
+    model = build()
+    bias = model.student_model.head.retina_cls.bias
+    bias.set_value(np.full(bias.shape, np.nan, 'float32'))
+    with pytest.raises(FloatingPointError, match='step 0 of this run: loss_cls is not finite'):
+        model(batch())
+
+
+def test_says_of_both_models_what_was_loaded(tmp_path, build, log):
+    build()
+    loaded = [text for _, text in log if text.startswith(('student', 'teacher'))]
+    total = len(paddle.load(str(tmp_path / 'teacher.pdparams')))
+    assert loaded[0] == 'student: no pretrain_weights, it starts from random weights'
+    assert loaded[1] == (f'teacher: {total} of {total} tensors loaded from '
+                         f'{tmp_path / "teacher.pdparams"}')
+    build(student_yaml(tmp_path, pretrain_weights=str(tmp_path / 'teacher.pdparams')))
+    text, = (text for _, text in log if text.startswith('student: ') and 'loaded from' in text)
+    fitting, wanted = map(int, re.match(r'student: (\d+) of (\d+) tensors', text).groups())
+    assert 0 < fitting < wanted and 'not in the file or of another shape: neck.' in text

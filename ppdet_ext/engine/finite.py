@@ -1,0 +1,88 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Stops a training run whose losses or weights are no numbers any more."""
+import contextlib
+import glob
+import math
+import os
+
+import paddle
+from ppdet.engine.callbacks import Callback
+
+__all__ = ['FiniteCheck', 'check_finite']
+
+DISTILLATION = 'distill_'  # how names of distillation terms begin
+
+
+def check_finite(losses):
+    """Refuses losses of which the sum is not finite.
+
+    Args:
+        losses (dict of str to Tensor|float): scalars; the sum is ``loss``.
+
+    Raises:
+        FloatingPointError: names every loss that is not finite.
+    """
+    if math.isfinite(float(losses['loss'])):
+        return
+    wrong = [name for name, value in losses.items() if not math.isfinite(float(value))]
+    wrong = [name for name in wrong if name != 'loss'] or ['loss']
+    remedies = ['Lower the learning rate', 'set OptimizerBuilder.clip_grad_by_norm']
+    if any(name.startswith(DISTILLATION) for name in wrong):
+        remedies.insert(1, 'lower the weight of the term')
+    raise FloatingPointError(f'{", ".join(wrong)} {"is" if len(wrong) == 1 else "are"} not finite. '
+                             f'{", ".join(remedies[:-1])} or {remedies[-1]}')
+
+
+class FiniteCheck(Callback):
+    """Looks at the losses of every step, and at the weights before an epoch is saved.
+
+    The losses are those that the log has read already, so that looking at them costs nothing; the
+    log is kept by the first process.
+
+    Args:
+        trainer (Trainer): whose run is watched.
+    """
+
+    def on_step_begin(self, status):
+        """Keeps the learning rate of the step."""
+        if status['mode'] == 'train':
+            self.learning_rate = self.model.optimizer.get_lr()
+
+    def on_step_end(self, status):
+        """Refuses a loss that is not finite."""
+        meters = status['training_staus'].meters
+        if status['mode'] == 'train' and meters:
+            check_finite({name: meter.value for name, meter in meters.items()})
+
+    def on_epoch_end(self, status):
+        """Refuses weights that are not finite, before the checkpoint is written."""
+        if status['mode'] != 'train':
+            return
+        weights = {name: tensor for name, tensor in self.model.model.state_dict().items()
+                   if tensor.is_floating_point()}
+        finite = paddle.stack([paddle.isfinite(tensor).all() for tensor in weights.values()])
+        wrong = [name for name, good in zip(weights, finite.tolist()) if not good]
+        if wrong:
+            raise FloatingPointError(f'{len(wrong)} of {len(weights)} weights are not finite, '
+                                     f'first {wrong[0]}: the epoch was not saved. Lower the '
+                                     f'learning rate or set OptimizerBuilder.clip_grad_by_norm')
+
+    @contextlib.contextmanager
+    def located(self):
+        """Adds to a FloatingPointError of the run where it was, and what has been saved.
+
+        Raises:
+            FloatingPointError: with epoch, step and learning rate.
+        """
+        try:
+            yield
+        except FloatingPointError as error:
+            status, cfg = self.model.status, self.model.cfg
+            folder = os.path.join(cfg.save_dir, cfg.filename)
+            saved = glob.glob(os.path.join(glob.escape(folder), '*.pdparams'))
+            kept = f'checkpoints of earlier epochs are in {folder}' if saved else 'none was saved'
+            raise FloatingPointError(
+                f'{error} (epoch {status["epoch_id"]}, step {status["step_id"]} of '
+                f'{status["steps_per_epoch"]}, learning rate {self.learning_rate:g}; {kept})'
+            ) from error

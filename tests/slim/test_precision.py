@@ -1,0 +1,98 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Distillation terms are computed in float32, whatever mixed precision makes of the features."""
+import contextlib
+
+import numpy as np
+import paddle
+import pytest
+from slim.test_dkan_model import build_dkan  # noqa: F401, a fixture
+from tiny import batch
+
+METHODS = {'MGD': {}, 'TSKD': {'cross_response': {'align': True}}, 'DKAN': {}}
+
+
+@pytest.fixture(params=METHODS)
+def model(request, build):
+    """A model of every method, in training."""
+    options = {'slim_method': request.param, **METHODS[request.param]}
+    if request.param == 'DKAN':
+        options, build = {}, request.getfixturevalue('build_dkan')
+    built = build(**options)
+    built.train()
+    return built
+
+
+def record(model, inputs):
+    """Runs both detectors, so that the taps hold what they return."""
+    model.teacher_forward(inputs)
+    with model.student_taps:
+        model.student_model(dict(inputs))
+
+
+def cast(tap, dtype):
+    """Puts the tapped features into another precision, as an autocast forward leaves them."""
+    tap.replay({name: [feature.astype(dtype) for feature in features]
+                for name, features in tap.leaves().items()})
+
+
+@pytest.mark.parametrize('dtype', ['float16', 'bfloat16'])
+def test_half_precision_features_give_float32_terms(model, dtype):
+    inputs, dtypes = batch(), set()
+    losses = list(model.distill_losses.values())
+    record(model, inputs)
+    for tap in (model.student_taps, model.teacher_taps):
+        cast(tap, dtype)
+    half = {name: list(tap[name]) for tap in (model.student_taps, ) for name in tap.leaves()}
+    assert {str(f.dtype) for maps in half.values() for f in maps} == {f'paddle.{dtype}'}
+
+    def keep(layer, arguments, outputs):
+        tensors = [a for a in (*arguments, outputs) if isinstance(a, paddle.Tensor)]
+        dtypes.update(tensor.dtype for tensor in tensors if tensor.is_floating_point())
+
+    for layer in losses:
+        for sublayer in layer.sublayers(include_self=True):
+            sublayer.register_forward_post_hook(keep)
+    paddle.seed(0)
+    terms = model.distill_terms(inputs)
+    assert dtypes == {paddle.float32}
+    assert {term.dtype for term in terms.values()} == {paddle.float32}
+
+    for tap in (model.student_taps, model.teacher_taps):
+        cast(tap, 'float32')
+    paddle.seed(0)
+    for name, expected in model.distill_terms(inputs).items():
+        np.testing.assert_array_equal(terms[name].numpy(), expected.numpy(), err_msg=name)
+
+
+def test_terms_run_outside_of_autocast(model, monkeypatch):
+    # On a CPU autocast does nothing, so its switch is watched instead.
+    state, seen = [True], []
+
+    @contextlib.contextmanager
+    def auto_cast(enable=True, **options):
+        state.append(enable)
+        yield
+        state.pop()
+
+    monkeypatch.setattr(paddle.amp, 'auto_cast', auto_cast)
+    model.student_model.register_forward_post_hook(lambda *a: seen.append(('student', state[-1])))
+    terms = model.distill_terms
+    monkeypatch.setattr(model, 'distill_terms',
+                        lambda inputs: seen.append(('terms', state[-1])) or terms(inputs))
+    total = model(batch())['loss']
+    assert seen == [('student', True), ('terms', False)]
+    assert total.dtype == paddle.float32
+
+
+def test_gradients_of_half_precision_features_are_finite(model):
+    inputs = batch()
+    record(model, inputs)
+    leaves = model.student_taps.leaves()
+    model.student_taps.replay({name: [leaf.astype('bfloat16') for leaf in features]
+                               for name, features in leaves.items()})
+    sum(model.distill_terms(inputs).values()).backward()
+    gradients = [leaf.grad for features in leaves.values() for leaf in features
+                 if leaf.grad is not None]
+    assert gradients and all(bool(paddle.isfinite(gradient).all()) for gradient in gradients)
+    assert any(float(gradient.abs().max()) > 0 for gradient in gradients)
