@@ -195,8 +195,11 @@ def test_resume_goes_on_with_epoch_losses_and_best_metric(road):
 def test_two_processes(road):
     output = run(road.folder, '-m', 'paddle.distributed.launch', '--nproc_per_node=2',
                  '--backend=gloo', '--log_dir=launched', ROOT / 'tools/train.py', '-c',
-                 road.student, '--slim_config', road.slim, '-o', 'save_dir=two', 'epoch=1')
+                 road.student, '--slim_config', road.slim, '-o', 'save_dir=two', 'epoch=1',
+                 'auto_scale_lr=true')
     logs = [(road.folder / 'launched' / f'workerlog.{rank}').read_text() for rank in (0, 1)]
+    for text in ('teacher: AP50 ', 'in each of 2 processes'):
+        assert text in logs[0] and text not in logs[1]
     assert 'Save checkpoint' in logs[0] and 'Save checkpoint' not in logs[1], output
     assert (road.folder / 'two' / 'mgd' / 'model_final.pdstate').exists()
 
