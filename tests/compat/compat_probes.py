@@ -434,27 +434,35 @@ def probe_yaml_numbers():
 
 
 def probe_reader_epochs():
+    from paddle.io import BatchSampler
     from ppdet.data.reader import BaseDataLoader
     from ppdet.data.source.dataset import DetDataset
+    begun = []
 
-    class Numbered(DetDataset):
+    class Numbers(DetDataset):
         def __len__(self):
             return 4
 
         def __getitem__(self, index):
-            return {'epoch': np.full([1], self._epoch)}
+            return {'number': np.full([1], index)}
 
         def parse_dataset(self):
             pass
 
         check_or_download_dataset = parse_dataset
 
-    dataset = Numbered()
+    class Sampler(BatchSampler):
+        def __iter__(self):
+            begun.append(dataset._epoch)
+            return super().__iter__()
+
+    dataset = Numbers()
     dataset.set_epoch(0)
-    reader = BaseDataLoader(batch_size=1)(dataset, 0)
+    reader = BaseDataLoader()(dataset, 0, Sampler(dataset, batch_size=1))
     for epoch in (1, 2):
         dataset.set_epoch(epoch)
-        assert [int(batch['epoch']) for batch in reader] == [epoch] * 4
+        assert [int(batch['number']) for batch in reader] == [0, 1, 2, 3]
+    assert begun == [1, 2]
 
 
 def probe_visualdl_log():
