@@ -4,6 +4,7 @@ import ppdet_ext  # noqa: F401, isort: skip, it must come before anything that i
 
 import copy
 import logging
+import signal
 
 import paddle
 import pytest
@@ -12,6 +13,9 @@ from ppdet.core.workspace import create, global_config
 from tiny import student_yaml
 
 from ppdet_ext.slim.config_scope import isolated_config
+
+# A shell starts what runs in the background with Ctrl-C ignored, which processes of tests inherit.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _copied(value):
