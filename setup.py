@@ -33,6 +33,7 @@ setup(
         'setuptools<81',
         'terminaltables',
         'tqdm',
+        'visualdl',
     ],
     extras_require={
         'cpu': ['paddlepaddle==3.3.1'],

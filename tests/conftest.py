@@ -2,37 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 import ppdet_ext  # noqa: F401, isort: skip, it must come before anything that imports paddle
 
-import copy
 import logging
 import signal
 
 import paddle
 import pytest
-from ppdet.core.config.schema import SchemaDict
-from ppdet.core.workspace import create, global_config
+from ppdet.core.workspace import create
 from tiny import student_yaml
 
+from ppdet_ext.engine.config import clear_config
 from ppdet_ext.slim.config_scope import isolated_config
 
 # A shell starts what runs in the background with Ctrl-C ignored, which processes of tests inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _copied(value):
-    if isinstance(value, SchemaDict):
-        section = value.copy()
-        section.update({k: copy.deepcopy(v) for k, v in value.items()})
-        return section
-    return value
-
-
 @pytest.fixture(autouse=True)
 def fresh_config():
     """Every test starts from ppdet's global configuration as importing it left it."""
-    saved = {key: _copied(value) for key, value in global_config.items()}
-    yield
-    global_config.clear()
-    global_config.update(saved)
+    clear_config()
 
 
 @pytest.fixture

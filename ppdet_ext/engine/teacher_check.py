@@ -46,8 +46,14 @@ def check_teacher(cfg):
         logger.info(f'teacher: not checked, {obstacle}')
         return
     start = time.monotonic()
-    with _same_random_streams():
-        ap50, sample, images = _evaluate(cfg, model, options['images'])
+    try:
+        with _same_random_streams():
+            ap50, sample, images = _evaluate(cfg, model, options['images'])
+    except (ValueError, RuntimeError) as error:
+        # Heads with a fixed eval_size predict for images of that size only, but teach for all.
+        logger.warning(f'teacher: not checked, it does not predict for the images of EvalReader: '
+                       f'{str(error).strip().splitlines()[0][:200]}')
+        return
     if ap50 is None:
         logger.info(f'teacher: not checked, its classes are not on {sample} images of EvalDataset')
         return

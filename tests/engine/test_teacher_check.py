@@ -153,6 +153,16 @@ def test_the_random_streams_stay_and_no_process_is_started(check):
     assert results[0] == results[1]
 
 
+def test_a_teacher_that_cannot_predict_is_not_checked(check, log, monkeypatch):
+    def fails(*_):
+        raise ValueError('(InvalidArgument) sizes differ\nand more')
+
+    monkeypatch.setattr('ppdet_ext.engine.teacher_check._evaluate', fails)
+    check(6)
+    (level, message), = log
+    assert level == 'WARNING' and message.endswith('(InvalidArgument) sizes differ')
+
+
 def test_is_left_out_where_it_is_not_wanted(check, log):
     assert check(6, check_teacher=False).seen == [] and log == []
 
@@ -196,7 +206,7 @@ def test_wrong_options_are_found_at_once(tmp_path, value, message):
 
 def test_a_run_is_the_same_with_and_without_it(tmp_path, dataset, teacher_yaml, log):
     student = student_yaml(tmp_path, TrainDataset=dataset, EvalDataset=dataset, worker_num=0,
-                           epoch=1, use_gpu=False, save_dir=str(tmp_path / 'output'),
+                           epoch=1, use_gpu=False, save_dir=str(tmp_path / 'output'), seed=0,
                            TrainReader={'batch_size': 3})
     results = []
     for wanted in (False, True):

@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """No file that is given to a tool runs code: every payload here would make the folder ``made``."""
+import hashlib
 import importlib.util
 import io
 import json
@@ -203,9 +204,13 @@ def test_a_checkpoint(tmp_path, student, refused, suffix):
     paddle.save(state, str(tmp_path / '0.pdparams'))
     paddle.save({'last_epoch': 0, 'LR_Scheduler': {'last_epoch': 0, 'last_lr': 0.1}},
                 str(tmp_path / '0.pdopt'))
-    paddle.save({'best_metric': 0.0, 'distill_losses': {}}, str(tmp_path / '0.pdstate'))
     hostile = hostile_weights(tmp_path, tmp_path / f'0{suffix}',
                               state if suffix == '.pdparams' else None)
+    if suffix != '.pdstate':  # whoever makes the file makes its checksums too
+        checksums = {name: hashlib.sha256((tmp_path / f'0{name}').read_bytes()).hexdigest()
+                     for name in ('.pdparams', '.pdopt')}
+        paddle.save({'best_metric': 0.0, 'distill_losses': {}, 'checksums': checksums},
+                    str(tmp_path / '0.pdstate'))
     message = refused('train', '-c', student, '-r', tmp_path / '0')
     assert f'error: {hostile} is refused: it names ' in message
 
