@@ -163,6 +163,8 @@ def free_port():
 
 
 def test_two_nodes_train_together_and_fail_together(folder):
+    for rank in range(2):
+        (folder / f'mgd_{rank}.json').unlink(missing_ok=True)  # of one_machine
     options = ('--nnodes=2', f'--master=127.0.0.1:{free_port()}', '--nproc_per_node=1')
     nodes = [start(folder, f'node_{rank}', *options, f'--rank={rank}', PROGRAM, '.', 'mgd')
              for rank in range(2)]
