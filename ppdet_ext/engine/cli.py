@@ -16,6 +16,7 @@ from ppdet.utils.logger import setup_logger
 import ppdet_ext
 
 from ..compat.plain_yaml import YamlError, load_yaml
+from .process_errors import earlier_error
 
 __all__ = ['ArgumentParser', 'boolean', 'log_versions', 'run_tool', 'init_processes']
 
@@ -81,15 +82,23 @@ def init_processes(cfg):
 def run_tool(main):
     """Runs a tool's ``main(argv)``; an expected error ends it with one line and code 1.
 
-    Ctrl-C ends it with one line and code 130, as shells expect, SIGTERM in training with 143.
+    So does, in several processes, the error of another process. Ctrl-C ends it with one line and
+    code 130, as shells expect, SIGTERM in training with 143.
     """
     try:
         sys.exit(main(sys.argv[1:]))
-    except (ValueError, OSError, ImportError, FloatingPointError) as error:
-        if '--verbose' in sys.argv:
-            traceback.print_exc()
-        print(f'error: {error}', file=sys.stderr, flush=True)
-        sys.exit(1)
     except KeyboardInterrupt as stop:
         print(str(stop) or 'interrupted', file=sys.stderr, flush=True)
         sys.exit(getattr(stop, 'exit_code', 130))
+    except Exception as error:
+        expected = isinstance(error, (ValueError, OSError, ImportError, FloatingPointError))
+        text = str(error) if expected else f'{type(error).__name__}: {error}'
+        earlier = earlier_error(text)
+        if not expected and earlier is None:
+            raise
+        if '--verbose' in sys.argv:
+            traceback.print_exc()
+        for line in (text if expected else None, earlier):
+            if line is not None:
+                print(f'error: {line}', file=sys.stderr, flush=True)
+        sys.exit(1)

@@ -12,7 +12,7 @@ from ppdet.modeling.heads.roi_extractor import RoIAlign
 __all__ = ['CosineClassifier', 'CosineSimBBoxHead', 'cosine_logits']
 
 
-def cosine_logits(x, weight, scale=20.0, eps=1e-5):
+def cosine_logits(x, weight, scale=20.0, eps=1e-5, class_axis=0):
     """Scaled cosine between feature vectors and the weight vector of every class.
 
     Wang et al., Frustratingly Simple Few-Shot Object Detection, ICML 2020. Both are divided by
@@ -21,18 +21,20 @@ def cosine_logits(x, weight, scale=20.0, eps=1e-5):
 
     Args:
         x (Tensor): shape [R, D]; R vectors of D values. A zero vector gives zeros.
-        weight (Tensor): shape [K, D]; K classes.
+        weight (Tensor): shape [K, D]; K classes. [D, K] with ``class_axis`` 1.
         scale (float|Tensor): what the cosine is multiplied with.
         eps (float): added to every length.
+        class_axis (int): which axis of the weight counts the classes.
 
     Returns:
         Tensor: shape [R, K].
     """
-    return scale * paddle.matmul(_direction(x, eps), _direction(weight, eps), transpose_y=True)
+    return scale * paddle.matmul(_direction(x, eps), _direction(weight, eps, 1 - class_axis),
+                                 transpose_y=class_axis == 0)
 
 
-def _direction(vectors, eps):
-    return vectors / (paddle.linalg.norm(vectors, axis=1, keepdim=True) + eps)
+def _direction(vectors, eps, axis=1):
+    return vectors / (paddle.linalg.norm(vectors, axis=axis, keepdim=True) + eps)
 
 
 class CosineClassifier(nn.Layer):
@@ -56,7 +58,8 @@ class CosineClassifier(nn.Layer):
 
     def forward(self, x):
         """Tensor: logits of shape [R, K] for feature vectors of shape [R, D]."""
-        return cosine_logits(x, self.weight.t(), self.scale, self.eps)
+        # A transposed weight has a strided gradient, which DataParallel leaves unaveraged.
+        return cosine_logits(x, self.weight, self.scale, self.eps, class_axis=1)
 
 
 @register

@@ -13,7 +13,7 @@ TRANSLATED = (('README.md', 'README_cn.md'), ('docs/mgd.md', 'docs/mgd_cn.md'),
               ('docs/tskd.md', 'docs/tskd_cn.md'), ('docs/dkan.md', 'docs/dkan_cn.md'),
               ('data/README.md', 'data/README_cn.md'))
 PAGES = (*(page for pages in TRANSLATED for page in pages), 'docs/adding_a_method.md',
-         'docs/training.md')
+         'docs/training.md', 'docs/several_processes.md')
 
 
 def text_of(page):

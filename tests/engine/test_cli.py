@@ -39,3 +39,22 @@ def test_fleet_is_for_several_processes(monkeypatch, processes, uses_fleet):
     cli.init_processes(cfg)
     assert cfg['fleet'] == uses_fleet
     assert started == ['fleet' if uses_fleet else 'parallel']
+
+
+def failing(error):
+    def main(_):
+        raise error
+    return main
+
+
+def test_the_error_of_another_process_stands_for_a_lost_connection(monkeypatch, capsys):
+    monkeypatch.setattr(cli, 'earlier_error', lambda text: 'process 1: no space left')
+    with pytest.raises(SystemExit) as stopped:
+        cli.run_tool(failing(RuntimeError('connection closed')))
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err == 'error: process 1: no space left\n'
+
+
+def test_an_unexpected_error_of_one_process_keeps_its_traceback():
+    with pytest.raises(RuntimeError, match='a bug'):
+        cli.run_tool(failing(RuntimeError('a bug')))
