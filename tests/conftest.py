@@ -7,7 +7,7 @@ import signal
 
 import paddle
 import pytest
-from ppdet.core.workspace import create
+from ppdet.core.workspace import create, global_config
 from tiny import student_yaml
 
 from ppdet_ext.engine.config import clear_config
@@ -21,6 +21,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 def fresh_config():
     """Every test starts from ppdet's global configuration as importing it left it."""
     clear_config()
+    names = set(global_config)
+    yield
+    for name in set(global_config) - names:  # what the test has registered
+        del global_config[name]
 
 
 @pytest.fixture

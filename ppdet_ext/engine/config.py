@@ -41,6 +41,7 @@ OPTIONAL_NUMBERS = {'keep_checkpoints': 1, 'seed': 0}  # with their minimum; nul
 READER_KEYS = ('use_shared_memory', 'mixup_epoch', 'cutmix_epoch', 'mosaic_epoch', 'pre_img_epoch',
                'inputs_def', 'fuse_normalize')
 DEVICES = ('gpu', 'npu', 'xpu', 'mlu')
+_sections = {}  # what was ever registered, by name
 TEACHER_CHECK = {'images': 100, 'minimum_ap50': 0.3}  # options of check_teacher
 
 
@@ -78,10 +79,12 @@ def load_run_config(path, *settings):
 
 def clear_config():
     """Empties ppdet's global configuration: every registered section is there, without values."""
-    for name, section in list(global_config.items()):
-        if isinstance(section, SchemaDict):
-            # A copy, since a Trainer may still hold the section itself.
-            global_config[name] = section.copy()
+    _sections.update(get_registered_modules())
+    for name in list(global_config):
+        if name in _sections:
+            # A copy, since a Trainer may still hold the section itself. It may have been replaced:
+            # a YAML's "TrainDataset: !COCODataSet" puts an object there.
+            global_config[name] = _sections[name].copy()
             global_config[name].clear()
         else:
             del global_config[name]

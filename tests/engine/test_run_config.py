@@ -28,6 +28,13 @@ def test_nothing_is_left_of_an_earlier_run(tmp_path):
     assert 'norm_type' not in second['FPN']
 
 
+def test_nothing_is_left_of_a_data_set_that_a_tag_has_built(tmp_path):
+    tagged = tmp_path / 'tagged.yml'
+    tagged.write_text(f'_BASE_: [{student_yaml(tmp_path)}]\nTrainDataset: !COCODataSet {{}}\n')
+    assert type(load_run_config(str(tagged))['TrainDataset']).__name__ == 'COCODataSet'
+    assert load_run_config(student_yaml(tmp_path))['TrainDataset']['name'] == 'COCODataSet'
+
+
 @pytest.mark.parametrize('options, message', [
     ({'epochs': 3}, r'"epochs" is no section or key .*did you mean "epoch"'),
     ({'TrainReaders': {'batch_size': 1}}, r'"TrainReaders" .*did you mean "TrainReader"'),
