@@ -17,7 +17,7 @@ import ppdet_ext
 
 from ..compat.plain_yaml import YamlError, load_yaml
 
-__all__ = ['ArgumentParser', 'boolean', 'log_versions', 'run_tool', 'init_processes']
+__all__ = ['ArgumentParser', 'boolean', 'describe', 'log_versions', 'run_tool', 'init_processes']
 
 logger = setup_logger('ppdet.engine')
 
@@ -78,6 +78,15 @@ def init_processes(cfg):
         init_parallel_env()
 
 
+def describe(error):
+    """str: the message of an error; one of the operating system names the path and what to do."""
+    path = getattr(error, 'filename', None)
+    if path is None:
+        return str(error)
+    return (f'{path}: {error.strerror}; give another path, or correct what is there or its '
+            f'permissions')
+
+
 def run_tool(main):
     """Runs a tool's ``main(argv)``; an expected error ends it with one line and code 1.
 
@@ -88,7 +97,7 @@ def run_tool(main):
     except (ValueError, OSError, ImportError, FloatingPointError) as error:
         if '--verbose' in sys.argv:
             traceback.print_exc()
-        print(f'error: {error}', file=sys.stderr, flush=True)
+        print(f'error: {describe(error)}', file=sys.stderr, flush=True)
         sys.exit(1)
     except KeyboardInterrupt as stop:
         print(str(stop) or 'interrupted', file=sys.stderr, flush=True)

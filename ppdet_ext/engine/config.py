@@ -17,7 +17,7 @@ from ppdet.core.workspace import (
     merge_config,
 )
 
-from .yaml_file import near_match, read_yaml
+from .yaml_file import check_bases, near_match
 
 __all__ = ['load_run_config', 'clear_config', 'check_keys', 'check_datasets', 'choose_device',
            'dataset_fields', 'teacher_check_options']
@@ -37,10 +37,12 @@ PLAIN_KEYS = (
 REQUIRED_KEYS = ('architecture', 'epoch', 'log_iter', 'metric', 'num_classes', 'save_dir',
                  'snapshot_epoch', 'worker_num')
 COUNTS = ('epoch', 'log_iter', 'num_classes', 'snapshot_epoch')
-OPTIONAL_NUMBERS = {'keep_checkpoints': 1, 'seed': 0, 'worker_num': 0}  # with their minimum; null is as if absent
+OPTIONAL_NUMBERS = {'keep_checkpoints': 1, 'seed': 0, 'worker_num': 0}  # with their minimum
 # What PaddleDetection reads of a reader beside the arguments of its constructor.
 READER_KEYS = ('use_shared_memory', 'mixup_epoch', 'cutmix_epoch', 'mosaic_epoch', 'pre_img_epoch',
                'inputs_def', 'fuse_normalize')
+METRICS = ('COCO', 'VOC', 'SNIPERCOCO', 'RBOX', 'WiderFace', 'MOTDet', 'MOT', 'ReID', 'KITTI',
+           'MCMOT', 'KeyPointTopDownCOCOEval', 'KeyPointTopDownMPIIEval', 'Pose3DEval')
 DEVICES = ('gpu', 'npu', 'xpu', 'mlu')
 TEACHER_CHECK = {'images': 100, 'minimum_ap50': 0.3}  # options of check_teacher
 
@@ -63,7 +65,7 @@ def load_run_config(path, *settings):
         FileNotFoundError: no such file.
         ValueError: a section or key nobody reads; the message names the near match.
     """
-    read_yaml(path)
+    check_bases(path)
     clear_config()
     cfg = load_config(path)
     base_batch = None
@@ -109,6 +111,9 @@ def check_keys(cfg):
     for key in REQUIRED_KEYS:
         if key not in cfg:
             raise ValueError(f'the config has no "{key}"; is a file missing in its _BASE_?')
+    for key, known in (('architecture', modules), ('metric', METRICS)):
+        if cfg[key] not in known:
+            raise ValueError(f'{key}: unknown name "{cfg[key]}"{near_match(cfg[key], known)}')
     for key in COUNTS:
         if type(cfg[key]) is not int or cfg[key] < 1:
             raise ValueError(f'{key} is a whole number from 1, got {cfg[key]!r}')
@@ -287,8 +292,8 @@ def _check_coco(section, dataset, num_classes):
         names = [image['file_name'] for image in content['images']]
         boxes = [(box['category_id'], *box['bbox']) for box in content.get('annotations') or ()]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f'{section}: {annotations} is no COCO annotation file ({error!r})'
-                         ) from error
+        raise ValueError(f'{section}: {annotations} is no COCO annotation file ({error!r}); '
+                         f'prepare the data set anew, or correct the file') from error
     paths = [os.path.join(images, name) for name in names]
     _check_files(section, annotations, paths)
     _check_images(section, annotations, paths)
