@@ -305,7 +305,7 @@ def with_marks(case):
     return pytest.param(case, id=case.name, marks=marks)
 
 
-@pytest.mark.parametrize('case', map(with_marks, CASES))
+@pytest.mark.parametrize('case', [with_marks(case) for case in CASES])
 def test_one_line_and_nothing_harmed(case, sound, tmp_path, monkeypatch, capsys):
     folder = shutil.copytree(sound, tmp_path / 'sound')
     monkeypatch.chdir(folder)

@@ -20,6 +20,7 @@ from tool_runs import imported, refusal
 from ppdet_ext.data.synthetic_steel import make_synthetic_steel
 from ppdet_ext.slim.config_scope import isolated_config
 
+
 @pytest.fixture
 def refused(tmp_path, monkeypatch, capsys):
     """Runs a tool as its command line does; it must end with one line and make nothing."""
