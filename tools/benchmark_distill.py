@@ -22,7 +22,11 @@ def parse_args(argv):
     parser.add_argument('--steps', type=int, default=20, help='timed rounds')
     parser.add_argument('--warmup', type=int, default=3, help='rounds before')
     parser.add_argument('--output', help='write the figures to this JSON file')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    for name in ('batch_size', 'image_size', 'boxes', 'steps'):
+        if getattr(args, name) < 1:
+            parser.error(f'--{name} is a whole number from 1, got {getattr(args, name)}')
+    return args
 
 
 def main(argv):

@@ -71,7 +71,7 @@ def main(args=None):
                              flags.unlabelled, flags.authors_splits)
         write_few_shot(flags.output, sets, flags.overwrite)
     except (ValueError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(f'error: {cli.describe(error)}', file=sys.stderr)
         return 1
     print(table(sets))
     print(f'base classes: {", ".join(classes.base)}\nnovel classes: {", ".join(classes.novel)}\n'

@@ -30,7 +30,7 @@ def main(args=None):
         counts = make_synthetic_steel(flags.output, flags.images_per_class, flags.seed,
                                       flags.overwrite)
     except (ValueError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(f'error: {cli.describe(error)}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('error: interrupted', file=sys.stderr)

@@ -62,7 +62,8 @@ def run_check(folder):
     counts, faults = check_coco_folder(folder)
     if faults:
         print(*faults, sep='\n')
-        raise ValueError(f'{folder}: {len(faults)} faults')
+        raise ValueError(f'{folder}: {len(faults)} faults, listed above; correct them, or '
+                         f'prepare the data set anew')
     numbers = ', '.join(f'{split} {images} images {boxes} boxes'
                         for split, (images, boxes) in counts.items())
     print(f'ok: {numbers}')
@@ -77,7 +78,7 @@ def main(args=None):
         if flags.check:
             run_check(flags.output)
     except (ValueError, OSError) as error:
-        print(f'error: {error}', file=sys.stderr)
+        print(f'error: {cli.describe(error)}', file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print('error: interrupted', file=sys.stderr)

@@ -18,7 +18,7 @@ import ppdet_ext
 from ..compat.plain_yaml import YamlError, load_yaml
 from .process_errors import earlier_error
 
-__all__ = ['ArgumentParser', 'boolean', 'log_versions', 'run_tool', 'init_processes']
+__all__ = ['ArgumentParser', 'boolean', 'describe', 'log_versions', 'run_tool', 'init_processes']
 
 logger = setup_logger('ppdet.engine')
 
@@ -79,6 +79,15 @@ def init_processes(cfg):
         init_parallel_env()
 
 
+def describe(error):
+    """str: the message of an error; one of the operating system names the path and what to do."""
+    path = getattr(error, 'filename', None)
+    if path is None:
+        return str(error)
+    return (f'{path}: {error.strerror}; give another path, or correct what is there or its '
+            f'permissions')
+
+
 def run_tool(main):
     """Runs a tool's ``main(argv)``; an expected error ends it with one line and code 1.
 
@@ -92,7 +101,7 @@ def run_tool(main):
         sys.exit(getattr(stop, 'exit_code', 130))
     except Exception as error:
         expected = isinstance(error, (ValueError, OSError, ImportError, FloatingPointError))
-        text = str(error) if expected else f'{type(error).__name__}: {error}'
+        text = describe(error) if expected else f'{type(error).__name__}: {error}'
         earlier = earlier_error(text)
         if not expected and earlier is None:
             raise

@@ -8,6 +8,7 @@ import os
 import paddle
 import ppdet.data.transform
 import ppdet.optimizer.optimizer
+from PIL import Image, UnidentifiedImageError
 from ppdet.core.config.schema import SchemaDict
 from ppdet.core.workspace import (
     get_registered_modules,
@@ -16,7 +17,7 @@ from ppdet.core.workspace import (
     merge_config,
 )
 
-from .yaml_file import near_match, read_yaml
+from .yaml_file import check_bases, near_match
 
 __all__ = ['load_run_config', 'clear_config', 'check_keys', 'check_datasets', 'choose_device',
            'dataset_fields', 'teacher_check_options']
@@ -36,10 +37,12 @@ PLAIN_KEYS = (
 REQUIRED_KEYS = ('architecture', 'epoch', 'log_iter', 'metric', 'num_classes', 'save_dir',
                  'snapshot_epoch', 'worker_num')
 COUNTS = ('epoch', 'log_iter', 'num_classes', 'snapshot_epoch')
-OPTIONAL_NUMBERS = {'keep_checkpoints': 1, 'seed': 0}  # with their minimum; null is as if absent
+OPTIONAL_NUMBERS = {'keep_checkpoints': 1, 'seed': 0, 'worker_num': 0}  # with their minimum
 # What PaddleDetection reads of a reader beside the arguments of its constructor.
 READER_KEYS = ('use_shared_memory', 'mixup_epoch', 'cutmix_epoch', 'mosaic_epoch', 'pre_img_epoch',
                'inputs_def', 'fuse_normalize')
+METRICS = ('COCO', 'VOC', 'SNIPERCOCO', 'RBOX', 'WiderFace', 'MOTDet', 'MOT', 'ReID', 'KITTI',
+           'MCMOT', 'KeyPointTopDownCOCOEval', 'KeyPointTopDownMPIIEval', 'Pose3DEval')
 DEVICES = ('gpu', 'npu', 'xpu', 'mlu')
 _sections = {}  # what was ever registered, by name
 TEACHER_CHECK = {'images': 100, 'minimum_ap50': 0.3}  # options of check_teacher
@@ -63,7 +66,7 @@ def load_run_config(path, *settings):
         FileNotFoundError: no such file.
         ValueError: a section or key nobody reads; the message names the near match.
     """
-    read_yaml(path)
+    check_bases(path)
     clear_config()
     cfg = load_config(path)
     base_batch = None
@@ -106,10 +109,14 @@ def check_keys(cfg):
         if isinstance(section, SchemaDict):
             _check_section(name, section, modules)
     _check_batch_scaling(cfg)
+    _check_training(cfg)
     teacher_check_options(cfg)
     for key in REQUIRED_KEYS:
         if key not in cfg:
             raise ValueError(f'the config has no "{key}"; is a file missing in its _BASE_?')
+    for key, known in (('architecture', modules), ('metric', METRICS)):
+        if cfg[key] not in known:
+            raise ValueError(f'{key}: unknown name "{cfg[key]}"{near_match(cfg[key], known)}')
     for key in COUNTS:
         if type(cfg[key]) is not int or cfg[key] < 1:
             raise ValueError(f'{key} is a whole number from 1, got {cfg[key]!r}')
@@ -117,6 +124,16 @@ def check_keys(cfg):
         value = cfg.get(key)
         if value is not None and (type(value) is not int or value < minimum):
             raise ValueError(f'{key} is a whole number from {minimum}, got {value!r}')
+
+
+def _check_training(cfg):
+    rate = (cfg.get('LearningRate') or {}).get('base_lr', 0.01)
+    if type(rate) not in (int, float):
+        raise ValueError(f'LearningRate.base_lr is a number, got {rate!r}')
+    optimizer = ((cfg.get('OptimizerBuilder') or {}).get('optimizer') or {}).get('type', 'Momentum')
+    if not hasattr(paddle.optimizer, str(optimizer)):
+        raise ValueError(f'OptimizerBuilder.optimizer.type: unknown name "{optimizer}"'
+                         f'{near_match(optimizer, paddle.optimizer.__all__)}')
 
 
 def _check_batch_scaling(cfg):
@@ -169,6 +186,9 @@ def _is_object(value):
 def _check_section(name, section, modules):
     if name.endswith('Reader'):
         _check_options(name, section, (*section.schema, *READER_KEYS))
+        size = section.get('batch_size', 1)
+        if type(size) is not int or size < 1:
+            raise ValueError(f'{name}.batch_size is a whole number from 1, got {size!r}')
         for key in ('sample_transforms', 'batch_transforms'):
             for transform in section.get(key) or ():
                 for operator, options in transform.items():
@@ -273,11 +293,15 @@ def _check_coco(section, dataset, num_classes):
             content = json.load(f)
         classes = len(content['categories'])
         names = [image['file_name'] for image in content['images']]
+        boxes = [(box['category_id'], *box['bbox']) for box in content.get('annotations') or ()]
     except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f'{section}: {annotations} is no COCO annotation file ({error!r})'
-                         ) from error
-    _check_files(section, annotations, [os.path.join(images, name) for name in names])
+        raise ValueError(f'{section}: {annotations} is no COCO annotation file ({error!r}); '
+                         f'prepare the data set anew, or correct the file') from error
+    paths = [os.path.join(images, name) for name in names]
+    _check_files(section, annotations, paths)
+    _check_images(section, annotations, paths)
     _check_classes(section, annotations, classes, num_classes)
+    _check_boxes(section, annotations, boxes, {kind.get('id') for kind in content['categories']})
 
 
 def _check_voc(section, dataset, num_classes):
@@ -311,6 +335,29 @@ def _check_files(section, annotations, paths):
         # The reader would leave them out of training with no more than a warning.
         raise FileNotFoundError(f'{section}: {len(missing)} of the {len(paths)} files that '
                                 f'{annotations} lists do not exist, first {missing[0]}')
+
+
+def _check_images(section, annotations, paths):
+    """Reads the beginning of every image: a reader without workers would wait for ever."""
+    for path in paths:
+        try:
+            Image.open(path).close()
+        except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+            raise ValueError(f'{section}: {path}, which {annotations} lists, is no image that can '
+                             f'be read; copy it anew, or remove it from the list') from error
+
+
+def _check_boxes(section, annotations, boxes, categories):
+    for position, (category, *numbers) in enumerate(boxes):
+        if category not in categories:
+            raise ValueError(f'{section}: {annotations}, annotations[{position}]: category_id '
+                             f'{category} is not among the categories; correct the annotation')
+        if len(numbers) != 4 or not all(isinstance(number, (int, float)) for number in numbers):
+            raise ValueError(f'{section}: {annotations}, annotations[{position}]: bbox is x, y, '
+                             f'width, height in pixels, got {numbers}; correct the annotation')
+    if section == 'TrainDataset' and not any(w > 0 and h > 0 for _, _, _, w, h in boxes):
+        raise ValueError(f'{section}: {annotations} has no box of positive size: nothing could be '
+                         f'learned; annotate its images')
 
 
 def _check_classes(section, path, classes, num_classes):

@@ -8,9 +8,9 @@ import os
 import shutil
 import tempfile
 
-from PIL import Image, UnidentifiedImageError
 from ppdet.data.source.category import get_categories
 
+from ..data.check import image_size
 from ..data.coco import write_json
 from .config import dataset_fields
 
@@ -36,9 +36,10 @@ def find_images(infer_img, infer_dir):
         if not os.path.isfile(image):
             raise FileNotFoundError(f'image not found: {image}')
         try:
-            Image.open(image).close()
-        except (UnidentifiedImageError, Image.DecompressionBombError) as error:
-            raise ValueError(f'{image} is no image that can be read ({error})') from error
+            image_size(image)  # the reader would wait for ever for one that is cut off
+        except ValueError as error:
+            raise ValueError(f'{image} is no image that can be read ({error}); copy it '
+                             f'anew, or leave it out') from error
     return images
 
 

@@ -29,13 +29,16 @@ def local_weights(weights):
 
     Raises:
         FileNotFoundError: no such file.
+        ValueError: no path.
         ConnectionError: the URL cannot be reached.
     """
+    if not isinstance(weights, str):
+        raise ValueError(f'no weights are named, but {weights}; give the file with -o weights=PATH')
     if is_url(weights):
         return _downloaded(weights)
     path = weights if weights.endswith('.pdparams') else f'{weights}.pdparams'
     if not os.path.isfile(path):
-        raise FileNotFoundError(f'weights not found: {path}')
+        raise FileNotFoundError(f'weights not found: {path}; correct the path, or train them')
     return path
 
 

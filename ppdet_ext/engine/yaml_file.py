@@ -6,7 +6,7 @@ import os
 
 from ..compat.plain_yaml import load_yaml
 
-__all__ = ['read_yaml', 'near_match']
+__all__ = ['read_yaml', 'check_bases', 'near_match']
 
 
 def read_yaml(path):
@@ -17,12 +17,34 @@ def read_yaml(path):
         ValueError: not a YAML mapping, or a tag that is refused; the message names file and line.
     """
     if not os.path.isfile(path):
-        raise FileNotFoundError(f'config file not found: {path}')
+        raise FileNotFoundError(f'config file not found: {path}; correct the path')
     with open(path, encoding='utf-8') as f:
         content = load_yaml(f)
     if not isinstance(content, dict):
         raise ValueError(f'{path}: expected "key: value" sections, got {type(content).__name__}')
     return content
+
+
+def check_bases(path, chain=()):
+    """Follows ``_BASE_``, since ppdet would follow a circle until Python gives up.
+
+    Args:
+        path (str): the YAML.
+        chain (tuple of str): the files that have led to it.
+
+    Raises:
+        FileNotFoundError: a file does not exist; the message names the file that asks for it.
+        ValueError: a file is, through others or not, its own ``_BASE_``; or as ``read_yaml``.
+    """
+    path = os.path.normpath(os.path.expanduser(path))
+    if chain and not os.path.isfile(path):
+        raise FileNotFoundError(f'{chain[-1]}: _BASE_ {path} does not exist; correct the path, '
+                                f'which is relative to the file it stands in')
+    if path in chain:
+        raise ValueError(f'{chain[-1]}: _BASE_ {path} leads back to itself; remove it')
+    for base in read_yaml(path).get('_BASE_') or ():
+        base = os.path.expanduser(base)
+        check_bases(os.path.join(os.path.dirname(path), base), (*chain, path))
 
 
 def near_match(name, known):

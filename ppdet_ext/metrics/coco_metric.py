@@ -74,7 +74,11 @@ def evaluate_saved_boxes(cfg, folder):
         raise FileNotFoundError(f'--json_eval: {path} does not exist; name its folder with '
                                 f'--output_eval')
     with open(path, encoding='utf-8') as f:
-        detections = json.load(f)
+        try:
+            detections = json.load(f)
+        except ValueError as error:
+            raise ValueError(f'--json_eval: {path} is no JSON ({error}); evaluate anew, without '
+                             f'--json_eval') from error
     dataset = cfg['EvalDataset']
     _evaluate(os.path.join(dataset['dataset_dir'], dataset['anno_path']), detections, folder,
               load_base_classes(cfg.get('base_metrics')))

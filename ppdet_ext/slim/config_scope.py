@@ -7,7 +7,7 @@ import os
 from ppdet.core.workspace import global_config, load_config
 
 from ..engine.config import clear_config
-from ..engine.yaml_file import near_match, read_yaml
+from ..engine.yaml_file import check_bases, near_match, read_yaml
 
 __all__ = ['SlimConfig', 'isolated_config']
 
@@ -72,6 +72,7 @@ def isolated_config(path):
     Yields:
         dict: the configuration inside the scope.
     """
+    check_bases(path)
     saved = dict(global_config)
     try:
         clear_config()

@@ -70,7 +70,11 @@ class DistillModel(nn.Layer):
         self._teacher = (teacher, )
         self._inherit(slim.content.get('inherit') or [])
         freeze_parts(self.student_model, cfg.get('freeze'))
-        self._build_terms(slim.content.get('distill_losses') or list(self.default_terms))
+        terms = slim.content.get('distill_losses') or list(self.default_terms)
+        if not isinstance(terms, list):
+            raise ValueError(f'{slim.path}: distill_losses is a list of entries like "- loss: '
+                             f'MGDFeatureLoss", got {terms!r}')
+        self._build_terms(terms)
         if any('gt_boxes' in level.batch_arguments for level in self.levels.values()):
             keep_boxes(cfg)
         self._step = 0

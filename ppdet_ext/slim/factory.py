@@ -12,6 +12,9 @@ __all__ = ['register_distill_method', 'distill_methods', 'training_keys', 'build
 
 # ppdet's own values of slim_method; without the key it builds its common DistillModel.
 PPDET_METHODS = ('FGD', 'CWD', 'LD', 'PPYOLOEDistill')
+# ppdet's own values of slim.
+SLIMS = ('Distill', 'DistillPrune', 'OFA', 'PTQ', 'Pruner', 'PrunerQAT', 'QAT',
+         'UnstructuredPruner')
 _methods = {}
 
 
@@ -76,6 +79,9 @@ def build_slim_model(cfg, slim_config_path, mode='train'):
     if 'slim' not in content:
         raise ValueError(f'{slim_config_path}: the key "slim" is missing (for distillation: '
                          f'"slim: Distill")')
+    if content['slim'] not in SLIMS:
+        raise ValueError(f'{slim_config_path}: unknown slim "{content["slim"]}"'
+                         f'{near_match(content["slim"], SLIMS)}; known: {", ".join(SLIMS)}')
     method = content.get('slim_method')
     if content['slim'] != 'Distill' or method is None or method in PPDET_METHODS:
         return ppdet_build_slim_model(cfg, slim_config_path, mode)

@@ -4,6 +4,7 @@ import json
 
 import paddle
 import pytest
+from PIL import Image
 from tiny import student_yaml, write_yaml
 
 from ppdet_ext.engine.config import check_datasets, load_run_config
@@ -81,7 +82,7 @@ def folder(tmp_path):
     (path / 'annotations').mkdir(parents=True)
     (path / 'images').mkdir()
     for name in ('a.jpg', 'b.jpg'):
-        (path / 'images' / name).touch()
+        Image.new('L', (8, 8)).save(path / 'images' / name)
     return path
 
 
@@ -99,7 +100,8 @@ def coco(tmp_path, folder):
 
 
 def annotations(classes=6, images=('a.jpg', 'b.jpg')):
-    return {'categories': [{'id': k} for k in range(classes)], 'annotations': [],
+    box = {'category_id': 0, 'bbox': [1, 1, 4, 4]}
+    return {'categories': [{'id': k} for k in range(classes)], 'annotations': [box],
             'images': [{'file_name': name} for name in images]}
 
 

@@ -2,13 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """No file that is given to a tool runs code: every payload here would make the folder ``made``."""
 import hashlib
-import importlib.util
 import io
 import json
 import os
-import pathlib
 import pickle
-import sys
 import tarfile
 import zipfile
 
@@ -19,19 +16,10 @@ from PIL import Image
 from ppdet.core.workspace import create, load_config
 from tiny import NANO, slim_yaml, student_yaml, write_yaml
 from tiny_faster_rcnn import build_detector, faster_rcnn_yaml
+from tool_runs import imported, refusal
 
 from ppdet_ext.data.synthetic_steel import make_synthetic_steel
-from ppdet_ext.engine import cli
 from ppdet_ext.slim.config_scope import isolated_config
-
-TOOLS = pathlib.Path(__file__).parents[2] / 'tools'
-
-
-def imported(name):
-    specification = importlib.util.spec_from_file_location(name, TOOLS / f'{name}.py')
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture
@@ -39,15 +27,9 @@ def refused(tmp_path, monkeypatch, capsys):
     """Runs a tool as its command line does; it must end with one line and make nothing."""
 
     def run(tool, *options, code=1):
-        monkeypatch.setattr(sys, 'argv', [f'{tool}.py', *map(str, options)])
-        with pytest.raises(SystemExit) as stopped:
-            cli.run_tool(imported(tool).main)
-        printed = capsys.readouterr().err
-        lines = [line for line in printed.splitlines() if 'error: ' in line]
-        assert stopped.value.code == code and len(lines) == 1, printed
-        assert printed.rstrip().endswith(lines[0]) and 'Traceback' not in printed
+        line = refusal(tool, options, monkeypatch, capsys, code)
         assert not (tmp_path / 'made').exists()
-        return lines[0]
+        return line
 
     return run
 

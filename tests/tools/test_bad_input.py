@@ -1,0 +1,324 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Bad input ends every tool with the line that docs/troubleshooting.md shows, and harms nothing.
+
+The page's tables hold the messages, ``CASES`` what leads to them.
+"""
+import json
+import pathlib
+import re
+import shutil
+from typing import Callable, NamedTuple
+
+import numpy as np
+import paddle
+import pytest
+import yaml
+from PIL import Image
+from ppdet.core.workspace import create
+from tiny import slim_yaml, student_yaml
+from tiny_faster_rcnn import CLASSES, build_detector, faster_rcnn_yaml
+from tool_runs import imported, refusal
+
+from ppdet_ext.data.coco import write_json
+from ppdet_ext.slim.config_scope import isolated_config
+
+PAGE = pathlib.Path(__file__).parents[2] / 'docs' / 'troubleshooting.md'
+ROW = re.compile(r'^\| ([^|`]+) \| `([^`]+)` \| ([^|]+) \|$', re.MULTILINE)
+
+# What every tool is called with, beside the options of a case.
+COMMANDS = {
+    'train': '-c student.yml', 'eval': '-c student.yml',
+    'infer': '-c student.yml --infer_img set/images/train_0.png',
+    'distill': '-c student.yml --slim_config slim.yml',
+    'expand_head': '-c few.yml --base_config base.yml --base_weights base.pdparams '
+                   '--output expanded.pdparams',
+    'make_few_shot': '--dataset_dir set --split 1 --shots 1 --output sets',
+    'run_few_shot': '-c few.yml --base_config base.yml --base_weights base.pdparams '
+                    '--name TFA --sets sets --shots 1 --output output/few',
+    'prepare_neu_det': '', 'make_synthetic_steel': '',
+    'benchmark_distill': '-c student.yml --slim_config slim.yml',
+}
+
+
+class Case(NamedTuple):
+    """A name on the page, a key of COMMANDS, options, what is spoiled before, and the exit code."""
+    name: str
+    command: str
+    options: str = ''
+    spoil: Callable = lambda: None
+    code: int = 1
+
+
+def text(path, content=''):
+    return lambda: pathlib.Path(path).write_text(content)
+
+
+def removed(path):
+    return lambda: pathlib.Path(path).unlink()
+
+
+def cut(path):
+    return lambda: pathlib.Path(path).write_bytes(pathlib.Path(path).read_bytes()[:-100])
+
+
+def keys(path, **values):
+    """Sets keys of a YAML; None removes them."""
+    def spoil():
+        content = {**yaml.safe_load(pathlib.Path(path).read_text()), **values}
+        content = {key: value for key, value in content.items() if value is not None}
+        pathlib.Path(path).write_text(yaml.safe_dump(content))
+    return spoil
+
+
+def annotations(change, part='train'):
+    """Changes the dictionary of an annotation file."""
+    def spoil():
+        path = pathlib.Path(f'set/annotations/{part}.json')
+        content = json.loads(path.read_text())
+        change(content)
+        path.write_text(json.dumps(content))
+    return spoil
+
+
+def box(*numbers):
+    return annotations(lambda content: content['annotations'][0].update(bbox=list(numbers)))
+
+
+def voc(*numbers):
+    """A source in VOC's form of one image with one box."""
+    def spoil():
+        for folder in ('source/IMAGES', 'source/ANNOTATIONS'):
+            pathlib.Path(folder).mkdir(parents=True)
+        Image.fromarray(np.zeros([64, 64], 'uint8')).save('source/IMAGES/a_1.jpg')
+        corners = ''.join(f'<{tag}>{number}</{tag}>' for tag, number
+                          in zip(('xmin', 'ymin', 'xmax', 'ymax'), numbers))
+        pathlib.Path('source/ANNOTATIONS/a_1.xml').write_text(
+            '<annotation><filename>a_1.jpg</filename><size><width>64</width><height>64</height>'
+            f'</size><object><name>patches</name><bndbox>{corners}</bndbox></object></annotation>')
+    return spoil
+
+
+WEIGHTS = '-o weights=student.pdparams'
+CASES = [
+    # The command line
+    Case('no config', 'prepare_neu_det', code=2),
+    Case('unknown flag', 'eval', '--batch 3', code=2),
+    Case('-o without "="', 'train', '-o epoch 3', code=2),
+    Case('-o with broken YAML', 'train', '-o class_names=[a', code=2),
+    Case('flag with a value that is none', 'infer', '--draw_threshold high', code=2),
+    Case('true or false misspelt', 'train', '--use_vdl maybe', code=2),
+    # The config
+    Case('config that does not exist', 'train', '-c nowhere.yml'),
+    Case('config is a folder', 'train', '-c set'),
+    Case('YAML syntax error', 'train', '', text('student.yml', 'epoch: [1\nseed: 2\n')),
+    Case('empty config', 'train', '', text('student.yml')),
+    Case('config is a binary file', 'train', '-c student.pdparams'),
+    Case('_BASE_ that does not exist', 'train', '', keys('student.yml', _BASE_=['nowhere.yml'])),
+    Case('_BASE_ of itself', 'train', '', keys('student.yml', _BASE_=['student.yml'])),
+    Case('_BASE_ forgotten', 'train', '', text('student.yml', 'architecture: RetinaNet\n')),
+    Case('unknown key', 'train', '-o epochs=3'),
+    Case('misspelt section', 'train', '', keys('student.yml', TrainReeder={'batch_size': 3})),
+    Case('misspelt key of a section', 'train', '-o TrainReader.batchsize=3'),
+    Case('epoch 0', 'train', '-o epoch=0'),
+    Case('text in place of a number', 'train', '-o epoch=many'),
+    Case('batch size 0', 'train', '-o TrainReader.batch_size=0'),
+    Case('batch size is text', 'train', '-o TrainReader.batch_size=many'),
+    Case('learning rate is text', 'train', '-o LearningRate.base_lr=high'),
+    Case('worker_num is negative', 'train', '-o worker_num=-1'),
+    Case('unknown architecture', 'train', '-o architecture=RetinaNett'),
+    Case('unknown metric', 'eval', f'{WEIGHTS} metric=COC'),
+    Case('unknown optimizer', 'train', '-o OptimizerBuilder.optimizer.type=Adamm'),
+    Case('GPU asked for without one', 'train', '-o use_gpu=true'),
+    # The data set
+    Case('data set that does not exist', 'train', '-o TrainDataset.dataset_dir=nowhere'),
+    Case('annotation file that is empty', 'train', '', text('set/annotations/train.json')),
+    Case('annotation file without images', 'train', '',
+         annotations(lambda content: content.update(images=[]))),
+    Case('annotation file without boxes', 'train', '',
+         annotations(lambda content: content.update(annotations=[]))),
+    Case('annotation file is a list', 'eval', WEIGHTS, text('set/annotations/val.json', '[]')),
+    Case('annotation file without "annotations"', 'train', '',
+         annotations(lambda content: content.pop('annotations'))),
+    Case('box of an unknown class', 'train', '',
+         annotations(lambda content: content['annotations'][0].update(category_id=99))),
+    Case('box is no list of four numbers', 'train', '', box(1, 2)),
+    Case('all boxes of size zero', 'train', '', annotations(lambda content: [
+        record.update(bbox=[8, 8, 0, 0]) for record in content['annotations']])),
+    Case('image that does not exist', 'train', '', removed('set/images/train_0.png')),
+    Case('image that is none, in training', 'train', '', text('set/images/train_0.png', 'x')),
+    Case('image that is none, in evaluation', 'eval', WEIGHTS,
+         text('set/images/val_0.png', 'x')),
+    Case('num_classes of another data set', 'train', '-o num_classes=5'),
+    Case('batch larger than the data set', 'train', '-o TrainReader.batch_size=99'),
+    Case('box of size zero', 'prepare_neu_det', '--check --output set', box(8, 8, 0, 0)),
+    Case('box outside of its image', 'prepare_neu_det', '--check --output set',
+         box(8, 8, 400, 8)),
+    # Weights and checkpoints
+    Case('weights that do not exist', 'eval', '-o weights=nowhere'),
+    Case('no weights named', 'eval', '-o weights=null'),
+    Case('weights cut off', 'eval', WEIGHTS, cut('student.pdparams')),
+    Case('weights that are empty', 'eval', WEIGHTS, text('student.pdparams')),
+    Case('weights that are text', 'infer', WEIGHTS, text('student.pdparams', 'not found')),
+    Case('weights of another model', 'eval', '-o weights=base.pdparams'),
+    Case('weights of another width', 'eval', '-o weights=teacher.pdparams'),
+    Case('pretrained weights that do not exist', 'train', '-o pretrain_weights=nowhere'),
+    Case('-r of nothing', 'train', '-r output/student/7'),
+    Case('-r of another model', 'train', '-r output/student/model_final -c teacher.yml'),
+    Case('-r of a distillation without it', 'distill', '-r output/student/model_final'),
+    Case('-r of weights without their checkpoint', 'train', '-r student'),
+    Case('-r of a checkpoint cut off', 'train', '-r output/student/model_final',
+         cut('output/student/model_final.pdopt')),
+    Case('-r of a finished run', 'train', '-r output/student/model_final'),
+    # Distillation
+    Case('slim YAML that does not exist', 'distill', '--slim_config nowhere.yml'),
+    Case('slim YAML without "slim"', 'distill', '', keys('slim.yml', slim=None)),
+    Case('unknown slim', 'distill', '', keys('slim.yml', slim='Destill')),
+    Case('unknown slim_method', 'distill', '', keys('slim.yml', slim_method='MDG')),
+    Case('unknown loss', 'distill', '', keys('slim.yml', distill_losses=[{'loss': 'MDGLoss'}])),
+    Case('unknown key of a loss', 'distill', '',
+         keys('slim.yml', distill_losses=[{'loss': 'MGDFeatureLoss', 'alpha': 1}])),
+    Case('distill_losses is no list', 'distill', '', keys('slim.yml', distill_losses=3)),
+    Case('slim YAML without a teacher', 'distill', '', keys('slim.yml', _BASE_=None)),
+    Case("teacher's YAML that does not exist", 'distill', '',
+         keys('slim.yml', _BASE_=['nowhere.yml'])),
+    Case("teacher's weights that do not exist", 'distill', '-o teacher_weights=nowhere'),
+    Case('teacher without weights', 'distill', '', keys('slim.yml', pretrain_weights=None)),
+    Case("teacher's weights cut off", 'distill', '', cut('teacher.pdparams')),
+    Case('teacher of other classes', 'distill', '', keys('teacher.yml', num_classes=5)),
+    Case('benchmark of an unknown method', 'benchmark_distill', '',
+         keys('slim.yml', slim_method='MDG')),
+    Case('benchmark of no steps', 'benchmark_distill', '--steps 0', code=2),
+    Case('benchmark of an empty batch', 'benchmark_distill', '--batch_size 0', code=2),
+    Case('benchmark output under a file', 'benchmark_distill',
+         '--steps 1 --warmup 0 --image_size 64 --batch_size 2 --output student.yml/figures.json'),
+    # Output
+    Case('save_dir under a file', 'train', '-o save_dir=student.yml/output'),
+    Case('evaluation output under a file', 'eval', f'--output_eval student.yml/x {WEIGHTS}'),
+    Case('drawn images under a file', 'infer', f'--output_dir student.yml/x {WEIGHTS}'),
+    Case('VisualDL folder under a file', 'train', '--use_vdl true --vdl_log_dir student.yml/x'),
+    # Inference
+    Case('no image given', 'infer', '--infer_img='),
+    Case('image to detect on that does not exist', 'infer', '--infer_img nowhere.jpg'),
+    Case('image to detect on that is none', 'infer', '--infer_img student.yml'),
+    Case('image to detect on that is cut off', 'infer', WEIGHTS, cut('set/images/train_0.png')),
+    Case('folder without images', 'infer', '--infer_img= --infer_dir output'),
+    Case('detections that are not there', 'eval', '--json_eval --output_eval nowhere'),
+    Case('detections that are no JSON', 'eval', '--json_eval --output_eval set',
+         text('set/bbox.json', '[')),
+    # Few shots
+    Case('expanded head from weights of another model', 'expand_head',
+         '--base_weights student.pdparams'),
+    Case('expanded head of a detector without one', 'expand_head', '-c student.yml'),
+    Case('expanded head over an existing file', 'expand_head', '--output teacher.pdparams'),
+    Case('expanded head under a file', 'expand_head', '--output student.yml/x'),
+    Case('method of expansion unknown', 'expand_head', '--method random', code=2),
+    Case('few-shot sets of no data set', 'make_few_shot', '--dataset_dir nowhere'),
+    Case('few-shot sets with too few boxes', 'make_few_shot', '--shots 99'),
+    Case('few-shot sets of 0 shots', 'make_few_shot', '--shots 0'),
+    Case('few-shot sets under a file', 'make_few_shot', '--output student.yml/sets'),
+    Case('few-shot split unknown', 'make_few_shot', '--split 9', code=2),
+    Case('few-shot run without its sets', 'run_few_shot', '--sets nowhere'),
+    Case('few-shot run of weights that do not exist', 'run_few_shot', '--base_weights nowhere'),
+    Case('few-shot run under a file', 'run_few_shot', '--output student.yml/few'),
+    # Preparing data
+    Case('source that does not exist', 'prepare_neu_det', '--source nowhere --output new'),
+    Case('source that is no archive', 'prepare_neu_det', '--source student.yml --output new'),
+    Case('source without annotations', 'prepare_neu_det', '--source output --output new'),
+    Case('source with a box of size zero', 'prepare_neu_det', '--source source --output new',
+         voc(9, 9, 8, 8)),
+    Case('source with a box outside', 'prepare_neu_det', '--source source --output new',
+         voc(9, 9, 99, 20)),
+    Case('data set over another folder', 'prepare_neu_det', '--source source --output output',
+         voc(9, 9, 20, 20)),
+    Case('data set over another data set', 'prepare_neu_det', '--source source --output set',
+         voc(9, 9, 20, 20)),
+    Case('data set under a file', 'prepare_neu_det', '--source source --output student.yml/new',
+         voc(9, 9, 20, 20)),
+    Case('too few synthetic images', 'make_synthetic_steel', '--output new --images_per_class 3'),
+    Case('synthetic images over a file', 'make_synthetic_steel', '--output student.yml'),
+    Case('synthetic images under a file', 'make_synthetic_steel', '--output student.yml/new'),
+]
+
+
+@pytest.fixture(scope='module')
+def sound(tmp_path_factory):
+    """A folder with data, configs, weights and a finished run, all of noise."""
+    folder = tmp_path_factory.mktemp('sound')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        here = pathlib.Path('.')
+        write_set(here / 'set')
+        train, val = ({'dataset_dir': 'set', 'image_dir': 'images',
+                       'anno_path': f'annotations/{part}.json'} for part in ('train', 'val'))
+        common = dict(epoch=1, worker_num=0, use_gpu=False, check_teacher=False,
+                      TrainReader={'batch_size': 6}, TrainDataset=train, EvalDataset=val,
+                      TestDataset={**val, 'dataset_dir': 'set'})
+        student = student_yaml(here, **common)
+        teacher = student_yaml(here, 'teacher', channels=24, **common)
+        slim_yaml(here, teacher, 'slim')
+        faster_rcnn_yaml(here, 'few', cosine={}, **common)
+        base = faster_rcnn_yaml(here, 'base', classes=3, **common)
+        for name, path in (('student', student), ('teacher', teacher)):
+            with isolated_config(path) as cfg:
+                paddle.save(create(cfg.architecture).state_dict(), f'{name}.pdparams')
+        paddle.save(build_detector(base).state_dict(), 'base.pdparams')
+        assert imported('make_few_shot').main(COMMANDS['make_few_shot'].split()) == 0
+        with paddle.utils.unique_name.guard():
+            assert imported('train').main(['-c', 'student.yml', '-o', 'pretrain_weights=null']) == 0
+    return folder
+
+
+def write_set(folder):
+    """A data set of noise images, one box in each."""
+    (folder / 'images').mkdir(parents=True)
+    (folder / 'annotations').mkdir()
+    rng = np.random.default_rng(0)
+    for part in ('train', 'val', 'test'):
+        names = [f'{part}_{k}.png' for k in range(len(CLASSES))]
+        for name in names:
+            noise = rng.integers(0, 255, [64, 64, 3], dtype='uint8')
+            Image.fromarray(noise).save(folder / 'images' / name)
+        write_json(folder / 'annotations' / f'{part}.json', {
+            'categories': [{'id': k + 1, 'name': name} for k, name in enumerate(CLASSES)],
+            'images': [{'id': k + 1, 'file_name': name, 'width': 64, 'height': 64}
+                       for k, name in enumerate(names)],
+            'annotations': [{'id': k + 1, 'image_id': k + 1, 'category_id': k + 1,
+                             'bbox': [8, 8, 40, 40], 'area': 1600, 'iscrowd': 0}
+                            for k in range(len(names))]})
+    (folder / 'label_list.txt').write_text('\n'.join(CLASSES) + '\n')
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob('*') if path.is_file()}
+
+
+def shown():
+    """dict: of every case on the page, its message; "..." stands for anything."""
+    return {name: message for name, message, _ in ROW.findall(PAGE.read_text(encoding='utf-8'))}
+
+
+def with_marks(case):
+    has_gpu = paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
+    marks = [pytest.mark.skipif(has_gpu, reason='there is a GPU to use')] if (
+        'use_gpu=true' in case.options) else []
+    return pytest.param(case, id=case.name, marks=marks)
+
+
+@pytest.mark.parametrize('case', [with_marks(case) for case in CASES])
+def test_one_line_and_nothing_harmed(case, sound, tmp_path, monkeypatch, capsys):
+    folder = shutil.copytree(sound, tmp_path / 'sound')
+    monkeypatch.chdir(folder)
+    case.spoil()
+    before = contents(folder)
+    tool = {'distill': 'train'}.get(case.command, case.command)
+    options = [*COMMANDS[case.command].split(), *case.options.split()]
+    line = refusal(tool, options, monkeypatch, capsys, case.code)
+    assert contents(folder) == before
+    pieces = map(re.escape, shown()[case.name].split('...'))
+    assert re.fullmatch('.*?'.join(pieces), line[line.index('error: '):])
+
+
+def test_the_page_shows_every_case_and_no_other():
+    names = [case.name for case in CASES]
+    assert list(shown()) == names and len(set(names)) == len(names) >= 40
