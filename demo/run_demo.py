@@ -240,7 +240,8 @@ def execute(command, log, show):
                 f.flush()
                 show(line)
         except BaseException:
-            process.terminate()
+            # Paddle's handler of a softer signal can wait for ever.
+            process.kill()
             raise
     if process.returncode:
         with open(log, encoding='utf-8') as f:

@@ -5,11 +5,14 @@
 Importing this package mends Paddle and PaddleDetection for each other (``compat``), registers its
 losses and layers and installs its distillation factory. Import it before ``paddle``.
 """
-from . import compat
+from .missing_package import explained
 
-compat.apply()
+with explained():
+    from . import compat
 
-from . import engine, metrics, modeling, slim  # noqa: E402
+    compat.apply()
+
+    from . import engine, metrics, modeling, slim
 
 __version__ = '0.1.0'
 __all__ = ['engine', 'metrics', 'modeling', 'slim']

@@ -7,6 +7,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from ppdet_ext.engine import Trainer, cli, config  # noqa: E402
+from ppdet_ext.engine.dataset_files import check_datasets  # noqa: E402
 from ppdet_ext.metrics import evaluate_saved_boxes  # noqa: E402
 from ppdet_ext.slim import build_slim_model  # noqa: E402
 
@@ -33,7 +34,7 @@ def main(argv):
     cfg = config.load_run_config(args.config, args.opt)
     for name in ('output_eval', 'bias', 'save_prediction_only', 'amp'):
         cfg[name] = getattr(args, name)
-    config.check_datasets(cfg, ('EvalDataset', ))
+    check_datasets(cfg, ('EvalDataset', ))
     if args.json_eval:
         evaluate_saved_boxes(cfg, args.output_eval)
         return 0
@@ -42,7 +43,7 @@ def main(argv):
     if args.slim_config:
         build_slim_model(cfg, args.slim_config, mode='eval')
     trainer = Trainer(cfg, mode='eval')
-    trainer.load_weights(cfg.weights)
+    trainer.load_weights(cfg.get('weights'))
     trainer.evaluate()
     return 0
 

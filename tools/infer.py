@@ -35,7 +35,7 @@ def main(argv):
     if args.slim_config:
         build_slim_model(cfg, args.slim_config, mode='test')
     trainer = Trainer(cfg, mode='test')
-    trainer.load_weights(cfg.weights)
+    trainer.load_weights(cfg.get('weights'))
     results = trainer.predict(images, draw_threshold=args.draw_threshold,
                               output_dir=args.output_dir, visualize=args.visualize)
     if args.visualize:

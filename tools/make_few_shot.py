@@ -1,7 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Makes few-shot sets of a COCO data set: base training, K boxes a class, and evaluation."""
-import argparse
 import os
 import sys
 
@@ -18,8 +17,8 @@ from ppdet_ext.data.few_shot import (  # noqa: E402
 from ppdet_ext.engine import cli  # noqa: E402
 
 
-def parse_args(args=None):
-    parser = argparse.ArgumentParser(description=__doc__)
+def parse_args(args):
+    parser = cli.plain_parser(__doc__)
     parser.add_argument('--dataset_dir', '--dataset-dir', required=True,
                         help='data set as tools/prepare_neu_det.py writes it')
     parser.add_argument('--split', type=int, choices=sorted(NEU_DET_SPLITS),
@@ -61,18 +60,13 @@ def _default_output(flags):
     return os.path.join(flags.dataset_dir, 'annotations', 'few_shot', name)
 
 
-def main(args=None):
+def main(args):
     flags = parse_args(args)
     cli.log_versions()
-    try:
-        classes = NEU_DET_SPLITS[flags.split] if flags.split else ClassSplit(flags.base,
-                                                                             flags.novel)
-        sets = make_few_shot(flags.dataset_dir, classes, flags.shots, flags.seed,
-                             flags.unlabelled, flags.authors_splits)
-        write_few_shot(flags.output, sets, flags.overwrite)
-    except (ValueError, OSError) as error:
-        print(f'error: {cli.describe(error)}', file=sys.stderr)
-        return 1
+    classes = NEU_DET_SPLITS[flags.split] if flags.split else ClassSplit(flags.base, flags.novel)
+    sets = make_few_shot(flags.dataset_dir, classes, flags.shots, flags.seed, flags.unlabelled,
+                         flags.authors_splits)
+    write_few_shot(flags.output, sets, flags.overwrite)
     print(table(sets))
     print(f'base classes: {", ".join(classes.base)}\nnovel classes: {", ".join(classes.novel)}\n'
           f'objects that a training set does not label: {flags.unlabelled}\n'
@@ -81,4 +75,4 @@ def main(args=None):
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    cli.run_tool(main)

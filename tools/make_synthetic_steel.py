@@ -1,7 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Draws a synthetic data set of rolled steel with the six NEU-DET defect classes, in COCO."""
-import argparse
 import os
 import sys
 
@@ -11,8 +10,8 @@ from ppdet_ext.data.synthetic_steel import make_synthetic_steel  # noqa: E402
 from ppdet_ext.engine import cli  # noqa: E402
 
 
-def parse_args(args=None):
-    parser = argparse.ArgumentParser(description=__doc__)
+def parse_args(args):
+    parser = cli.plain_parser(__doc__)
     parser.add_argument('--output', required=True, help='folder to write')
     parser.add_argument('--images_per_class', '--images-per-class', type=int, default=300,
                         help='images of each class, 10 or more (default: 300, as in NEU-DET)')
@@ -23,22 +22,15 @@ def parse_args(args=None):
     return parser.parse_args(args)
 
 
-def main(args=None):
+def main(args):
     flags = parse_args(args)
     cli.log_versions()
-    try:
-        counts = make_synthetic_steel(flags.output, flags.images_per_class, flags.seed,
-                                      flags.overwrite)
-    except (ValueError, OSError) as error:
-        print(f'error: {cli.describe(error)}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('error: interrupted', file=sys.stderr)
-        return 130
+    counts = make_synthetic_steel(flags.output, flags.images_per_class, flags.seed,
+                                  flags.overwrite)
     numbers = ', '.join(f'{split} {count}' for split, count in counts.items())
     print(f'synthetic images: {numbers}\nwritten to {flags.output}')
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    cli.run_tool(main)

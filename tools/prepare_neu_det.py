@@ -13,8 +13,8 @@ from ppdet_ext.data.neu_det import InvalidDataError, prepare  # noqa: E402
 from ppdet_ext.engine import cli  # noqa: E402
 
 
-def parse_args(args=None):
-    parser = argparse.ArgumentParser(description=__doc__)
+def parse_args(args):
+    parser = cli.plain_parser(__doc__)
     parser.add_argument('--source', help='folder, .zip or .tar(.gz) with images and VOC XML files')
     parser.add_argument('--output', required=True, help='folder to write, or to check')
     parser.add_argument('--seed', type=int, default=0, help='of the split (default: 0)')
@@ -69,22 +69,15 @@ def run_check(folder):
     print(f'ok: {numbers}')
 
 
-def main(args=None):
+def main(args):
     flags = parse_args(args)
     cli.log_versions()
-    try:
-        if flags.source:
-            run_prepare(flags)
-        if flags.check:
-            run_check(flags.output)
-    except (ValueError, OSError) as error:
-        print(f'error: {cli.describe(error)}', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('error: interrupted', file=sys.stderr)
-        return 130
+    if flags.source:
+        run_prepare(flags)
+    if flags.check:
+        run_check(flags.output)
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    cli.run_tool(main)

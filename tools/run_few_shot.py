@@ -25,6 +25,7 @@ TOOLS = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(TOOLS))
 
 from ppdet_ext.engine import cli, config  # noqa: E402
+from ppdet_ext.engine.dataset_files import dataset_fields  # noqa: E402
 from ppdet_ext.engine.few_shot_runs import (  # noqa: E402
     Base,
     Method,
@@ -82,7 +83,7 @@ def parse_args(argv):
 
 
 def few_shot_sets(cfg, folder, eval_set):
-    dataset = config.dataset_fields(cfg, 'TrainDataset')
+    dataset = dataset_fields(cfg, 'TrainDataset')
     dataset_dir = dataset.get('dataset_dir') or '.'
     folder = folder or os.path.join(dataset_dir, os.path.dirname(dataset['anno_path']))
     return Sets(os.path.normpath(folder), dataset_dir, eval_set)
@@ -102,7 +103,7 @@ def main(argv):
     args = parse_args(argv)
     base_cfg = dict(config.load_run_config(args.base_config, args.base_opt))
     slim_keys = training_keys(args.slim_config) if args.slim_config else {}
-    cfg = config.load_run_config(args.config, slim_keys, args.opt)
+    cfg = config.load_run_config(args.config, args.opt, slim_keys)
     base = Base(args.base_config, tuple(args.base_options),
                 base_weights(args.base_weights, base_cfg.get('weights')))
     method = Method(args.name, args.config, args.slim_config, tuple(args.options), cfg.epoch)

@@ -7,6 +7,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from ppdet_ext.engine import Trainer, cli, config  # noqa: E402
+from ppdet_ext.engine.dataset_files import check_datasets  # noqa: E402
 from ppdet_ext.engine.seeds import run_seed, set_seed  # noqa: E402
 from ppdet_ext.slim import build_slim_model, training_keys  # noqa: E402
 
@@ -31,12 +32,12 @@ def parse_args(argv):
 def main(argv):
     args = parse_args(argv)
     slim_keys = training_keys(args.slim_config) if args.slim_config else {}
-    cfg = config.load_run_config(args.config, slim_keys, args.opt)
+    cfg = config.load_run_config(args.config, args.opt, slim_keys)
     for name in ('amp', 'fleet', 'use_vdl', 'vdl_log_dir', 'save_prediction_only'):
         cfg[name] = getattr(args, name)
     cli.init_processes(cfg)
     cli.log_versions()
-    config.check_datasets(cfg, ('TrainDataset', 'EvalDataset') if args.eval else ('TrainDataset', ))
+    check_datasets(cfg, ('TrainDataset', 'EvalDataset') if args.eval else ('TrainDataset', ))
     cfg['seed'] = run_seed(0 if args.enable_ce else cfg.get('seed'))
     set_seed(cfg.seed)
     if args.slim_config:

@@ -16,9 +16,11 @@ from ppdet.utils.logger import setup_logger
 import ppdet_ext
 
 from ..compat.plain_yaml import YamlError, load_yaml
+from .master_port import check_master_port
 from .process_errors import earlier_error
 
-__all__ = ['ArgumentParser', 'boolean', 'describe', 'log_versions', 'run_tool', 'init_processes']
+__all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'log_versions', 'run_tool',
+           'init_processes']
 
 logger = setup_logger('ppdet.engine')
 
@@ -28,7 +30,7 @@ class ArgumentParser(ArgsParser):
 
     def __init__(self):
         super().__init__()
-        self.add_argument('--verbose', action='store_true', help='show tracebacks of errors')
+        _add_verbose(self)
 
     def parse_args(self, argv=None):
         """Parses the command line; exits with code 2 where it is wrong."""
@@ -54,6 +56,17 @@ class ArgumentParser(ArgsParser):
         return config
 
 
+def plain_parser(description):
+    """argparse.ArgumentParser: of a tool that takes no config."""
+    parser = argparse.ArgumentParser(description=description)
+    _add_verbose(parser)
+    return parser
+
+
+def _add_verbose(parser):
+    parser.add_argument('--verbose', action='store_true', help='show tracebacks of errors')
+
+
 def boolean(text):
     """bool: what ``--flag=true``, ``--flag False`` ... mean."""
     values = {'true': True, 'yes': True, '1': True, 'false': False, 'no': False, '0': False}
@@ -70,7 +83,12 @@ def log_versions():
 
 
 def init_processes(cfg):
-    """Joins the processes that ``paddle.distributed.launch`` started; does nothing for one."""
+    """Joins the processes that ``paddle.distributed.launch`` started; does nothing for one.
+
+    Raises:
+        ConnectionError: the port at which they meet is in use.
+    """
+    check_master_port()
     # Fleet would take a single process for a pipeline and stop.
     cfg['fleet'] = bool(cfg.get('fleet')) and paddle.distributed.ParallelEnv().world_size > 1
     if cfg['fleet']:
@@ -79,7 +97,7 @@ def init_processes(cfg):
         init_parallel_env()
 
 
-def describe(error):
+def _describe(error):
     """str: the message of an error; one of the operating system names the path and what to do."""
     path = getattr(error, 'filename', None)
     if path is None:
@@ -101,7 +119,7 @@ def run_tool(main):
         sys.exit(getattr(stop, 'exit_code', 130))
     except Exception as error:
         expected = isinstance(error, (ValueError, OSError, ImportError, FloatingPointError))
-        text = describe(error) if expected else f'{type(error).__name__}: {error}'
+        text = _describe(error) if expected else f'{type(error).__name__}: {error}'
         earlier = earlier_error(text)
         if not expected and earlier is None:
             raise

@@ -12,7 +12,7 @@ from ppdet.data.source.category import get_categories
 
 from ..data.check import image_size
 from ..data.coco import write_json
-from .config import dataset_fields
+from .dataset_files import dataset_fields
 
 __all__ = ['find_images', 'name_classes', 'detection_records', 'describe', 'save_records']
 

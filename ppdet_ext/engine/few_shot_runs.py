@@ -18,7 +18,8 @@ from typing import NamedTuple, Optional
 
 from ..data.few_shot import NEU_DET_SPLITS, ClassSplit
 from .few_shot_results import figures_line, write_results
-from .steps import Step, check_finished, yaml_files
+from .steps import Step, check_finished
+from .yaml_file import yaml_files
 
 __all__ = ['Base', 'Method', 'Plan', 'Run', 'Sets', 'check_sets', 'class_split', 'make_plan',
            'run_plan', 'seconds_left']

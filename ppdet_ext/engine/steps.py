@@ -13,9 +13,8 @@ from dataclasses import dataclass
 import yaml
 
 from ..data.coco import write_json
-from .yaml_file import read_yaml
 
-__all__ = ['Step', 'check_finished', 'yaml_files']
+__all__ = ['Step', 'check_finished']
 
 RECORD = 'run.json'
 LAST_LINES = 15  # of a log, in an error
@@ -123,19 +122,6 @@ def check_finished(steps, overwrite=False):
                              f'{"; ".join(differences)}. Give another --output{others}')
     for step in changed:
         step.forget()
-
-
-def yaml_files(path):
-    """list of str: a YAML and those it is based on, as ``_BASE_`` names them.
-
-    Raises:
-        FileNotFoundError: one of them does not exist.
-        ValueError: one of them is no YAML mapping.
-    """
-    folder = os.path.dirname(path)
-    bases = [os.path.normpath(os.path.join(folder, os.path.expanduser(base)))
-             for base in read_yaml(path).get('_BASE_') or ()]
-    return [path, *(file for base in bases for file in yaml_files(base))]
 
 
 def _fingerprint(path):

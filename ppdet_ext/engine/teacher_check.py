@@ -15,7 +15,8 @@ from ppdet.metrics import COCOMetric, VOCMetric
 from ppdet.utils.logger import setup_logger
 
 from ..metrics import evaluate_boxes
-from .config import check_datasets, teacher_check_options
+from .config_keys import teacher_check_options
+from .dataset_files import check_datasets
 
 __all__ = ['check_teacher']
 

@@ -33,7 +33,8 @@ def local_weights(weights):
         ConnectionError: the URL cannot be reached.
     """
     if not isinstance(weights, str):
-        raise ValueError(f'no weights are named, but {weights}; give the file with -o weights=PATH')
+        raise ValueError(f'the weights are {weights!r}, expected a path; set "weights" in the '
+                         f'config or give -o weights=PATH')
     if is_url(weights):
         return _downloaded(weights)
     path = weights if weights.endswith('.pdparams') else f'{weights}.pdparams'

@@ -6,7 +6,7 @@ import os
 
 from ..compat.plain_yaml import load_yaml
 
-__all__ = ['read_yaml', 'check_bases', 'near_match']
+__all__ = ['read_yaml', 'check_bases', 'yaml_files', 'near_match']
 
 
 def read_yaml(path):
@@ -45,6 +45,19 @@ def check_bases(path, chain=()):
     for base in read_yaml(path).get('_BASE_') or ():
         base = os.path.expanduser(base)
         check_bases(os.path.join(os.path.dirname(path), base), (*chain, path))
+
+
+def yaml_files(path):
+    """list of str: a YAML and those it is based on, as ``_BASE_`` names them.
+
+    Raises:
+        FileNotFoundError: one of them does not exist.
+        ValueError: one of them is no YAML mapping.
+    """
+    folder = os.path.dirname(path)
+    bases = [os.path.normpath(os.path.join(folder, os.path.expanduser(base)))
+             for base in read_yaml(path).get('_BASE_') or ()]
+    return [path, *(file for base in bases for file in yaml_files(base))]
 
 
 def near_match(name, known):

@@ -1,14 +1,15 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Small data sets with Pascal VOC annotations, built in a temporary folder."""
-import importlib.util
 import os
+import sys
 
 import cv2
 import numpy as np
 import pytest
+from tool_runs import imported
 
-ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from ppdet_ext.engine import cli
 
 # One element a line, so that tests can tell lines: size is 3, the first object begins at 4 with
 # its name in 5, difficult in 6 and bndbox in 7; further objects follow every five lines.
@@ -80,10 +81,13 @@ def voc_tree(tmp_path):
 
 
 @pytest.fixture
-def prepare_tool():
-    """The module tools/prepare_neu_det.py."""
-    path = os.path.join(ROOT, 'tools', 'prepare_neu_det.py')
-    spec = importlib.util.spec_from_file_location('prepare_neu_det', path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def prepare_tool(monkeypatch):
+    """Runs tools/prepare_neu_det.py as its command line does; returns the exit code."""
+
+    def run(arguments):
+        monkeypatch.setattr(sys, 'argv', ['prepare_neu_det.py', *arguments])
+        with pytest.raises(SystemExit) as stopped:
+            cli.run_tool(imported('prepare_neu_det').main)
+        return stopped.value.code
+
+    return run

@@ -248,11 +248,11 @@ def one_error_line(captured):
 
 def test_command_prepares_and_checks(small, tmp_path, prepare_tool, capsys):
     output = str(tmp_path / 'coco')
-    assert prepare_tool.main(['--source', small.root, '--output', output]) == 0
+    assert prepare_tool(['--source', small.root, '--output', output]) == 0
     captured = capsys.readouterr()
     assert captured.err == '' and f'written to {output}' in captured.out
     assert '60/60' in captured.out
-    assert prepare_tool.main(['--output', output, '--check']) == 0
+    assert prepare_tool(['--output', output, '--check']) == 0
     assert ('ok: train 42 images 42 boxes, val 12 images 12 boxes, test 6 images 6 boxes'
             in capsys.readouterr().out)
 
@@ -263,7 +263,7 @@ def test_check_command_lists_faults(small, tmp_path, prepare_tool, capsys):
     (output / 'images' / 'crazing_0.jpg').unlink()
     (output / 'images' / 'patches_0.jpg').unlink()
     capsys.readouterr()
-    assert prepare_tool.main(['--output', str(output), '--check']) == 1
+    assert prepare_tool(['--output', str(output), '--check']) == 1
     captured = capsys.readouterr()
     assert 'image crazing_0.jpg' in captured.out and 'image patches_0.jpg' in captured.out
     assert '2 faults' in one_error_line(captured)
@@ -272,12 +272,12 @@ def test_check_command_lists_faults(small, tmp_path, prepare_tool, capsys):
 def test_command_lists_every_fault(small, tmp_path, prepare_tool, capsys):
     small.add('bad', [BAD, BAD])
     args = ['--source', small.root, '--output', str(tmp_path / 'coco')]
-    assert prepare_tool.main(args) == 1
+    assert prepare_tool(args) == 1
     captured = capsys.readouterr()
     bad = os.path.join('ANNOTATIONS', 'bad.xml')
     assert f'{bad}:5: unknown class' in captured.out and f'{bad}:10: unknown class' in captured.out
     assert '2 faults in 1 files' in one_error_line(captured)
-    assert prepare_tool.main([*args, '--skip-invalid']) == 0
+    assert prepare_tool([*args, '--skip-invalid']) == 0
 
 
 @pytest.mark.parametrize('as_file', [False, True])
@@ -286,7 +286,7 @@ def test_own_classes(voc_tree, tmp_path, prepare_tool, as_file):
     tree.add_classes(['划痕', 'dent'], 10)
     labels = tmp_path / 'labels.txt'
     labels.write_text('dent\n划痕\n', encoding='utf-8')
-    assert prepare_tool.main(['--source', tree.root, '--output', str(tmp_path / 'coco'),
+    assert prepare_tool(['--source', tree.root, '--output', str(tmp_path / 'coco'),
                               '--classes', str(labels) if as_file else 'dent,划痕', '--check']) == 0
     train = load(tmp_path / 'coco')['train']
     assert [(c['id'], c['name']) for c in train['categories']] == [(1, 'dent'), (2, '划痕')]
@@ -302,7 +302,7 @@ def test_own_classes(voc_tree, tmp_path, prepare_tool, as_file):
 def test_expected_errors_are_one_line(tmp_path, monkeypatch, prepare_tool, capsys, args, expected):
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'readme.md').write_text('text')
-    assert prepare_tool.main([*args, '--output', 'coco']) == 1
+    assert prepare_tool([*args, '--output', 'coco']) == 1
     assert expected in one_error_line(capsys.readouterr())
     assert os.listdir(tmp_path) == ['readme.md']
 
@@ -315,9 +315,7 @@ def test_expected_errors_are_one_line(tmp_path, monkeypatch, prepare_tool, capsy
     ['--output', 'coco', '--source', 'x', '--classes', 'missing.txt'],
 ])
 def test_bad_flags(prepare_tool, args):
-    with pytest.raises(SystemExit) as error:
-        prepare_tool.main(args)
-    assert error.value.code == 2
+    assert prepare_tool(args) == 2
 
 
 def test_interrupt_is_no_traceback(small, tmp_path, prepare_tool, monkeypatch, capsys):
@@ -325,8 +323,8 @@ def test_interrupt_is_no_traceback(small, tmp_path, prepare_tool, monkeypatch, c
         raise KeyboardInterrupt
 
     monkeypatch.setattr(neu_det, 'read_voc', interrupt)
-    assert prepare_tool.main(['--source', small.root, '--output', str(tmp_path / 'coco')]) == 130
-    assert one_error_line(capsys.readouterr()) == 'error: interrupted'
+    assert prepare_tool(['--source', small.root, '--output', str(tmp_path / 'coco')]) == 130
+    assert capsys.readouterr().err == 'interrupted\n'
     assert os.listdir(tmp_path) == ['source']
 
 

@@ -20,7 +20,7 @@ def load(tmp_path, monkeypatch):
     def load_config(processes, options, yaml=RATES, slim=None):
         monkeypatch.setattr(dist, 'get_world_size', lambda: processes)
         path = student_yaml(tmp_path, TrainReader={'batch_size': 8}, **yaml)
-        return load_run_config(path, slim or {}, options)
+        return load_run_config(path, options, slim)
 
     return load_config
 

@@ -61,11 +61,11 @@ def make(tmp_path, teacher_yaml):
 
     def make_trainer(run, distill=False, **options):
         dataset = {'dataset_dir': str(folder)}
-        cfg = load_run_config(student, {
+        cfg = load_run_config(student, options, {
             'epoch': EPOCHS, 'worker_num': 0, 'use_gpu': False, 'save_dir': str(tmp_path / run),
             'TrainDataset': dataset, 'EvalDataset': dataset, 'log_iter': 1, 'seed': 3,
             'TrainReader': {'batch_size': 2, 'shuffle': True},
-            'EvalReader': {'batch_size': 4}}, options)
+            'EvalReader': {'batch_size': 4}})
         unique_name.switch()  # Paddle names parameters, and optimizers their state, by counting
         paddle.seed(0)
         if distill:

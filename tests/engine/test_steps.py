@@ -11,7 +11,8 @@ import time
 
 import pytest
 
-from ppdet_ext.engine.steps import Step, check_finished, yaml_files
+from ppdet_ext.engine.steps import Step, check_finished
+from ppdet_ext.engine.yaml_file import yaml_files
 
 STUB = """
 import sys, pathlib

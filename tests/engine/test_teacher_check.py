@@ -232,5 +232,5 @@ def test_a_run_is_the_same_with_and_without_it(tmp_path, dataset, teacher_yaml, 
 def test_the_command_line_wins_over_the_slim_yaml(tmp_path, teacher_yaml):
     keys = training_keys(slim_yaml(tmp_path, teacher_yaml, check_teacher={'images': 7}))
     options = {'check_teacher': {'minimum_ap50': 0.5}}
-    cfg = load_run_config(student_yaml(tmp_path), keys, options)
+    cfg = load_run_config(student_yaml(tmp_path), options, keys)
     assert cfg['check_teacher'] == {'images': 7, 'minimum_ap50': 0.5}

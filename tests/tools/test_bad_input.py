@@ -5,9 +5,13 @@
 The page's tables hold the messages, ``CASES`` what leads to them.
 """
 import json
+import os
 import pathlib
 import re
 import shutil
+import socket
+import subprocess
+import sys
 from typing import Callable, NamedTuple
 
 import numpy as np
@@ -18,9 +22,10 @@ from PIL import Image
 from ppdet.core.workspace import create
 from tiny import slim_yaml, student_yaml
 from tiny_faster_rcnn import CLASSES, build_detector, faster_rcnn_yaml
-from tool_runs import imported, refusal
+from tool_runs import TOOLS, imported, refusal
 
 from ppdet_ext.data.coco import write_json
+from ppdet_ext.engine import cli
 from ppdet_ext.slim.config_scope import isolated_config
 
 PAGE = pathlib.Path(__file__).parents[2] / 'docs' / 'troubleshooting.md'
@@ -100,6 +105,8 @@ def voc(*numbers):
 
 
 WEIGHTS = '-o weights=student.pdparams'
+# They need a process of their own.
+STARTS = ('package that is missing', 'port in use')
 CASES = [
     # The command line
     Case('no config', 'prepare_neu_det', code=2),
@@ -125,6 +132,11 @@ CASES = [
     Case('batch size 0', 'train', '-o TrainReader.batch_size=0'),
     Case('batch size is text', 'train', '-o TrainReader.batch_size=many'),
     Case('learning rate is text', 'train', '-o LearningRate.base_lr=high'),
+    Case('-o for a whole section', 'train', '-o TrainReader=3'),
+    Case('section that is empty', 'train', '-o LearningRate=null'),
+    Case('transforms that are no list', 'train', '',
+         keys('student.yml', TrainReader={'sample_transforms': {'Decode': {}}})),
+    Case('path that is a number', 'train', '-o save_dir=3'),
     Case('worker_num is negative', 'train', '-o worker_num=-1'),
     Case('unknown architecture', 'train', '-o architecture=RetinaNett'),
     Case('unknown metric', 'eval', f'{WEIGHTS} metric=COC'),
@@ -305,6 +317,12 @@ def with_marks(case):
     return pytest.param(case, id=case.name, marks=marks)
 
 
+def is_shown(name, line):
+    """bool: whether the page shows that line for the case."""
+    pieces = map(re.escape, shown()[name].split('...'))
+    return re.fullmatch('.*?'.join(pieces), line) is not None
+
+
 @pytest.mark.parametrize('case', [with_marks(case) for case in CASES])
 def test_one_line_and_nothing_harmed(case, sound, tmp_path, monkeypatch, capsys):
     folder = shutil.copytree(sound, tmp_path / 'sound')
@@ -315,10 +333,52 @@ def test_one_line_and_nothing_harmed(case, sound, tmp_path, monkeypatch, capsys)
     options = [*COMMANDS[case.command].split(), *case.options.split()]
     line = refusal(tool, options, monkeypatch, capsys, case.code)
     assert contents(folder) == before
-    pieces = map(re.escape, shown()[case.name].split('...'))
-    assert re.fullmatch('.*?'.join(pieces), line[line.index('error: '):])
+    assert is_shown(case.name, line[line.index('error: '):])
+
+
+def without_package(folder):
+    """An environment in which importing visualdl fails."""
+    package = folder / 'broken' / 'visualdl'
+    package.mkdir(parents=True)
+    (package / '__init__.py').write_text('raise ImportError("No module named \'visualdl\'")')
+    return {'PYTHONPATH': str(folder / 'broken')}
+
+
+def first_of_two_processes(port):
+    """An environment as the launcher makes it."""
+    endpoints = f'127.0.0.1:{port},127.0.0.1:{port + 1}'
+    return {'PADDLE_TRAINER_ID': '0', 'PADDLE_TRAINERS_NUM': '2',
+            'PADDLE_TRAINER_ENDPOINTS': endpoints,
+            'PADDLE_CURRENT_ENDPOINT': endpoints.split(',')[0]}
+
+
+@pytest.mark.parametrize('name', STARTS)
+def test_one_line_where_a_process_cannot_start(name, sound, tmp_path):
+    with socket.socket() as other:
+        other.bind(('127.0.0.1', 0))
+        other.listen()
+        environment = (without_package(tmp_path) if name == 'package that is missing' else
+                       first_of_two_processes(other.getsockname()[1]))
+        command = [sys.executable, str(TOOLS / 'train.py'), *COMMANDS['train'].split()]
+        run = subprocess.run(command, cwd=sound, capture_output=True, text=True,
+                             env={**os.environ, **environment})
+        verbose = subprocess.run([*command, '--verbose'], cwd=sound, capture_output=True, text=True,
+                                 env={**os.environ, **environment})
+    assert run.returncode == 1 and 'Traceback' not in run.stderr, run.stderr
+    assert is_shown(name, run.stderr.splitlines()[-1])
+    assert verbose.returncode == 1 and 'Traceback' in verbose.stderr
+
+
+def test_verbose_shows_the_traceback(sound, monkeypatch, capsys):
+    monkeypatch.chdir(sound)
+    monkeypatch.setattr(sys, 'argv', ['train.py', '-c', 'nowhere.yml', '--verbose'])
+    with pytest.raises(SystemExit):
+        cli.run_tool(imported('train').main)
+    printed = capsys.readouterr().err
+    assert 'Traceback' in printed and printed.endswith(
+        'error: config file not found: nowhere.yml; correct the path\n')
 
 
 def test_the_page_shows_every_case_and_no_other():
-    names = [case.name for case in CASES]
+    names = [*STARTS, *(case.name for case in CASES)]
     assert list(shown()) == names and len(set(names)) == len(names) >= 40

@@ -1,0 +1,45 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Says in one line which package is missing; needs none itself."""
+import contextlib
+import sys
+
+__all__ = ['explained']
+
+PYTHONS = (3, 9), (3, 11)  # first and last supported
+
+
+@contextlib.contextmanager
+def explained():
+    """Adds to an ``ImportError`` of the block what to install, and ends programs with one line.
+
+    A package's import can do no more than raise; Python would show a traceback, through packages
+    that have nothing to do with it. With ``--verbose`` on the command line it still does.
+
+    Raises:
+        ImportError: names the package, the Python that misses it and the remedy.
+    """
+    try:
+        yield
+    except ImportError as error:
+        if '--verbose' not in sys.argv:
+            sys.excepthook = _in_one_line(sys.excepthook)
+        raise ImportError(f'{error}. {_remedy()}', name=error.name) from error
+
+
+def _remedy():
+    found = sys.version_info[:2]
+    if not PYTHONS[0] <= found <= PYTHONS[1]:
+        return (f'This is Python {found[0]}.{found[1]} ({sys.executable}); ppdet_ext needs 3.9, '
+                f'3.10 or 3.11')
+    return (f'Install what ppdet_ext needs into this Python ({sys.executable}): pip install -e '
+            f'".[cpu]" in its folder, or activate the environment that has it')
+
+
+def _in_one_line(usual):
+    def show(kind, error, traceback):
+        if issubclass(kind, ImportError):
+            print(f'error: {error}', file=sys.stderr, flush=True)
+        else:
+            usual(kind, error, traceback)
+    return show
