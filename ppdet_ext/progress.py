@@ -11,7 +11,7 @@ SECONDS_BETWEEN_LINES = 30
 LINE = '{desc}: {n_fmt}/{total_fmt}, {elapsed} passed, {remaining} left'
 
 
-def progress(items, description, unit='image'):
+def progress(items, description, unit='image', delay=0):
     """Iterates over ``items`` and shows how many are done and how long the rest takes.
 
     It goes to stdout; stderr stays free for errors. A log file gets a line at the start, at the
@@ -21,14 +21,15 @@ def progress(items, description, unit='image'):
         items (iterable): with a length, or no time left is shown.
         description (str): what is done to them.
         unit (str): what one item is.
+        delay (int): seconds before anything is shown, for work that is short as a rule.
 
     Returns:
         iterable: of the same items.
     """
     if sys.stdout.isatty():
-        return tqdm(items, desc=description, unit=unit, file=sys.stdout)
+        return tqdm(items, desc=description, unit=unit, file=sys.stdout, delay=delay)
     return tqdm(items, desc=description, file=_Lines(sys.stdout), bar_format=LINE, miniters=1,
-                mininterval=SECONDS_BETWEEN_LINES, maxinterval=SECONDS_BETWEEN_LINES)
+                mininterval=SECONDS_BETWEEN_LINES, maxinterval=SECONDS_BETWEEN_LINES, delay=delay)
 
 
 class _Lines:

@@ -4,9 +4,16 @@
 import json
 import os
 
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile
+
+from ..progress import progress
 
 __all__ = ['check_datasets', 'dataset_fields']
+
+# The last bytes of a file that is whole. A file with others, or of another format, is decoded.
+ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82'}
+LONGEST_END = 8  # bytes
+SECONDS_WITHOUT_PROGRESS = 5
 
 
 def dataset_fields(cfg, section):
@@ -68,7 +75,9 @@ def _check_voc(section, dataset, num_classes):
     images = _existing(section, folder, dataset, 'image_dir')
     with open(image_list, encoding='utf-8') as f:
         names = [name for line in f for name in line.split()[:2]]  # the image and its XML
-    _check_files(section, image_list, [os.path.join(images, name) for name in names])
+    paths = [os.path.join(images, name) for name in names]
+    _check_files(section, image_list, paths)
+    _check_images(section, image_list, paths[::2])
     if dataset.get('label_list'):
         labels = _existing(section, folder, dataset, 'label_list')
         with open(labels, encoding='utf-8') as f:
@@ -96,13 +105,31 @@ def _check_files(section, annotations, paths):
 
 
 def _check_images(section, annotations, paths):
-    """Reads the beginning of every image: a reader without workers would wait for ever."""
-    for path in paths:
+    """Reads beginning and end of every image; one that is cut off would be half grey."""
+    for path in progress(paths, f'{section}: checking images', delay=SECONDS_WITHOUT_PROGRESS):
         try:
-            Image.open(path).close()
-        except (UnidentifiedImageError, Image.DecompressionBombError) as error:
+            _check_image(path)
+        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
             raise ValueError(f'{section}: {path}, which {annotations} lists, is no image that can '
                              f'be read; copy it anew, or remove it from the list') from error
+
+
+def _check_image(path):
+    with Image.open(path) as image:
+        with open(path, 'rb') as f:
+            f.seek(-min(os.path.getsize(path), LONGEST_END), os.SEEK_END)
+            whole = f.read().endswith(ENDS.get(image.format, ()))
+        if not whole:
+            _decode(image)
+
+
+def _decode(image):
+    # PaddleDetection tells Pillow to take what is there of an image for the whole.
+    tolerant, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
+    try:
+        image.load()
+    finally:
+        ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
 
 
 def _check_boxes(section, annotations, boxes, categories):

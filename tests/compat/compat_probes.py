@@ -465,6 +465,20 @@ def probe_reader_epochs():
     assert begun == [1, 2]
 
 
+def probe_reader_errors():
+    from ppdet.data.reader import BatchCompose, Compose
+    with contextlib.redirect_stdout(io.StringIO()):
+        for compose, data, named in ((Compose, {'im_file': 'lost.png'}, 'lost.png'),
+                                     (BatchCompose, [{'image': 3}], 'a batch')):
+            transforms = [{'Decode': {}}] if compose is Compose else [{'PadBatch': {}}]
+            try:
+                compose(transforms)(data)
+            except ValueError as error:
+                assert str(error).startswith(f'{named} cannot be read or transformed: ')
+            else:
+                raise AssertionError('no error')
+
+
 def probe_visualdl_log():
     import paddle
     from ppdet.engine.callbacks import VisualDLWriter

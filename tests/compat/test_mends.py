@@ -59,6 +59,9 @@ CHANGED = {
     'reader_epochs': [
         ('ppdet.data.reader', 'BaseDataLoader.__call__'),
         ('ppdet.data.reader', 'BaseDataLoader.__next__')],
+    'reader_errors': [
+        ('ppdet.data.reader', 'Compose.__call__'),
+        ('ppdet.data.reader', 'BatchCompose.__call__')],
     'scalar_concat': [
         ('ppdet.modeling.proposal_generator.rpn_head', 'RPNHead._gen_proposal'),
         ('ppdet.modeling.proposal_generator.target', 'generate_proposal_target'),

@@ -1,15 +1,14 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """A resumed run ends as the uninterrupted one: the same bits in every file it saves."""
-import json
 import os
 import signal
 
 import numpy as np
 import paddle
 import pytest
+from noise_set import noise_set
 from paddle.utils import unique_name
-from PIL import Image
 from ppdet.engine.callbacks import Callback
 from tiny import slim_yaml, student_yaml
 
@@ -42,30 +41,16 @@ class Kill(Callback):
 @pytest.fixture
 def make(tmp_path, teacher_yaml):
     """Makes the trainer of a tiny run on synthetic noise, as the first of its process."""
-    folder = tmp_path / 'set'
-    (folder / 'annotations').mkdir(parents=True)
-    (folder / 'images').mkdir()
-    rng = np.random.default_rng(0)
-    for k in range(IMAGES):
-        image = Image.fromarray(rng.integers(0, 256, [64, 64, 3], dtype=np.uint8))
-        image.save(folder / 'images' / f'{k}.png')
-    content = json.dumps({
-        'categories': [{'id': k, 'name': str(k)} for k in range(6)],
-        'images': [{'id': k, 'file_name': f'{k}.png', 'width': 64, 'height': 64}
-                   for k in range(IMAGES)],
-        'annotations': [{'id': k, 'image_id': k, 'category_id': k % 6, 'bbox': [8, 8, 30 + k, 40],
-                         'area': 40 * (30 + k), 'iscrowd': 0} for k in range(IMAGES)]})
-    for split in ('train', 'val'):
-        (folder / 'annotations' / f'{split}.json').write_text(content)
-    student, slim = student_yaml(tmp_path), slim_yaml(tmp_path, teacher_yaml)
+    folder = noise_set(tmp_path / 'set', train=IMAGES, val=IMAGES)
+    dataset = {'dataset_dir': folder}
+    student = student_yaml(
+        tmp_path, epoch=EPOCHS, worker_num=0, use_gpu=False, TrainDataset=dataset,
+        EvalDataset=dataset, log_iter=1, seed=3, TrainReader={'batch_size': 2, 'shuffle': True},
+        EvalReader={'batch_size': 4})
+    slim = slim_yaml(tmp_path, teacher_yaml)
 
     def make_trainer(run, distill=False, **options):
-        dataset = {'dataset_dir': str(folder)}
-        cfg = load_run_config(student, options, {
-            'epoch': EPOCHS, 'worker_num': 0, 'use_gpu': False, 'save_dir': str(tmp_path / run),
-            'TrainDataset': dataset, 'EvalDataset': dataset, 'log_iter': 1, 'seed': 3,
-            'TrainReader': {'batch_size': 2, 'shuffle': True},
-            'EvalReader': {'batch_size': 4}})
+        cfg = load_run_config(student, {'save_dir': str(tmp_path / run), **options})
         unique_name.switch()  # Paddle names parameters, and optimizers their state, by counting
         paddle.seed(0)
         if distill:

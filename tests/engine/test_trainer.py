@@ -1,12 +1,11 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-import json
 import os
 
 import numpy as np
 import paddle
 import pytest
-from PIL import Image
+from noise_set import noise_set
 from tiny import student_yaml
 
 from ppdet_ext.engine import Trainer
@@ -17,28 +16,15 @@ IMAGES = 3
 
 @pytest.fixture
 def load(tmp_path):
-    """Loads the configuration of a tiny run on three blank images with one box each."""
-    folder = tmp_path / 'set'
-    (folder / 'annotations').mkdir(parents=True)
-    (folder / 'images').mkdir()
-    names = [f'{k}.jpg' for k in range(IMAGES)]
-    for name in names:
-        Image.fromarray(np.zeros([64, 64, 3], 'uint8')).save(folder / 'images' / name)
-    content = json.dumps({
-        'categories': [{'id': k, 'name': str(k)} for k in range(6)],
-        'images': [{'id': k, 'file_name': name, 'width': 64, 'height': 64}
-                   for k, name in enumerate(names)],
-        'annotations': [{'id': k, 'image_id': k, 'category_id': k, 'bbox': [8, 8, 40, 40],
-                         'area': 1600, 'iscrowd': 0} for k in range(IMAGES)]})
-    for split in ('train', 'val'):
-        (folder / 'annotations' / f'{split}.json').write_text(content)
+    """Loads the configuration of a tiny run on three noise images with one box each."""
+    folder = noise_set(tmp_path / 'set', train=IMAGES, val=IMAGES)
 
     def load_config(**options):
-        dataset = {'dataset_dir': str(folder)}
-        return load_run_config(student_yaml(tmp_path), {
-            'epoch': 1, 'worker_num': 0, 'use_gpu': False, 'save_dir': str(tmp_path / 'output'),
-            'TrainDataset': dataset, 'EvalDataset': dataset,
-            'TrainReader': {'batch_size': IMAGES}}, options)
+        dataset = {'dataset_dir': folder}
+        path = student_yaml(
+            tmp_path, epoch=1, worker_num=0, use_gpu=False, save_dir=str(tmp_path / 'output'),
+            TrainDataset=dataset, EvalDataset=dataset, TrainReader={'batch_size': IMAGES})
+        return load_run_config(path, options)
 
     return load_config
 

@@ -50,11 +50,12 @@ def dataset(tmp_path_factory):
 def make(folder, dataset, **options):
     """The trainer of a tiny run, as the first of its process: its checkpoint names parameters."""
     section = {'dataset_dir': dataset}
-    cfg = load_run_config(student_yaml(folder), {
-        'epoch': 2, 'worker_num': 0, 'use_gpu': False, 'save_dir': str(folder / 'output'),
-        'snapshot_epoch': 1, 'log_iter': 2, 'TrainDataset': section, 'EvalDataset': section,
-        'TrainReader': {'batch_size': IMAGES // STEPS}, 'use_vdl': True,
-        'vdl_log_dir': str(folder / 'vdl'), 'vdl_images': 2}, options)
+    path = student_yaml(
+        folder, epoch=2, worker_num=0, use_gpu=False, save_dir=str(folder / 'output'),
+        snapshot_epoch=1, log_iter=2, TrainDataset=section, EvalDataset=section,
+        TrainReader={'batch_size': IMAGES // STEPS}, use_vdl=True,
+        vdl_log_dir=str(folder / 'vdl'), vdl_images=2)
+    cfg = load_run_config(path, options)
     unique_name.switch()
     return Trainer(cfg)
 

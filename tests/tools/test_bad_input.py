@@ -18,13 +18,13 @@ import numpy as np
 import paddle
 import pytest
 import yaml
+from noise_set import noise_set
 from PIL import Image
 from ppdet.core.workspace import create
 from tiny import slim_yaml, student_yaml
 from tiny_faster_rcnn import CLASSES, build_detector, faster_rcnn_yaml
 from tool_runs import TOOLS, imported, refusal
 
-from ppdet_ext.data.coco import write_json
 from ppdet_ext.engine import cli
 from ppdet_ext.slim.config_scope import isolated_config
 
@@ -161,6 +161,8 @@ CASES = [
     Case('image that is none, in training', 'train', '', text('set/images/train_0.png', 'x')),
     Case('image that is none, in evaluation', 'eval', WEIGHTS,
          text('set/images/val_0.png', 'x')),
+    Case('image that is cut off, in training', 'train', '', cut('set/images/train_0.png')),
+    Case('image that is cut off, in evaluation', 'eval', WEIGHTS, cut('set/images/val_0.png')),
     Case('num_classes of another data set', 'train', '-o num_classes=5'),
     Case('batch larger than the data set', 'train', '-o TrainReader.batch_size=99'),
     Case('box of size zero', 'prepare_neu_det', '--check --output set', box(8, 8, 0, 0)),
@@ -260,7 +262,8 @@ def sound(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         here = pathlib.Path('.')
-        write_set(here / 'set')
+        noise_set(here / 'set', train=6, val=6, test=6)
+        (here / 'set' / 'label_list.txt').write_text('\n'.join(CLASSES) + '\n')
         train, val = ({'dataset_dir': 'set', 'image_dir': 'images',
                        'anno_path': f'annotations/{part}.json'} for part in ('train', 'val'))
         common = dict(epoch=1, worker_num=0, use_gpu=False, check_teacher=False,
@@ -279,26 +282,6 @@ def sound(tmp_path_factory):
         with paddle.utils.unique_name.guard():
             assert imported('train').main(['-c', 'student.yml', '-o', 'pretrain_weights=null']) == 0
     return folder
-
-
-def write_set(folder):
-    """A data set of noise images, one box in each."""
-    (folder / 'images').mkdir(parents=True)
-    (folder / 'annotations').mkdir()
-    rng = np.random.default_rng(0)
-    for part in ('train', 'val', 'test'):
-        names = [f'{part}_{k}.png' for k in range(len(CLASSES))]
-        for name in names:
-            noise = rng.integers(0, 255, [64, 64, 3], dtype='uint8')
-            Image.fromarray(noise).save(folder / 'images' / name)
-        write_json(folder / 'annotations' / f'{part}.json', {
-            'categories': [{'id': k + 1, 'name': name} for k, name in enumerate(CLASSES)],
-            'images': [{'id': k + 1, 'file_name': name, 'width': 64, 'height': 64}
-                       for k, name in enumerate(names)],
-            'annotations': [{'id': k + 1, 'image_id': k + 1, 'category_id': k + 1,
-                             'bbox': [8, 8, 40, 40], 'area': 1600, 'iscrowd': 0}
-                            for k in range(len(names))]})
-    (folder / 'label_list.txt').write_text('\n'.join(CLASSES) + '\n')
 
 
 def contents(folder):

@@ -3,16 +3,14 @@
 """No file that is given to a tool runs code: every payload here would make the folder ``made``."""
 import hashlib
 import io
-import json
 import os
 import pickle
 import tarfile
 import zipfile
 
-import numpy as np
 import paddle
 import pytest
-from PIL import Image
+from noise_set import noise_set
 from ppdet.core.workspace import create, load_config
 from tiny import NANO, slim_yaml, student_yaml, write_yaml
 from tiny_faster_rcnn import build_detector, faster_rcnn_yaml
@@ -58,22 +56,9 @@ def tag(folder):
 
 @pytest.fixture
 def data(tmp_path):
-    """A data set of three blank images."""
-    folder = tmp_path / 'set'
-    (folder / 'annotations').mkdir(parents=True)
-    (folder / 'images').mkdir()
-    names = [f'{k}.jpg' for k in range(3)]
-    for name in names:
-        Image.fromarray(np.zeros([64, 64, 3], 'uint8')).save(folder / 'images' / name)
-    content = json.dumps({
-        'categories': [{'id': k, 'name': str(k)} for k in range(6)],
-        'images': [{'id': k, 'file_name': name, 'width': 64, 'height': 64}
-                   for k, name in enumerate(names)],
-        'annotations': [{'id': k, 'image_id': k, 'category_id': k, 'bbox': [8, 8, 40, 40],
-                         'area': 1600, 'iscrowd': 0} for k in range(3)]})
-    for split in ('train', 'val'):
-        (folder / 'annotations' / f'{split}.json').write_text(content)
-    return folder
+    """A data set of three noise images."""
+    noise_set(tmp_path / 'set', train=3, val=3)
+    return tmp_path / 'set'
 
 
 @pytest.fixture
@@ -93,7 +78,7 @@ def teacher(tmp_path):
 def required(tool, folder):
     """What a tool asks for beside its config."""
     return {
-        'infer': ['--infer_img', folder / 'set/images/0.jpg'],
+        'infer': ['--infer_img', folder / 'set/images/train_0.png'],
         'expand_head': ['--base_config', folder / 'student.yml'],
         'benchmark_distill': ['--slim_config', folder / 'slim.yml'],
     }.get(tool, [])
@@ -280,7 +265,8 @@ def test_sound_files_of_every_kind_are_read(tmp_path, student, teacher, monkeypa
     assert imported('eval').main(['-c', student, *weights]) == 0
     drawn = ['--output_dir', str(tmp_path / 'drawn'), '--infer_dir', str(tmp_path / 'set/images')]
     assert imported('infer').main(['-c', student, *drawn, *weights]) == 0
-    assert sorted(os.listdir(tmp_path / 'drawn')) == ['0.jpg', '1.jpg', '2.jpg']
+    assert sorted(os.listdir(tmp_path / 'drawn')) == [
+        f'{part}_{k}.png' for part in ('train', 'val') for k in range(3)]
 
 
 def test_older_configs_with_tags_are_read(tmp_path, student):

@@ -1,0 +1,68 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""A run whose images or loading processes fail ends at once and says why."""
+import multiprocessing
+import os
+import signal
+
+import pytest
+from noise_set import noise_set
+from ppdet.engine.callbacks import Callback
+from tiny import student_yaml
+
+from ppdet_ext.engine import Trainer
+from ppdet_ext.engine.config import load_run_config
+
+IMAGES = 12
+
+
+@pytest.fixture
+def make(tmp_path):
+    """Makes the trainer of a tiny run; its images lie in ``tmp_path / 'set'``."""
+    dataset = {'dataset_dir': noise_set(tmp_path / 'set', train=IMAGES, val=IMAGES)}
+    path = student_yaml(tmp_path, TrainDataset=dataset, EvalDataset=dataset, use_gpu=False,
+                        save_dir=str(tmp_path / 'output'), TrainReader={'batch_size': 2},
+                        EvalReader={'batch_size': 2}, seed=0)
+
+    def make_trainer(mode='train', **options):
+        return Trainer(load_run_config(path, options), mode)
+
+    return make_trainer
+
+
+@pytest.mark.parametrize('mode', ['train', 'eval'])
+@pytest.mark.parametrize('worker_num', [0, 2])
+@pytest.mark.filterwarnings('ignore')
+def test_an_image_that_got_lost(make, tmp_path, mode, worker_num):
+    trainer = make(mode, worker_num=worker_num, epoch=1)
+    part = {'train': 'train', 'eval': 'val'}[mode]
+    image = tmp_path / 'set' / 'images' / f'{part}_7.png'
+    image.unlink()
+    with pytest.raises(ValueError) as error:
+        trainer.train() if mode == 'train' else trainer.evaluate()
+    message = str(error.value)
+    assert message.startswith(f'{image} cannot be read or transformed: Decode: FileNotFoundError: ')
+    assert '\n' not in message
+    assert not multiprocessing.active_children()
+
+
+@pytest.mark.filterwarnings('ignore')
+def test_an_image_that_cannot_be_decoded(make, tmp_path):
+    trainer = make(worker_num=0, epoch=1)
+    image = tmp_path / 'set' / 'images' / 'train_7.png'
+    image.write_bytes(b'')
+    with pytest.raises(ValueError, match=f'{image} cannot be read or transformed: Decode: '):
+        trainer.train()
+
+
+def test_a_loading_process_that_is_killed(make):
+    trainer = make(worker_num=2, epoch=1000)
+
+    class Kill(Callback):
+        def on_step_end(self, status):
+            if status['step_id'] == 1:
+                os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+
+    trainer.register_callbacks([Kill(trainer)])
+    with pytest.raises(ChildProcessError, match='loads images was ended .* lower worker_num'):
+        trainer.train()
