@@ -25,6 +25,9 @@ def explained():
         if '--verbose' not in sys.argv:
             sys.excepthook = _in_one_line(sys.excepthook)
         raise ImportError(f'{error}. {_remedy()}', name=error.name) from error
+    except KeyboardInterrupt:
+        sys.excepthook = _in_one_line(sys.excepthook)
+        raise
 
 
 def _remedy():
@@ -38,8 +41,9 @@ def _remedy():
 
 def _in_one_line(usual):
     def show(kind, error, traceback):
-        if issubclass(kind, ImportError):
-            print(f'error: {error}', file=sys.stderr, flush=True)
+        if issubclass(kind, (ImportError, KeyboardInterrupt)):
+            text = f'error: {error}' if kind is not KeyboardInterrupt else 'interrupted'
+            print(text, file=sys.stderr, flush=True)
         else:
             usual(kind, error, traceback)
     return show

@@ -15,7 +15,7 @@ from ppdet_ext.slim import build_slim_model, training_keys  # noqa: E402
 def parse_args(argv):
     parser = cli.ArgumentParser()
     parser.add_argument('--slim_config', help='YAML of the distillation or compression')
-    parser.add_argument('-r', '--resume', help='checkpoint to continue from, '
+    parser.add_argument('-r', '--resume', type=cli.not_empty, help='checkpoint to continue from, '
                         'output/<run>/<epoch>, or auto for the newest of this run')
     parser.add_argument('--eval', action='store_true', help='evaluate at every snapshot_epoch')
     parser.add_argument('--amp', action='store_true', help='mixed precision (GPU)')
@@ -48,6 +48,9 @@ def main(argv):
     checkpoint = trainer.newest_checkpoint() if args.resume == 'auto' else args.resume
     if checkpoint:
         trainer.resume_weights(checkpoint)
+        if args.resume == 'auto' and trainer.is_complete(args.eval):
+            print(f'{checkpoint} is the end of this run: nothing is left to do')
+            return 0
     elif cfg.get('pretrain_weights'):
         trainer.load_weights(cfg.pretrain_weights)
     trainer.train(args.eval)

@@ -8,10 +8,17 @@ batch until somebody kills it. With processes the run gets an error that names
 neither file nor cause, and then waits for its processes. What PaddleDetection logs
 is a traceback without the file. Any Paddle.
 
+A process that is killed raises an error between any two instructions of the run, one
+that outlives the run stays.
+
 Mend: the error names the file and the transform, and is raised where the batch is
-awaited, after the processes have been ended. A process that was killed is named.
+awaited, after the processes have been ended. A process that was killed is named there,
+and all of them end with the run.
 """
+import ctypes
 import functools
+import signal
+import sys
 
 from . import mending
 
@@ -20,6 +27,7 @@ LOADER = 'paddle.io.dataloader.dataloader_iter'
 WORKER = 'paddle.io.dataloader.worker'
 PROCESSES = 'paddle.io.multiprocess_utils'
 ITERATORS = ('_DataLoaderIterSingleProcess', '_DataLoaderIterMultiProcess')
+PARENT_DEATH_SIGNAL = 1  # prctl's PR_SET_PDEATHSIG
 SECONDS_TO_END = 5  # for a process that loads images
 
 
@@ -40,13 +48,14 @@ def mend():
     names = mending.find(READER, 'Compose.__call__')[2].__globals__
     names.update(file_names=_file_names, reading_error=_reading_error)
     mending.wrap(WORKER, '_WorkerException.reraise', _raise_in_one_line)
+    mending.wrap(LOADER, '_worker_loop', _end_with_parent)
     for iterator in ITERATORS:
         mending.expect_text(LOADER, f'{iterator}.__next__', 'except StopIteration:')
         mending.wrap(LOADER, f'{iterator}._thread_loop', _keep_error)
         mending.wrap(LOADER, f'{iterator}.__next__', _raise_kept_error)
     core = mending.find(PROCESSES, 'core')[2]
     mending.replace_in_import(PROCESSES, 'core', _throw_error_if_process_failed=functools.partial(
-        _name_failed_process, core._throw_error_if_process_failed))
+        _keep_quiet, core._throw_error_if_process_failed))
 
 
 def _file_names(data):
@@ -81,18 +90,32 @@ def _raise_kept_error(original, self):
         return original(self)
     except StopIteration:
         raise
-    except Exception:
-        self._try_shutdown_all(*([SECONDS_TO_END] if hasattr(self, '_workers') else []))
+    except Exception as error:
+        processes = getattr(self, '_workers', ())
+        killed = [process.pid for process in processes if process.exitcode]
+        self._try_shutdown_all(*([SECONDS_TO_END] if processes else []))
         if hasattr(self, 'reading_error'):
             raise self.reading_error from None
+        if killed:
+            raise ChildProcessError(
+                f'the process {killed[0]}, which loads images, was killed from outside; for want '
+                f'of memory maybe: lower worker_num or the batch size') from error
         raise
 
 
-def _name_failed_process(throw):
-    """Stands for what Paddle calls, between any two instructions, when a process has ended."""
+def _end_with_parent(loop, *args, **kwargs):
+    """Lets a process that loads images end when the run is killed; it would wait for ever."""
+    if sys.platform == 'linux':
+        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    return loop(*args, **kwargs)
+
+
+def _keep_quiet(throw):
+    """Stands for what Paddle calls when a process has ended, between any two instructions.
+
+    An error there could tear a checkpoint. The loader notices by itself, where it waits.
+    """
     try:
         throw()
-    except SystemError as error:
-        raise ChildProcessError(
-            f'a process that loads images was ended from outside, for want of memory maybe: lower '
-            f'worker_num or the batch size ({str(error).splitlines()[0]})') from error
+    except SystemError:
+        pass

@@ -3,6 +3,8 @@
 """Checkpoints that any PaddleDetection tool can read, with a sidecar for the rest."""
 import copy
 import os
+import shlex
+import signal
 
 import paddle.distributed as dist
 from paddle import nn
@@ -10,7 +12,8 @@ from ppdet.engine.callbacks import Callback
 from ppdet.utils.logger import setup_logger
 
 from ..compat.plain_pickle import load_state
-from .checkpoint_files import SIDECAR_SUFFIX, load_sidecar, remove_old, save_checkpoint
+from .checkpoint_files import SIDECAR_SUFFIX, load_checkpoint, remove_old, save_checkpoint
+from .process_meeting import CommonStop
 from .stop_request import Interrupted
 
 __all__ = ['Checkpointer']
@@ -42,6 +45,8 @@ class Checkpointer(Callback):
         self.best_metric = -1.0
         self._snapshot = None  # path and checksums of the last one
         self._current = None  # path of a checkpoint since which nothing was trained
+        self._stop_request = CommonStop(trainer.stop_request)
+        self.not_evaluated = None  # path of a resumed checkpoint that lacks its evaluation
 
     def on_epoch_begin(self, status):
         """Notes the learning rate's step, to which an interrupted epoch returns."""
@@ -54,8 +59,13 @@ class Checkpointer(Callback):
         Raises:
             Interrupted: says how to continue.
         """
-        if self.model.stop_request.signal:
-            raise Interrupted(self._stop(status), self.model.stop_request.signal)
+        if status['mode'] == 'train':
+            step = status['epoch_id'] * status['steps_per_epoch'] + status['step_id'] + 1
+            due = self._stop_request.due(step)
+        else:  # the first process evaluates alone
+            due = self.model.stop_request.signal is not None
+        if due:
+            self.stop(status)
 
     def on_step_end(self, status):
         """Notes that the last checkpoint is older than the model."""
@@ -72,6 +82,7 @@ class Checkpointer(Callback):
             self._save_best(status)
             path, checksums = self._snapshot
             save_checkpoint(path, {}, self._state(), unchanged=checksums)
+            self.not_evaluated = None
 
     def resume(self, path, state):
         """Restores what PaddleDetection's ``resume_weights`` does not.
@@ -102,15 +113,27 @@ class Checkpointer(Callback):
         for callback in trainer._callbacks:
             if type(callback).__name__ in state['callbacks']:
                 callback.set_state_dict(state['callbacks'][type(callback).__name__])
-        best = os.path.join(self.save_dir, 'best_model')
-        for saved in (state, load_sidecar(best) or {}):
-            self.best_metric = max(self.best_metric, saved.get('best_metric', -1.0))
+        self.best_metric = _best_metric(os.path.join(self.save_dir, 'best_model'))
+        own = os.path.realpath(os.path.dirname(path)) == os.path.realpath(self.save_dir)
+        self.not_evaluated = path if own and not state['evaluated'] else None
+        self._snapshot = path, state['checksums']
         self._current = path
+
+    def stop(self, status):
+        """Ends the run, which was asked to stop, after a step that is complete.
+
+        Raises:
+            Interrupted: says how to continue.
+            FloatingPointError: the weights are not finite; they are not saved.
+        """
+        raise Interrupted(self._save_interrupted(status),
+                          self.model.stop_request.signal or signal.SIGTERM)
 
     def _save_snapshot(self, status):
         epoch, last = status['epoch_id'], self.model.cfg.epoch - 1
         if (epoch + 1) % self.model.cfg.snapshot_epoch == 0 or epoch == last:
-            self._snapshot = self._save('model_final' if epoch == last else str(epoch), status)
+            self._snapshot = self._save('model_final' if epoch == last else str(epoch), status,
+                                        evaluated=not self.model.validates)
             self._current = self._snapshot[0]
             if self.model.cfg.get('keep_checkpoints'):
                 remove_old(self.save_dir, epoch, self.model.cfg.keep_checkpoints)
@@ -126,20 +149,21 @@ class Checkpointer(Callback):
                 self._save('best_model', status)
             logger.info(f'Best test bbox ap is {self.best_metric:.3f}.')
 
-    def _stop(self, status):
+    def _save_interrupted(self, status):
         """str: what was saved when the run was asked to stop, and how to continue it."""
         epoch, step = status['epoch_id'], status['step_id']
         if dist.get_rank() != 0:
             return 'stopped'
         if self._current:
-            return f'stopped between two epochs; continue with -r {self._current}'
+            return f'stopped between two epochs; continue with -r {shlex.quote(self._current)}'
+        self.model._finite_check.check_weights()
         path, _ = self._save('interrupted', {**status, 'epoch_id': epoch - 1},
                              LR_Scheduler=self._schedule)
         return (f'stopped in epoch {epoch} after {step} of {status["steps_per_epoch"]} steps; '
-                f'continue with -r {path}, which repeats epoch {epoch} from its beginning with '
-                f'the weights as they are now')
+                f'continue with -r {shlex.quote(path)}, which repeats epoch {epoch} from its '
+                f'beginning with the weights as they are now')
 
-    def _save(self, name, status, **optimizer):
+    def _save(self, name, status, evaluated=True, **optimizer):
         model = self.model.model
         contents = {
             '.pdparams': getattr(model, 'student_model', model).state_dict(),
@@ -150,20 +174,32 @@ class Checkpointer(Callback):
             # At an epoch's end the model holds the averaged weights, and status the trained ones.
             contents['.pdema'] = status.get('weight', model.state_dict())
         path = os.path.join(self.save_dir, name)
-        return path, save_checkpoint(path, contents, self._state())
+        return path, save_checkpoint(path, contents, self._state(evaluated))
 
-    def _state(self):
-        """dict: the sidecar's content."""
+    def _state(self, evaluated=True):
+        """dict: the sidecar's content; ``evaluated`` is false where the evaluation is to come."""
         trainer = self.model
         losses = _losses(trainer.model)
         return {
             'seed': trainer.seed,
             'best_metric': float(self.best_metric),
+            'evaluated': evaluated,
             'distill_losses': {} if losses is None else losses.state_dict(),
             'ema': _average(trainer.ema) if trainer.use_ema else {},
             'callbacks': {type(callback).__name__: callback.state_dict()
                           for callback in trainer._callbacks if hasattr(callback, 'state_dict')},
         }
+
+
+def _best_metric(path):
+    """float: of the best model so far; the next one is better than none and than a damaged one."""
+    if not os.path.exists(path + SIDECAR_SUFFIX):
+        return -1.0
+    try:
+        return load_checkpoint(path)['best_metric']
+    except (ValueError, OSError, KeyError) as error:
+        logger.warning(f'{error}; the next evaluation replaces it')
+        return -1.0
 
 
 def _losses(model):

@@ -11,6 +11,7 @@ with their checksums, so that a mixture of two checkpoints is never taken for on
 import hashlib
 import os
 import shutil
+import time
 
 import paddle
 from ppdet.utils.logger import setup_logger
@@ -52,7 +53,8 @@ def save_checkpoint(path, contents, state, unchanged=None):
         os.mkdir(partial)
         for suffix, content in contents.items():
             checksums[suffix] = _write(os.path.join(partial, name + suffix), content)
-        _write(os.path.join(partial, name + SIDECAR_SUFFIX), {**state, 'checksums': checksums})
+        _write(os.path.join(partial, name + SIDECAR_SUFFIX),
+               {**state, 'checksums': checksums, 'saved': time.time()})
         _sync_folder(partial)
         os.rename(partial, complete)
     except OSError as error:
@@ -170,19 +172,27 @@ def newest_checkpoint(folder):
         ValueError: there are checkpoints, but none is whole.
     """
     names = os.listdir(folder) if os.path.isdir(folder) else ()
-    sidecars = [os.path.join(folder, name) for name in names if name.endswith(SIDECAR_SUFFIX)]
-    for sidecar in sorted(sidecars, key=os.path.getmtime, reverse=True):
-        path = sidecar[:-len(SIDECAR_SUFFIX)]
+    paths = [os.path.join(folder, name[:-len(SIDECAR_SUFFIX)]) for name in names
+             if name.endswith(SIDECAR_SUFFIX)]
+    for path in sorted(paths, key=_time_of_saving, reverse=True):
         try:
             load_checkpoint(path)
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             logger.warning(f'{error}')
         else:
             return path
-    if sidecars:
+    if paths:
         raise ValueError(f'no checkpoint in {folder} is whole; start anew, without -r, in another '
                          f'folder: -o save_dir=...')
     return None
+
+
+def _time_of_saving(path):
+    """float: what the sidecar says, since copying gives files another time."""
+    try:
+        return load_sidecar(path)['saved']
+    except (ValueError, OSError, TypeError, KeyError):
+        return 0.0  # it is damaged, and passed over with a warning
 
 
 def remove_old(folder, epoch, keep):

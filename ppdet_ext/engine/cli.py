@@ -19,7 +19,7 @@ from ..compat.plain_yaml import YamlError, load_yaml
 from .master_port import check_master_port
 from .process_errors import earlier_error
 
-__all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'log_versions', 'run_tool',
+__all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'not_empty', 'log_versions', 'run_tool',
            'init_processes']
 
 logger = setup_logger('ppdet.engine')
@@ -73,6 +73,13 @@ def boolean(text):
     if text.lower() not in values:
         raise argparse.ArgumentTypeError(f'expected true or false, got "{text}"')
     return values[text.lower()]
+
+
+def not_empty(text):
+    """str: the text; an empty one is a variable of the shell that is not set."""
+    if not text:
+        raise argparse.ArgumentTypeError('is empty')
+    return text
 
 
 def log_versions():

@@ -57,15 +57,22 @@ class FiniteCheck(Callback):
 
     def on_epoch_end(self, status):
         """Refuses weights that are not finite, before the checkpoint is written."""
-        if status['mode'] != 'train':
-            return
+        if status['mode'] == 'train':
+            self.check_weights()
+
+    def check_weights(self):
+        """Refuses weights that are not finite.
+
+        Raises:
+            FloatingPointError: names the first of them.
+        """
         weights = {name: tensor for name, tensor in self.model.model.state_dict().items()
                    if tensor.is_floating_point()}
         finite = paddle.stack([paddle.isfinite(tensor).all() for tensor in weights.values()])
         wrong = [name for name, good in zip(weights, finite.tolist()) if not good]
         if wrong:
             raise FloatingPointError(f'{len(wrong)} of {len(weights)} weights are not finite, '
-                                     f'first {wrong[0]}: the epoch was not saved. Lower the '
+                                     f'first {wrong[0]}: they were not saved. Lower the '
                                      f'learning rate or set OptimizerBuilder.clip_grad_by_norm')
 
     @contextlib.contextmanager

@@ -9,6 +9,8 @@ import paddle.distributed as dist
 from ppdet.engine.callbacks import Callback
 from ppdet.utils.logger import setup_logger
 
+from .process_meeting import of_first_process
+
 __all__ = ['run_seed', 'set_seed', 'epoch_seed', 'EpochSeeds']
 
 logger = setup_logger('ppdet.engine')
@@ -27,11 +29,9 @@ def run_seed(seed=None):
     """
     if seed is not None:
         return seed
-    drawn = paddle.to_tensor(random.SystemRandom().randrange(LARGEST_SEED))
-    if dist.get_world_size() > 1:
-        dist.broadcast(drawn, src=0)
-    logger.info(f'seed {int(drawn)} was drawn; -o seed={int(drawn)} repeats this run')
-    return int(drawn)
+    drawn = int(of_first_process(lambda: str(random.SystemRandom().randrange(LARGEST_SEED))))
+    logger.info(f'seed {drawn} was drawn; -o seed={drawn} repeats this run')
+    return drawn
 
 
 def set_seed(seed):

@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """PaddleDetection's Trainer with our checkpoints, metrics and loading reports."""
+import contextlib
 import os
 
 import paddle
@@ -16,8 +17,11 @@ from .checkpoint import Checkpointer
 from .checkpoint_files import SUFFIXES, load_checkpoint, newest_checkpoint, recover
 from .crowd import check_crowd
 from .finite import FiniteCheck
+from .folder_lock import folder_lock
 from .freeze import freeze_parts
 from .learning_rate import scaled_learning_rate
+from .missed_evaluation import MissedEvaluation
+from .process_meeting import EpochMeeting, meet, of_first_process
 from .seeds import EpochSeeds, run_seed
 from .stop_request import StopRequest
 from .teacher_check import check_teacher
@@ -39,14 +43,22 @@ class Trainer(ppdet.engine.Trainer):
 
     Raises:
         ValueError: a training data set smaller than one batch, or one whose crowd boxes the
-            detector would not ignore, as :func:`ppdet_ext.engine.crowd.check_crowd` says.
+            detector would not ignore, as :func:`ppdet_ext.engine.crowd.check_crowd` says; another
+            run trains in the same folder.
+
+    Attributes:
+        validates (bool): whether training evaluates its snapshots.
     """
+    validates = False
 
     def __init__(self, cfg, mode='train'):
         cfg = cfg.copy()  # what is set here must not reach the next run
         cfg['output_eval'] = cfg.get('output_eval') or os.path.join(cfg.save_dir, cfg.filename)
         cfg.setdefault('map_type', '11point')  # of VOC, as VOCMetric's own default
         if mode == 'train':
+            self._folder = os.path.join(cfg.save_dir, cfg.filename)
+            with self._locked():
+                pass  # rather now than after the teacher's check
             self.seed = run_seed(cfg.get('seed'))
             self.stop_request = StopRequest()
             check_teacher(cfg)
@@ -81,12 +93,15 @@ class Trainer(ppdet.engine.Trainer):
         Raises:
             ValueError: there are checkpoints, but none is whole.
         """
-        folder = self._checkpointer.save_dir
-        _recover(folder)
-        path = newest_checkpoint(folder)
-        if path is None:
-            logger.warning(f'no checkpoint in {folder}: training starts from the beginning')
-        return path
+        path = of_first_process(self._newest_checkpoint)
+        if not path:
+            logger.warning(f'no checkpoint in {self._folder}: training starts from the beginning')
+        return path or None
+
+    def _newest_checkpoint(self):
+        with self._locked():
+            recover(self._folder)
+        return newest_checkpoint(self._folder) or ''
 
     def resume_weights(self, weights):
         """Continues from a checkpoint so that the result is that of an uninterrupted run.
@@ -105,8 +120,11 @@ class Trainer(ppdet.engine.Trainer):
         """
         path, suffix = os.path.splitext(weights)
         path = path if suffix in SUFFIXES else weights
-        _recover(os.path.dirname(path))
-        local_weights(path)
+        if os.path.isdir(path):
+            raise ValueError(f'{path} is a folder; name a checkpoint in it, such as '
+                             f'{os.path.join(path, "0")}, or give -r auto')
+        of_first_process(lambda: _recover_if_free(os.path.dirname(path)))
+        _find(path)
         state = load_checkpoint(path)
         # ppdet would leave out what does not fit.
         load_weights(getattr(self.model, 'student_model', self.model), path, 'checkpoint',
@@ -121,16 +139,38 @@ class Trainer(ppdet.engine.Trainer):
         """Trains, as ``ppdet.engine.Trainer.train``.
 
         Raises:
-            ValueError: a resumed run has had all its epochs already.
+            ValueError: a resumed run has had all its epochs already, or another run trains in the
+                same folder.
             FloatingPointError: a loss or the weights are not finite.
             Interrupted: it was stopped with Ctrl-C or SIGTERM; the message says how to continue.
         """
-        if self.start_epoch >= self.cfg.epoch:
+        self.validates = validate
+        if self.is_complete(validate):
             raise ValueError(f'the checkpoint was saved after epoch {self.start_epoch} of '
                              f'{self.cfg.epoch}: nothing is left to train; give more with -o '
                              f'epoch=N')
-        with self.stop_request, self._finite_check.located():
-            super().train(validate)
+        if dist.get_rank() == 0:
+            os.makedirs(self._folder, exist_ok=True)
+        meet()
+        with self._locked(), self.stop_request, self._finite_check.located():
+            try:
+                super().train(validate)
+            except ChildProcessError:
+                # Who stops a whole group of processes stops those that load images as well.
+                if not self.stop_request.signal:
+                    raise
+                self._checkpointer.stop({**self.status, 'step_id': self.status['step_id'] + 1})
+
+    def is_complete(self, validate):
+        """bool: whether nothing is left to do of the run, not even an evaluation."""
+        missed = validate and self._checkpointer.not_evaluated
+        return self.start_epoch >= self.cfg.epoch and not missed
+
+    def _locked(self):
+        """The run's folder, in which the first process alone writes, belongs to this run."""
+        if dist.get_rank() != 0:
+            return contextlib.nullcontext()
+        return folder_lock(self._folder, 'end it, or give this one another -o save_dir=PATH')
 
     def _init_callbacks(self):
         if self.mode != 'train':
@@ -146,7 +186,8 @@ class Trainer(ppdet.engine.Trainer):
         if use_vdl:
             others.append(VisualDLWriter(self))
         # The check comes early, so that nothing of a broken step is logged or saved.
-        self._callbacks = [EpochSeeds(self), self._finite_check, *others, self._checkpointer]
+        self._callbacks = [EpochMeeting(self), EpochSeeds(self), self._finite_check, *others,
+                           self._checkpointer, MissedEvaluation(self)]
         self._compose_callback = ComposeCallback(self._callbacks)
 
     def _init_metrics(self, validate=False):
@@ -157,12 +198,21 @@ class Trainer(ppdet.engine.Trainer):
                          if type(metric) is COCOMetric else metric for metric in self._metrics]
 
 
-def _recover(folder):
-    """The first process tidies the folder of checkpoints up, before any of them reads it."""
-    if dist.get_rank() == 0:
+def _recover_if_free(folder):
+    """Tidies a folder of checkpoints up, unless a run that saves there does it itself."""
+    with contextlib.suppress(ValueError), folder_lock(folder, ''):
         recover(folder)
-    if dist.get_world_size() > 1:
-        dist.barrier()
+    return ''
+
+
+def _find(path):
+    try:
+        local_weights(path)
+    except FileNotFoundError as error:
+        if dist.get_rank() == 0:
+            raise
+        raise FileNotFoundError(f'{error}. It is on the first computer: copy all files of the '
+                                f'checkpoint here, or use a folder that both share') from error
 
 
 def _classwise(metric, base_metrics):

@@ -5,6 +5,7 @@ import os
 import urllib.error
 import urllib.request
 
+import numpy as np
 from ppdet.utils.checkpoint import is_url, match_state_dict
 from ppdet.utils.download import WEIGHTS_HOME, get_weights_path, map_path, parse_url
 from ppdet.utils.logger import setup_logger
@@ -68,8 +69,8 @@ def load_weights(model, weights, role, minimum=0.0):
         minimum (float): share of the model's tensors that must load.
 
     Raises:
-        ValueError: fewer tensors than ``minimum`` fit, or the file is refused, as
-            :func:`ppdet_ext.compat.plain_pickle.load_state` says.
+        ValueError: fewer tensors than ``minimum`` fit, one is not finite, or the file is refused,
+            as :func:`ppdet_ext.compat.plain_pickle.load_state` says.
     """
     path = local_weights(weights)
     target = model.state_dict()
@@ -82,6 +83,10 @@ def load_weights(model, weights, role, minimum=0.0):
     if len(matched) < minimum * len(target):
         raise ValueError(f'{report}. At least {minimum:.0%} must fit: is this file of the model '
                          f'that the YAML describes?')
+    broken = [key for key, value in matched.items() if not np.isfinite(value).all()]
+    if broken:
+        raise ValueError(f'{path}: {len(broken)} of {len(matched)} tensors are not finite, first '
+                         f'{broken[0]}; the training that wrote it has diverged: give another file')
     for key, value in matched.items():
         target[key].set_value(value.astype(str(target[key].dtype).split('.')[-1]))
     logger.info(report)

@@ -163,9 +163,10 @@ def test_a_sidecar_that_is_none(tmp_path, damage, message):
 
 
 def test_the_newest_is_the_one_saved_last(tmp_path):
-    for time_saved, name in ((3, '1'), (1, '7'), (2, 'best_model')):
+    for name in ('7', 'best_model', '1'):
         save(tmp_path / name, 0)
-        os.utime(tmp_path / f'{name}.pdstate', (time_saved, time_saved))
+    for time_copied, name in ((1, '1'), (3, '7'), (2, 'best_model')):
+        os.utime(tmp_path / f'{name}.pdstate', (time_copied, time_copied))
     assert newest_checkpoint(str(tmp_path)) == str(tmp_path / '1')
     assert newest_checkpoint(str(tmp_path / 'nowhere')) is None
 

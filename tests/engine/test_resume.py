@@ -70,7 +70,8 @@ def saved(trainer, name):
     for suffix in SUFFIXES:
         if os.path.exists(path + suffix):
             collect(found, suffix, paddle.load(path + suffix, return_numpy=True))
-    return {key: value for key, value in found.items() if 'checksums' not in key}
+    return {key: value for key, value in found.items()
+            if 'checksums' not in key and not key.endswith('/saved')}
 
 
 def collect(found, key, value):
@@ -93,6 +94,7 @@ def assert_same(trainer, other, name):
     (True, ('train', 2, 1), {'worker_num': 2}),
     (True, ('train', 2, 1), AVERAGE),
     (True, ('eval', 1, 0), {}),
+    (True, ('eval', 1, 0), AVERAGE),
 ])
 def test_resumed_equals_uninterrupted(make, distill, moment, options):
     uninterrupted = make('whole', distill, **options)
@@ -109,8 +111,7 @@ def test_resumed_equals_uninterrupted(make, distill, moment, options):
     assert resumed.start_epoch == 2
     resumed.train(validate=True)
     assert_same(uninterrupted, resumed, 'model_final')
-    if moment[0] == 'train':  # else the evaluation it was killed in is missing
-        assert_same(uninterrupted, resumed, 'best_model')
+    assert_same(uninterrupted, resumed, 'best_model')
 
 
 def train(trainer, validate=False):
@@ -227,3 +228,64 @@ def test_a_request_to_stop_is_followed_at_the_next_step(make, mode, name, epochs
         trained = {key: value.numpy() for key, value in trainer.model.state_dict().items()}
         assert all(np.array_equal(trained[key], value.numpy())
                    for key, value in resumed.model.state_dict().items())
+
+
+def test_an_evaluation_that_was_missed_at_the_very_end_is_made_up_for(make):
+    uninterrupted = train(make('whole', epoch=2), validate=True)
+    killed = make('resumed', epoch=2)
+    killed.register_callbacks([Kill(killed, 'eval', 1, 1)])
+    with pytest.raises(Killed):
+        killed.train(validate=True)
+    resumed = make('resumed', epoch=2)
+    resumed.resume_weights(resumed.newest_checkpoint())
+    assert resumed.is_complete(validate=False) and not resumed.is_complete(validate=True)
+    resumed.train(validate=True)
+    assert resumed.is_complete(validate=True)
+    for name in ('model_final', 'best_model'):
+        assert_same(uninterrupted, resumed, name)
+
+
+def test_a_damaged_best_model_stands_in_nobodys_way(make, log):
+    trainer = train(make('run', epoch=1), validate=True)
+    with open(path_of(trainer, 'best_model.pdstate'), 'rb+') as f:
+        f.truncate(100)
+    resumed = make('run', epoch=2)
+    resumed.resume_weights(path_of(trainer, 'model_final'))
+    assert any('best_model.pdstate' in message and 'the next evaluation replaces it' in message
+               for _, message in log)
+    resumed.train(validate=True)
+    assert make('run').newest_checkpoint() == path_of(trainer, 'model_final')
+
+
+def test_two_runs_at_once_in_one_folder(make):
+    first = make('run')
+
+    class Second(Callback):
+        def on_step_end(self, status):
+            with pytest.raises(ValueError, match='is in use by another run; .* -o save_dir=PATH'):
+                make('run')
+
+    first.register_callbacks([Second(first)])
+    train(first)
+    make('run')
+
+
+def test_a_stop_does_not_save_weights_that_are_lost(make):
+    trainer = make('run', seed=3)
+
+    class Spoil(Callback):
+        def on_step_end(self, status):
+            parameter = self.model.model.parameters()[0]
+            parameter.set_value(parameter * float('nan'))
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    trainer.register_callbacks([Spoil(trainer)])
+    with pytest.raises(FloatingPointError, match='weights are not finite'):
+        trainer.train()
+    assert os.listdir(trainer._checkpointer.save_dir) == []
+
+
+def test_a_folder_is_no_checkpoint(make):
+    trainer = train(make('run', epoch=1))
+    with pytest.raises(ValueError, match='is a folder; name a checkpoint in it'):
+        make('other').resume_weights(trainer._checkpointer.save_dir)

@@ -9,6 +9,7 @@ import ppdet_ext  # noqa: F401, isort: skip, it must come before anything that i
 import hashlib
 import json
 import os
+import time
 
 import numpy as np
 import paddle
@@ -19,6 +20,7 @@ from tiny import batch
 
 from ppdet_ext.engine import Trainer, cli
 from ppdet_ext.engine.config import load_run_config
+from ppdet_ext.engine.process_meeting import meet, of_first_process
 from ppdet_ext.slim import build_slim_model, functional
 
 PARTS = ('student_model', 'distill_losses')
@@ -122,9 +124,21 @@ def train(folder, method):
             'find_unused_parameters': bool(cfg.get('find_unused_parameters'))}
 
 
+def meet_late(folder):
+    """The first process comes last; the others know what it has done before."""
+    mark = os.path.join(folder, f'met_{os.environ["PADDLE_TRAINER_ENDPOINTS"]}')
+    if dist.get_rank() == 0:
+        time.sleep(1)
+        open(mark, 'w').close()
+    meet()
+    assert os.path.exists(mark) and of_first_process(lambda: mark) == mark
+
+
 def main(argv):
     folder, methods = argv[0], argv[1:]
     cli.init_processes({})
+    for _ in range(2):
+        meet_late(folder)
     functional.random_mask = fixed_mask
     for method in methods:
         found = {'gradients': compare_gradients(folder, method), **train(folder, method)}

@@ -4,9 +4,11 @@
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import numpy as np
 import paddle
@@ -84,14 +86,15 @@ def folder(tmp_path_factory):
     return folder
 
 
-def start(folder, logs, *options):
+def start(folder, logs, *options, **popen):
     """Starts a launcher, which prints to ``<logs>.txt``."""
     environment = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(TESTS.parent), str(TESTS)])}
     environment.pop('OMP_NUM_THREADS', None)
     with open(folder / f'{logs}.txt', 'w') as console:
         return subprocess.Popen(
             [sys.executable, '-W', 'ignore', '-m', 'paddle.distributed.launch', '--log_dir', logs,
-             *options], cwd=folder, env=environment, stdout=console, stderr=subprocess.STDOUT)
+             *options], cwd=folder, env=environment, stdout=console, stderr=subprocess.STDOUT,
+            **popen)
 
 
 def results(folder, method):
@@ -174,3 +177,64 @@ def test_two_nodes_train_together_and_fail_together(folder):
     consoles = [(folder / f'node_{rank}.txt').read_text() for rank in range(2)]
     assert ERROR in consoles[0] and f'error: {REASON}' in consoles[1]
     assert 0 not in codes
+
+
+class Training:
+    """A training of tools/train.py in two processes, each with a process that loads images."""
+
+    def __init__(self, folder, name, *arguments):
+        self.folder, self.name = folder, name
+        options = ['worker_num=1', 'epoch=2', f'save_dir={name}', f'TrainReader.batch_size={BATCH}']
+        self.launcher = start(
+            folder, f'{name}_logs', '--nproc_per_node=2', str(TESTS.parent / 'tools' / 'train.py'),
+            '-c', 'mgd_student.yml', '--slim_config', 'mgd.yml', *arguments, '-o', *options,
+            start_new_session=True)
+
+    @property
+    def log(self):
+        path = self.folder / f'{self.name}_logs' / 'workerlog.0'
+        return path.read_text() if path.exists() else ''
+
+    def wait_for(self, text):
+        while text not in self.log:
+            assert self.launcher.poll() is None, self.log[-3000:]
+            time.sleep(0.05)
+
+    def finish(self):
+        assert self.launcher.wait(timeout=300) == 0, self.log[-3000:]
+
+    def processes(self):
+        """list of int: those of this training that are there."""
+        found = subprocess.run(['pgrep', '-f', f'save_dir={self.name} '], capture_output=True)
+        return list(map(int, found.stdout.split()))
+
+    def weights(self, name='model_final'):
+        state = paddle.load(str(self.folder / self.name / 'mgd' / f'{name}.pdparams'))
+        losses = paddle.load(str(self.folder / self.name / 'mgd' / f'{name}.pdstate'))
+        return {**state, **losses['distill_losses']}
+
+
+def test_killed_and_resumed_equals_uninterrupted(folder):
+    whole = Training(folder, 'whole')
+    whole.finish()
+    killed = Training(folder, 'killed', '-r', 'auto')
+    killed.wait_for('Epoch: [1] [3/')
+    for process in killed.processes():
+        os.kill(process, signal.SIGKILL)
+    killed.launcher.wait(timeout=60)
+    resumed = Training(folder, 'killed', '-r', 'auto')
+    resumed.finish()
+    assert 'Epoch: [0]' not in resumed.log and 'Epoch: [1] [0/' in resumed.log
+    expected, found = whole.weights(), resumed.weights()
+    assert expected.keys() == found.keys()
+    assert all(np.array_equal(expected[key].numpy(), found[key].numpy()) for key in expected)
+
+
+def test_a_stopped_launcher_leaves_a_checkpoint_and_no_process(folder):
+    stopped = Training(folder, 'stopped')
+    stopped.wait_for('Epoch: [0] [2/')
+    stopped.launcher.send_signal(signal.SIGTERM)
+    assert stopped.launcher.wait(timeout=120) != 0
+    assert 'continue with -r stopped/mgd/interrupted' in stopped.log
+    assert len(stopped.weights('interrupted')) > 100
+    assert stopped.processes() == []

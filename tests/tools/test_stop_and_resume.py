@@ -74,7 +74,8 @@ class Runs:
             if (self.folder / f'{path}{suffix}').exists():
                 content = paddle.load(str(self.folder / f'{path}{suffix}'), return_numpy=True)
                 found.update({(suffix, key): value for key, value in flat(content)})
-        return {key: value for key, value in found.items() if 'checksums' not in key[1]}
+        return {key: value for key, value in found.items()
+                if 'checksums' not in key[1] and key[1] != '/saved'}
 
 
 def flat(content, key=''):
@@ -103,12 +104,31 @@ def test_killed_and_resumed_equals_uninterrupted(runs, kind, options):
     assert [key for key in whole if not np.array_equal(whole[key], resumed[key])] == []
 
 
-def test_ctrl_c_saves_and_says_how_to_continue(runs):
+@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_processes_saves_and_says_how_to_continue(runs, number):
     process = runs.train('mgd', 'stopped', options=['worker_num=2'])
-    output = runs.send(process, signal.SIGINT, 'Epoch: [1] [1/')
-    assert process.returncode == 130 and 'Traceback' not in output, output[-5000:]
+    output = runs.send(process, number, 'Epoch: [1] [1/')
+    assert process.returncode == 128 + number and 'Traceback' not in output, output[-5000:]
     found = re.search(r'stopped in epoch 1 after \d of 5 steps; continue with -r (\S+), which '
                       r'repeats epoch 1', output)
     assert found and found[1] == 'stopped/mgd/interrupted'
     resumed = runs.finish('mgd', 'stopped', '-r', found[1], options=['epoch=2'])
     assert 'Epoch: [0]' not in resumed and 'Epoch: [1] [0/' in resumed
+    again = runs.finish('mgd', 'stopped', '-r', 'auto', options=['epoch=2'])
+    assert 'stopped/mgd/model_final is the end of this run: nothing is left to do' in again
+    assert 'Epoch: ' not in again
+
+
+def test_the_readers_of_a_killed_run_end_too(runs):
+    process = runs.train('plain', 'alone', options=['worker_num=2', 'epoch=50'])
+    for line in process.stdout:
+        if 'Epoch: [0] [1/' in line:
+            children = pathlib.Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text()
+            process.kill()
+            break
+    process.communicate()
+    assert len(children.split()) >= 2
+    # The pipe, which the readers had open as well, has ended: so have they.
+    assert not any(pathlib.Path(f'/proc/{child}/cmdline').exists() and
+                   'train.py' in pathlib.Path(f'/proc/{child}/cmdline').read_text()
+                   for child in children.split())

@@ -1,0 +1,108 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Where several processes wait for each other, and agree to stop.
+
+Tensors that are exchanged have to be there within half a minute with gloo, or every process ends.
+What one process does alone, such as an evaluation, takes longer: the others wait here, at the
+store of the processes, which has no such limit.
+"""
+import time
+
+import paddle.distributed as dist
+from paddle.base import core
+from ppdet.engine.callbacks import Callback
+
+from .process_errors import COUNT as ERRORS
+
+__all__ = ['meet', 'of_first_process', 'CommonStop', 'EpochMeeting']
+
+MEETINGS, NEWS = 'ppdet_ext/meetings', 'ppdet_ext/news'
+STOPS_ASKED, LAST_STEP = 'ppdet_ext/stops_asked', 'ppdet_ext/last_step'
+SECONDS_BETWEEN_LOOKS = 0.05
+
+
+def meet():
+    """Waits until all processes have come here as often as this one.
+
+    Raises:
+        RuntimeError: one of them has ended with an error.
+    """
+    processes = dist.get_world_size()
+    if processes < 2:
+        return
+    store = core.create_or_get_global_tcp_store()
+    arrived = store.add(MEETINGS, 1)
+    complete = -(-arrived // processes) * processes
+    while arrived < complete:
+        if store.add(ERRORS, 0):
+            raise RuntimeError('another process has ended with an error')
+        time.sleep(SECONDS_BETWEEN_LOOKS)
+        arrived = store.add(MEETINGS, 0)
+
+
+def of_first_process(find):
+    """Returns to all processes what the first one finds.
+
+    Args:
+        find (callable): returns a str; called in the first process only.
+
+    Returns:
+        str: what it returned.
+    """
+    first, alone = dist.get_rank() == 0, dist.get_world_size() < 2
+    found = find() if first else None
+    if alone:
+        return found
+    store = core.create_or_get_global_tcp_store()
+    if first:
+        store.set(NEWS, found)
+    meet()
+    found = bytes(store.get(NEWS)).decode()
+    meet()  # nobody may replace it before all have read it
+    return found
+
+
+class EpochMeeting(Callback):
+    """Lets the other processes wait while the first one saves and evaluates."""
+
+    def on_step_begin(self, status):
+        """The first step of an epoch begins when all processes have come to it."""
+        if status['mode'] == 'train' and status['step_id'] == 0:
+            meet()
+
+
+class CommonStop:
+    """Lets all processes stop after the same step, whichever of them is asked to.
+
+    The first process names the last step before it takes part in that step itself, so that all
+    others, who cannot finish it alone, have heard of it by then.
+
+    Args:
+        request (StopRequest): of this process.
+    """
+
+    def __init__(self, request):
+        self.request = request
+        self._asked = False
+        self._last = None
+
+    def due(self, step):
+        """Tells whether to stop before a step.
+
+        Args:
+            step (int): its number within the run, from 1.
+
+        Returns:
+            bool: the same in all processes.
+        """
+        if dist.get_world_size() < 2:
+            return self.request.signal is not None
+        store = core.create_or_get_global_tcp_store()
+        if self.request.signal is not None and not self._asked:
+            self._asked = True
+            store.add(STOPS_ASKED, 1)
+        if dist.get_rank() == 0:
+            if self._last is None and store.add(STOPS_ASKED, 0):
+                self._last = store.add(LAST_STEP, step)
+            return self._last is not None and step > self._last
+        return 0 < store.add(LAST_STEP, 0) < step
