@@ -6,6 +6,7 @@ Tensors that are exchanged have to be there within half a minute with gloo, or e
 What one process does alone, such as an evaluation, takes longer: the others wait here, at the
 store of the processes, which has no such limit.
 """
+import signal
 import time
 
 import paddle.distributed as dist
@@ -19,6 +20,17 @@ __all__ = ['meet', 'of_first_process', 'CommonStop', 'EpochMeeting']
 MEETINGS, NEWS = 'ppdet_ext/meetings', 'ppdet_ext/news'
 STOPS_ASKED, LAST_STEP = 'ppdet_ext/stops_asked', 'ppdet_ext/last_step'
 SECONDS_BETWEEN_LOOKS = 0.05
+# One that arrives while Paddle waits for the store's answer would break the connection.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
+
+
+def _store(method, *arguments):
+    """Calls a method of the store of the processes."""
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    try:
+        return getattr(core.create_or_get_global_tcp_store(), method)(*arguments)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, usual)
 
 
 def meet():
@@ -30,14 +42,13 @@ def meet():
     processes = dist.get_world_size()
     if processes < 2:
         return
-    store = core.create_or_get_global_tcp_store()
-    arrived = store.add(MEETINGS, 1)
+    arrived = _store('add', MEETINGS, 1)
     complete = -(-arrived // processes) * processes
     while arrived < complete:
-        if store.add(ERRORS, 0):
+        if _store('add', ERRORS, 0):
             raise RuntimeError('another process has ended with an error')
         time.sleep(SECONDS_BETWEEN_LOOKS)
-        arrived = store.add(MEETINGS, 0)
+        arrived = _store('add', MEETINGS, 0)
 
 
 def of_first_process(find):
@@ -53,11 +64,10 @@ def of_first_process(find):
     found = find() if first else None
     if alone:
         return found
-    store = core.create_or_get_global_tcp_store()
     if first:
-        store.set(NEWS, found)
+        _store('set', NEWS, found)
     meet()
-    found = bytes(store.get(NEWS)).decode()
+    found = bytes(_store('get', NEWS)).decode()
     meet()  # nobody may replace it before all have read it
     return found
 
@@ -97,12 +107,11 @@ class CommonStop:
         """
         if dist.get_world_size() < 2:
             return self.request.signal is not None
-        store = core.create_or_get_global_tcp_store()
         if self.request.signal is not None and not self._asked:
             self._asked = True
-            store.add(STOPS_ASKED, 1)
+            _store('add', STOPS_ASKED, 1)
         if dist.get_rank() == 0:
-            if self._last is None and store.add(STOPS_ASKED, 0):
-                self._last = store.add(LAST_STEP, step)
+            if self._last is None and _store('add', STOPS_ASKED, 0):
+                self._last = _store('add', LAST_STEP, step)
             return self._last is not None and step > self._last
-        return 0 < store.add(LAST_STEP, 0) < step
+        return 0 < _store('add', LAST_STEP, 0) < step

@@ -182,17 +182,17 @@ def test_two_nodes_train_together_and_fail_together(folder):
 class Training:
     """A training of tools/train.py in two processes, each with a process that loads images."""
 
-    def __init__(self, folder, name, *arguments):
-        self.folder, self.name = folder, name
+    def __init__(self, folder, name, *arguments, logs='logs'):
+        self.folder, self.name, self.logs = folder, name, f'{name}_{logs}'
         options = ['worker_num=1', 'epoch=2', f'save_dir={name}', f'TrainReader.batch_size={BATCH}']
         self.launcher = start(
-            folder, f'{name}_logs', '--nproc_per_node=2', str(TESTS.parent / 'tools' / 'train.py'),
+            folder, self.logs, '--nproc_per_node=2', str(TESTS.parent / 'tools' / 'train.py'),
             '-c', 'mgd_student.yml', '--slim_config', 'mgd.yml', *arguments, '-o', *options,
             start_new_session=True)
 
     @property
     def log(self):
-        path = self.folder / f'{self.name}_logs' / 'workerlog.0'
+        path = self.folder / self.logs / 'workerlog.0'
         return path.read_text() if path.exists() else ''
 
     def wait_for(self, text):
@@ -218,13 +218,13 @@ def test_killed_and_resumed_equals_uninterrupted(folder):
     whole = Training(folder, 'whole')
     whole.finish()
     killed = Training(folder, 'killed', '-r', 'auto')
-    killed.wait_for('Epoch: [1] [3/')
+    killed.wait_for('Epoch: [1] [ 3/')
     for process in killed.processes():
         os.kill(process, signal.SIGKILL)
     killed.launcher.wait(timeout=60)
-    resumed = Training(folder, 'killed', '-r', 'auto')
+    resumed = Training(folder, 'killed', '-r', 'auto', logs='further_logs')
     resumed.finish()
-    assert 'Epoch: [0]' not in resumed.log and 'Epoch: [1] [0/' in resumed.log
+    assert 'Epoch: [0]' not in resumed.log and 'Epoch: [1] [ 0/' in resumed.log
     expected, found = whole.weights(), resumed.weights()
     assert expected.keys() == found.keys()
     assert all(np.array_equal(expected[key].numpy(), found[key].numpy()) for key in expected)
@@ -232,7 +232,7 @@ def test_killed_and_resumed_equals_uninterrupted(folder):
 
 def test_a_stopped_launcher_leaves_a_checkpoint_and_no_process(folder):
     stopped = Training(folder, 'stopped')
-    stopped.wait_for('Epoch: [0] [2/')
+    stopped.wait_for('Epoch: [0] [ 2/')
     stopped.launcher.send_signal(signal.SIGTERM)
     assert stopped.launcher.wait(timeout=120) != 0
     assert 'continue with -r stopped/mgd/interrupted' in stopped.log
