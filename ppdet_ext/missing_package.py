@@ -24,6 +24,8 @@ def explained():
     except ImportError as error:
         if '--verbose' not in sys.argv:
             sys.excepthook = _in_one_line(sys.excepthook)
+        if error.name is None:  # one of ours, with its own remedy
+            raise
         raise ImportError(f'{error}. {_remedy()}', name=error.name) from error
     except KeyboardInterrupt:
         sys.excepthook = _in_one_line(sys.excepthook)

@@ -35,6 +35,7 @@ from ppdet_ext.engine.few_shot_runs import (  # noqa: E402
     make_plan,
     run_plan,
 )
+from ppdet_ext.engine.folder_lock import folder_lock  # noqa: E402
 from ppdet_ext.engine.weights import local_weights  # noqa: E402
 from ppdet_ext.slim import training_keys  # noqa: E402
 
@@ -113,8 +114,10 @@ def main(argv):
     plan = make_plan(args.output, sets, base, method, args.shots, args.seed)
     # So that a training does not go on alone when this process is ended.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.makedirs(args.output, exist_ok=True)
     try:
-        table = run_plan(plan, args.output, TOOLS, sets.path(sets.eval_set), args.overwrite)
+        with folder_lock(args.output, 'wait until it has ended, or give another --output'):
+            table = run_plan(plan, args.output, TOOLS, sets.path(sets.eval_set), args.overwrite)
     except KeyboardInterrupt:
         print('error: interrupted; the same command goes on from here', file=sys.stderr)
         return 130

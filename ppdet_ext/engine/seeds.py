@@ -58,8 +58,8 @@ class EpochSeeds(Callback):
     ``worker_num`` is.
 
     Not covered is a detector that itself draws from Python's or NumPy's generator in its forward
-    (YOLOX' image sizes, say) with ``worker_num: 0``, since the images are loaded in a thread that
-    draws at the same time.
+    with ``worker_num: 0``, since the images are loaded in a thread that draws at the same time, and
+    one that counts its steps, as YOLOX does for its image sizes.
 
     Args:
         trainer (Trainer): whose ``seed`` and training reader are used.
@@ -71,3 +71,5 @@ class EpochSeeds(Callback):
             epoch = status['epoch_id']
             set_seed(epoch_seed(self.model.seed, epoch))
             self.model.loader._batch_sampler.set_epoch(epoch)
+            # GridMask gets more frequent with the images that were read.
+            self.model.dataset._curr_iter = epoch * len(self.model.dataset)

@@ -323,7 +323,8 @@ def without_package(folder):
     """An environment in which importing visualdl fails."""
     package = folder / 'broken' / 'visualdl'
     package.mkdir(parents=True)
-    (package / '__init__.py').write_text('raise ImportError("No module named \'visualdl\'")')
+    (package / '__init__.py').write_text(
+        'raise ModuleNotFoundError("No module named \'visualdl\'", name="visualdl")')
     return {'PYTHONPATH': str(folder / 'broken')}
 
 
