@@ -5,13 +5,14 @@ import os
 import urllib.error
 import urllib.request
 
+import numpy as np
 from ppdet.utils.checkpoint import is_url, match_state_dict
 from ppdet.utils.download import WEIGHTS_HOME, get_weights_path, map_path, parse_url
 from ppdet.utils.logger import setup_logger
 
 from ..compat.plain_pickle import load_state
 
-__all__ = ['load_weights', 'local_weights']
+__all__ = ['load_tensors', 'load_weights', 'local_weights']
 
 logger = setup_logger('ppdet.engine')
 
@@ -58,6 +59,25 @@ def _downloaded(url):
     return get_weights_path(url)
 
 
+def load_tensors(path):
+    """Reads a ``.pdparams`` file.
+
+    Returns:
+        dict of str to ndarray: the tensors by name.
+
+    Raises:
+        ValueError: something else is in it, or as
+            :func:`ppdet_ext.compat.plain_pickle.load_state` says.
+    """
+    state = load_state(path, return_numpy=True)
+    for name, value in state.items():
+        if not isinstance(value, np.ndarray):
+            raise ValueError(f'{path}: {name!r} is of type {type(value).__name__}, expected a '
+                             f'tensor; save the weights anew with paddle.save(model.state_dict(), '
+                             f'path)')
+    return state
+
+
 def load_weights(model, weights, role, minimum=0.0):
     """Loads what fits by name and shape, as PaddleDetection does, and says how much that was.
 
@@ -69,11 +89,11 @@ def load_weights(model, weights, role, minimum=0.0):
 
     Raises:
         ValueError: fewer tensors than ``minimum`` fit, or the file is refused, as
-            :func:`ppdet_ext.compat.plain_pickle.load_state` says.
+            :func:`load_tensors` says.
     """
     path = local_weights(weights)
     target = model.state_dict()
-    matched = match_state_dict(target, load_state(path, return_numpy=True))
+    matched = match_state_dict(target, load_tensors(path))
     missing = [key for key in target if key not in matched]
     report = f'{role}: {len(matched)} of {len(target)} tensors loaded from {path}'
     if missing:

@@ -50,6 +50,13 @@ def test_too_few_is_an_error_and_changes_nothing(saved):
     np.testing.assert_array_equal(before, target.backbone.weight.numpy())
 
 
+def test_what_is_no_tensor_is_named(saved):
+    source, path = saved
+    paddle.save({**source.state_dict(), 'head.bias': 3}, path)
+    with pytest.raises(ValueError, match="model.pdparams: 'head.bias' is of type int, expected a"):
+        weights.load_weights(network(), path, 'student')
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='weights not found: .*nothing.pdparams'):
         weights.local_weights(str(tmp_path / 'nothing'))
