@@ -80,8 +80,8 @@ def save_weights(path, tensors):
     """
     folder, name = os.path.split(path)
     partial = os.path.join(folder, f'.{name}{PARTIAL}')
+    os.makedirs(folder or '.', exist_ok=True)
     try:
-        os.makedirs(folder or '.', exist_ok=True)
         _write(partial, tensors)
         os.replace(partial, path)
     except OSError as error:
