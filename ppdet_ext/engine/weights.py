@@ -17,6 +17,7 @@ __all__ = ['load_tensors', 'load_weights', 'local_weights']
 logger = setup_logger('ppdet.engine')
 
 CONNECTION_TIMEOUT = 10  # seconds
+NUMBERS = 'biufc'  # NumPy's letters for kinds of numbers
 
 
 def local_weights(weights):
@@ -71,10 +72,10 @@ def load_tensors(path):
     """
     state = load_state(path, return_numpy=True)
     for name, value in state.items():
-        if not isinstance(value, np.ndarray):
-            raise ValueError(f'{path}: {name!r} is of type {type(value).__name__}, expected a '
-                             f'tensor; save the weights anew with paddle.save(model.state_dict(), '
-                             f'path)')
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in NUMBERS:
+            kind = getattr(value, 'dtype', type(value).__name__)
+            raise ValueError(f'{path}: {name!r} is of type {kind}, expected a tensor; save the '
+                             f'weights anew with paddle.save(model.state_dict(), path)')
     return state
 
 

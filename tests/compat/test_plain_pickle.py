@@ -277,7 +277,9 @@ def test_more_memory_than_there_is(tmp_path):
     (pickle.dumps([1, 2], 4), 'holds a list, expected tensors by name'),
     (pickle.dumps({1: 2}, 4), 'holds a dict, expected tensors by name'),
     (pickle.dumps({plain_pickle.SLICE_TABLE: {'a': {'slices': ['b']}}}, 4), 'is damaged, its'),
-], ids=range(11))
+    (pickle.dumps({'a': np.zeros([1] * 10)}, 4), 'is damaged, its'),
+    (pickle.dumps({'a': np.array('text')}, 4), 'is damaged, its'),
+], ids=range(13))
 def test_what_is_no_state_says_so(tmp_path, content, message):
     assert message in refusal(tmp_path, content)
 
