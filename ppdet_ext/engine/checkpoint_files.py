@@ -79,7 +79,7 @@ def save_weights(path, tensors):
         OSError: it cannot be written; what was there before still is.
     """
     folder, name = os.path.split(path)
-    partial = os.path.join(folder, f'.{name}{PARTIAL}')
+    partial = os.path.join(folder, f'.{name}.tmp')  # a file, and no folder of a checkpoint
     os.makedirs(folder or '.', exist_ok=True)
     try:
         _write(partial, tensors)
