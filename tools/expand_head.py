@@ -11,8 +11,8 @@ from ppdet.core.workspace import create  # noqa: E402
 from ppdet.utils.checkpoint import is_url  # noqa: E402
 from terminaltables import AsciiTable  # noqa: E402
 
-from ppdet_ext.compat.plain_pickle import load_state  # noqa: E402
 from ppdet_ext.engine import cli, config  # noqa: E402
+from ppdet_ext.engine.checkpoint_files import save_weights  # noqa: E402
 from ppdet_ext.engine.head_expansion import (  # noqa: E402
     METHODS,
     Change,
@@ -21,7 +21,7 @@ from ppdet_ext.engine.head_expansion import (  # noqa: E402
     expand_head,
 )
 from ppdet_ext.engine.seeds import set_seed  # noqa: E402
-from ppdet_ext.engine.weights import local_weights  # noqa: E402
+from ppdet_ext.engine.weights import load_tensors, local_weights  # noqa: E402
 
 
 def parse_args(argv):
@@ -47,7 +47,7 @@ def trained_detector(path, weights):
     cfg = config.load_run_config(path)
     source = local_weights(weights or cfg.get('weights') or '')
     return Detector(source, cfg.get('class_names'), cfg.num_classes,
-                    load_state(source, return_numpy=True))
+                    load_tensors(source))
 
 
 def built_detector(path, cfg, seed):
@@ -100,8 +100,7 @@ def main(argv):
     target = built_detector(args.config, cfg, args.seed)
     tensors, changes = expand_head(target, base, args.method, novel)
     report(args, target, base, tensors, changes, novel)
-    os.makedirs(os.path.dirname(path) or '.', exist_ok=True)
-    paddle.save({name: paddle.to_tensor(value) for name, value in tensors.items()}, path)
+    save_weights(path, {name: paddle.to_tensor(value) for name, value in tensors.items()})
     print(f'written to {path}')
     return 0
 

@@ -24,9 +24,9 @@ MENDS = (
     'adam_threads', 'assigner_labels', 'crowd_boxes', 'distill_evaluation',
     'distill_parameters', 'downloaded_archives', 'drawn_labels', 'empty_assignment',
     'empty_tensors', 'evaluated_names', 'fcos_background', 'fgd_area', 'frozen_teacher',
-    'loss_meters', 'pan_levels', 'pillow_textsize', 'plain_pickle', 'plain_yaml', 'progress_lines',
-    'quality_focal_loss', 'reader_epochs', 'reader_errors', 'scalar_concat', 'video_command',
-    'termination', 'visualdl_writer', 'yaml_numbers')
+    'loss_meters', 'named_classes', 'pan_levels', 'pillow_textsize', 'plain_pickle', 'plain_yaml',
+    'progress_lines', 'quality_focal_loss', 'reader_epochs', 'reader_errors', 'scalar_concat',
+    'termination', 'video_command', 'visualdl_writer', 'yaml_numbers')
 
 zlib_order.mend()
 _THREADS_ARE_CHOSEN = 'paddle' in sys.modules or threads.chosen_by_user()

@@ -32,6 +32,20 @@ DTYPE = re.compile(r'[biufc]\d{1,2}|[SU]\d+')
 NAME_TABLE, SLICE_TABLE = 'StructuredToParameterName@@', 'UnpackBigParamInfor@@'
 
 
+class _Call:
+    """Stands for a function that a pickle names, and cannot be changed by that pickle."""
+    __slots__ = ('_function', )
+
+    def __init__(self, function):
+        self._function = function
+
+    def __call__(self, *args):
+        return self._function(*args)
+
+    def __setstate__(self, state):
+        raise ValueError('it changes what it names')
+
+
 class _DType:
     """Stands for a ``numpy.dtype``: a number or text, in one of both byte orders."""
 
@@ -61,25 +75,26 @@ class _Array:
 def _array(content, dtype, shape, order='C'):
     if isinstance(content, str):  # as Python 2 wrote it
         content = content.encode('latin1')
-    return np.ndarray(shape, dtype.value, buffer=content, order=order).copy()
+    if type(dtype) is not _DType:
+        raise ValueError(f'expected the type of an array, got {dtype!r}')
+    # Unlike ndarray itself, this requires that content and shape are of one size.
+    return np.frombuffer(content, dtype.value).reshape(shape, order=order).copy()
 
 
-# What a pickle may name, and what is called in its place; the functions are made anew for every
-# file, since a pickle can set attributes of what it names.
-def _known_names():
-    known = {('collections', 'OrderedDict'): collections.OrderedDict,
-             ('_codecs', 'encode'): lambda text, encoding: text.encode('latin1'),
-             ('numpy', 'dtype'): lambda *args: _DType(*args),
-             ('numpy', 'ndarray'): 'numpy.ndarray'}
-    for module in ('builtins', '__builtin__'):
-        for kind in (tuple, list, dict, set, frozenset, bytes, bytearray, complex):
-            known[module, kind.__name__] = kind
-    for package in ('numpy.core', 'numpy._core'):
-        known[f'{package}.multiarray', '_reconstruct'] = lambda *args: _Array()
-        known[f'{package}.multiarray', 'scalar'] = (
-            lambda dtype, content: _array(content, dtype, ())[()])
-        known[f'{package}.numeric', '_frombuffer'] = lambda *args: _Array(_array(*args))
-    return known
+# What a pickle may name, and what is called in its place.
+KNOWN = {('collections', 'OrderedDict'): _Call(collections.OrderedDict),
+         ('_codecs', 'encode'): _Call(lambda text, encoding: str.encode(text, 'latin1')),
+         ('numpy', 'dtype'): _Call(_DType),
+         ('numpy', 'ndarray'): 'numpy.ndarray'}
+for _module in ('builtins', '__builtin__'):
+    for _kind in (tuple, list, dict, bytes, complex):
+        KNOWN[_module, _kind.__name__] = _Call(_kind)
+for _package in ('numpy.core', 'numpy._core'):
+    KNOWN[f'{_package}.multiarray', '_reconstruct'] = _Call(lambda *args: _Array())
+    KNOWN[f'{_package}.multiarray', 'scalar'] = _Call(
+        lambda dtype, content: _array(content, dtype, ())[()])
+    KNOWN[f'{_package}.numeric', '_frombuffer'] = _Call(lambda *args: _Array(_array(*args)))
+PLAIN = (type(None), bool, int, float, complex, str, bytes, np.generic)
 
 
 class _RefusedError(Exception):
@@ -89,13 +104,12 @@ class _RefusedError(Exception):
 class _Unpickler(pickle.Unpickler):
     def __init__(self, file):
         super().__init__(file, encoding='latin1')
-        self._known = _known_names()
 
     def find_class(self, module, name):
         """Looks a name up among those that are known; nothing is imported."""
-        if (module, name) not in self._known:
+        if (module, name) not in KNOWN:
             raise _RefusedError(f'{module}.{name}')
-        return self._known[module, name]
+        return KNOWN[module, name]
 
 
 def load_plain(file):
@@ -122,30 +136,51 @@ def _read(file):
         raise ValueError(f'{name} is {kind}; copy or download it again, or give another file')
     file.seek(-1, 1)
     try:
-        return _plain(_Unpickler(file).load(), tensors), tensors
+        return _converted(_Unpickler(file).load(), lambda value: _plain(value, tensors)), tensors
     except _RefusedError as error:
         raise ValueError(
-            f'{name} is refused: it names {error}, which is no part of weights and could run code. '
-            f'Do not use this file; if it is your own, save it anew with '
+            f'{name} is refused: it names {_line(error)}, which is no part of weights and could '
+            f'run code. Do not use this file; if it is your own, save it anew with '
             f'paddle.save(model.state_dict(), path)') from error
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        raise ValueError(f'{name} asks for more memory than there is; it is damaged, or too large '
+                         f'for this computer') from error
     except Exception as error:  # a damaged pickle raises whatever the damage leads to
-        raise ValueError(f'{name} is damaged or cut off ({type(error).__name__}: {error}); copy or '
-                         f'download it again') from error
+        raise ValueError(f'{name} is damaged or cut off ({type(error).__name__}: {_line(error)}); '
+                         f'copy or download it again') from error
+
+
+def _line(error):
+    """str: its text on one short line, since the file has chosen it."""
+    return ascii(str(error))[1:-1][:200]
+
+
+def _converted(value, change, known=None):
+    """Changes every part of a container; a part that is there twice is changed once."""
+    known = {} if known is None else known
+    if id(value) not in known:
+        changed = change(value)
+        if isinstance(changed, dict):
+            # By the type, since an OrderedDict of the file may have "items" of its own.
+            items = type(changed).items(changed)
+            changed = type(changed)(
+                (_converted(key, change, known), _converted(item, change, known))
+                for key, item in items)
+        elif isinstance(changed, (list, tuple)):
+            changed = type(changed)(_converted(item, change, known) for item in changed)
+        known[id(value)] = changed
+    return known[id(value)]
 
 
 def _plain(value, tensors):
     if isinstance(value, _Array):
         return value.value
-    if isinstance(value, dict):
-        return type(value)((key, _plain(item, tensors)) for key, item in value.items())
     if (isinstance(value, tuple) and len(value) == 2 and isinstance(value[0], str)
             and isinstance(value[1], _Array)):
         tensors.add(id(value[1].value))
         return value[1].value
-    if isinstance(value, (list, tuple)):
-        return type(value)(_plain(item, tensors) for item in value)
+    if not isinstance(value, (*PLAIN, dict, list, tuple)):
+        raise ValueError(f'a {type(value).__name__} is no part of weights')
     return value
 
 
@@ -173,9 +208,10 @@ def load_state(path, return_numpy=False):
         _join_slices(state)
         tensors.update(id(state[name]) for name in state.pop(NAME_TABLE, ()))
         return state if return_numpy else _as_tensors(state, tensors)
-    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
-        raise ValueError(f'{path} is damaged, its parts do not fit together ({error!r}); copy or '
-                         f'download it again') from error
+    except Exception as error:  # Paddle raises an OSError for a tensor of ten dimensions
+        raise ValueError(f'{path} is damaged, its parts do not fit together '
+                         f'({type(error).__name__}: {_line(error)}); copy or download it '
+                         f'again') from error
 
 
 def _join_slices(state):
@@ -187,13 +223,12 @@ def _join_slices(state):
 def _as_tensors(value, tensors):
     """As paddle.load: all arrays, unless the file says which of them were tensors."""
     import paddle
-    if isinstance(value, np.ndarray) and (not tensors or id(value) in tensors):
-        return paddle.to_tensor(value)
-    if isinstance(value, dict):
-        return type(value)((key, _as_tensors(item, tensors)) for key, item in value.items())
-    if isinstance(value, (list, tuple)):
-        return type(value)(_as_tensors(item, tensors) for item in value)
-    return value
+
+    def tensor(part):
+        is_tensor = isinstance(part, np.ndarray) and (not tensors or id(part) in tensors)
+        return paddle.to_tensor(part) if is_tensor else part
+
+    return _converted(value, tensor)
 
 
 def mend():

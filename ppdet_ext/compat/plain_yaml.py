@@ -10,12 +10,17 @@ Mend: ppdet reads YAML with ``load_yaml``, which knows plain values and the tags
 of PaddleDetection's classes. It is the loader itself that is replaced, so every
 file of a ``_BASE_`` chain passes it and nothing is read twice.
 """
+import inspect
+import math
+
 import yaml
 
 from . import mending
 
 REGISTRY = 'ppdet.core.config.yaml_helpers'  # where ppdet's @serializable adds its tags
 CALLABLE = 'Callable'
+OPERATORS = 'ppdet.data.transform'  # stand in readers by name; some make folders when built
+MOST_VALUES = 1_000_000
 READERS = {
     'ppdet.core.workspace': '_load_config_with_base',
     'ppdet.slim': None,  # its function is replaced by ppdet_ext's own
@@ -37,26 +42,72 @@ class ConfigLoader(yaml.SafeLoader):
 
     def construct_registered(self, name, node):
         """Builds what ``!Name`` stands for, if it is a class of ppdet."""
-        # ppdet adds its constructors to this loader of PyYAML.
-        constructor = yaml.Loader.yaml_constructors.get(f'!{name}')
-        if getattr(constructor, '__module__', None) != REGISTRY or name == CALLABLE:
+        cls = registered_class(name)
+        if cls is None or cls.__module__.startswith(OPERATORS):
             self.refuse(node)
+        return yaml.Loader.yaml_constructors[node.tag](self, node)
+
+    def construct_object(self, node, deep=False):
         try:
-            return constructor(self, node)
-        except (TypeError, ValueError) as error:
+            return super().construct_object(node, deep)
+        except (yaml.YAMLError, RecursionError):
+            raise
+        except Exception as error:  # of a date that is none, or whatever a class of ppdet raises
             raise yaml.constructor.ConstructorError(
-                None, None, f'!{name} cannot be built: {error}', node.start_mark) from error
+                None, None, f'{_written(node.tag)} cannot be built: {error}',
+                node.start_mark) from error
+
+    def get_single_node(self):
+        node = super().get_single_node()
+        if _size(node, {}) > MOST_VALUES:
+            raise yaml.composer.ComposerError(
+                None, None, f'with every alias (*name) written out it holds more than '
+                f'{MOST_VALUES:,} values, or itself', node.start_mark)
+        return node
 
     def refuse(self, node):
-        tag = node.tag.replace('tag:yaml.org,2002:', '!!')
         raise yaml.constructor.ConstructorError(
-            None, None, f'the tag {tag} is refused, since it could run code or is unknown; known '
-            f'are plain values and tags of PaddleDetection\'s classes, like !COCODataSet',
-            node.start_mark)
+            None, None, f'the tag {_written(node.tag)} is refused, since it could run code or is '
+            f'unknown; known are plain values and tags of PaddleDetection\'s classes, like '
+            f'!COCODataSet', node.start_mark)
 
 
 ConfigLoader.add_multi_constructor('!', ConfigLoader.construct_registered)
 ConfigLoader.add_constructor(None, ConfigLoader.refuse)
+
+
+def registered_class(name):
+    """Finds a class that ppdet's ``@serializable`` has registered.
+
+    Args:
+        name (str): of the class.
+
+    Returns:
+        type or None: None also for ``Callable``, which would call anything.
+    """
+    # ppdet adds its constructors to this loader of PyYAML.
+    constructor = yaml.Loader.yaml_constructors.get(f'!{name}')
+    if getattr(constructor, '__module__', None) != REGISTRY or name == CALLABLE:
+        return None
+    registered = inspect.getclosurevars(constructor).nonlocals['cls']
+    return registered if inspect.isclass(registered) else None  # some are functions
+
+
+def _written(tag):
+    return tag.replace('tag:yaml.org,2002:', '!!')
+
+
+def _size(node, known):
+    """int: values in a node, its aliases written out; infinite for one that holds itself."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # until its parts are counted
+        parts = getattr(node, 'value', ())
+        if isinstance(node, yaml.MappingNode):
+            parts = [part for pair in parts for part in pair]
+        elif isinstance(node, yaml.ScalarNode):
+            parts = ()
+        known[id(node)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(node)]
 
 
 def load_yaml(stream, Loader=None):
@@ -77,7 +128,7 @@ def load_yaml(stream, Loader=None):
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f'{mark.name}, line {mark.line + 1}' if mark else _name(stream)
-        raise YamlError(place, error.problem or error.context) from error
+        raise YamlError(place, ' '.join((error.problem or error.context).split())) from error
     except RecursionError as error:
         raise YamlError(_name(stream), 'it is nested too deeply') from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -89,6 +140,7 @@ def _name(stream):
 
 
 def mend():
+    mending.expect_text(REGISTRY, '_make_python_constructor', 'return cls(**kwargs)')
     for module, function in READERS.items():
         if function:
             mending.expect_text(module, function, 'yaml.load(')

@@ -11,12 +11,13 @@ import shlex
 
 from . import mending
 
-MODULE = 'ppdet.data.source.mot'
+MODULES = ('ppdet.data.source.mot', 'ppdet.data.source')  # the second has imported it
 
 
 def mend():
-    mending.expect_text(MODULE, 'video2frames', 'os.system(cmd)')
-    mending.wrap(MODULE, 'video2frames', _refuse_commands)
+    for module in MODULES:
+        mending.expect_text(module, 'video2frames', 'os.system(cmd)')
+        mending.wrap(module, 'video2frames', _refuse_commands)
 
 
 def _refuse_commands(video2frames, *args, **kwargs):

@@ -13,7 +13,10 @@ from PIL import Image, ImageFile, ImageOps
 from ..progress import progress
 from .coco import SPLITS
 
-__all__ = ['Fault', 'check_coco_folder', 'image_size', 'read_class_names']
+__all__ = ['IMAGE_FORMATS', 'Fault', 'check_coco_folder', 'image_size', 'read_class_names']
+
+# Whatever the file's name. Pillow knows more, and starts other programs for some of them.
+IMAGE_FORMATS = ('BMP', 'JPEG', 'PNG', 'TIFF')
 
 
 class Fault(NamedTuple):
@@ -36,7 +39,7 @@ def image_size(path):
     """
     with open(path, 'rb') as f, _strict_decoding():
         try:
-            with Image.open(f) as image:
+            with Image.open(f, formats=IMAGE_FORMATS) as image:
                 image.load()
                 return ImageOps.exif_transpose(image).size
         except Exception as error:  # decoders raise whatever the damage leads them to

@@ -18,8 +18,8 @@ from ppdet.utils.logger import setup_logger
 
 from ..compat.plain_pickle import load_state
 
-__all__ = ['save_checkpoint', 'load_checkpoint', 'load_sidecar', 'newest_checkpoint', 'recover',
-           'remove_old', 'SIDECAR_SUFFIX', 'SUFFIXES']
+__all__ = ['save_checkpoint', 'save_weights', 'load_checkpoint', 'load_sidecar',
+           'newest_checkpoint', 'recover', 'remove_old', 'SIDECAR_SUFFIX', 'SUFFIXES']
 
 logger = setup_logger('ppdet.engine')
 
@@ -68,6 +68,29 @@ def save_checkpoint(path, contents, state, unchanged=None):
     if contents:
         logger.info(f'Save checkpoint: {path}')
     return checksums
+
+
+def save_weights(path, tensors):
+    """Saves weights alone, replacing a file of the same name.
+
+    Args:
+        path (str): the file; its folder is made where it is missing.
+        tensors (dict): tensors by name.
+
+    Raises:
+        OSError: it cannot be written; what was there before still is.
+    """
+    folder, name = os.path.split(path)
+    partial = os.path.join(folder, f'.{name}.tmp')  # a file, and no folder of a checkpoint
+    os.makedirs(folder or '.', exist_ok=True)
+    try:
+        _write(partial, tensors)
+        os.replace(partial, path)
+    except OSError as error:
+        if os.path.exists(partial):
+            os.remove(partial)
+        raise OSError(f'cannot write {path} ({error.strerror or error}); a file that was there '
+                      f'before is as it was. Make room, or give another path') from error
 
 
 def _write(file, content):

@@ -8,6 +8,7 @@ import ppdet.data.transform
 import ppdet.optimizer.optimizer
 from ppdet.core.config.schema import SchemaDict
 
+from ..compat.named_classes import registered_classes
 from .yaml_file import near_match
 
 __all__ = ['ConfigError', 'check_keys', 'teacher_check_options']
@@ -201,10 +202,9 @@ def _check_named(where, content, modules):
 
 def _check_class(where, module, name, options):
     """Checks options against the constructor of a class of ``module``."""
-    constructor = getattr(module, str(name), None)
-    if constructor is None:
-        raise ConfigError(where, f'{where}: unknown name "{name}"{near_match(name, vars(module))}')
-    parameters = inspect.signature(constructor).parameters
+    known = registered_classes(module)
+    _check_name(where, name, known)
+    parameters = inspect.signature(known[name]).parameters
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         _check_options(f'{where}: {name}', options or (), parameters)
 

@@ -8,6 +8,8 @@ import numpy as np
 from PIL import Image, ImageOps
 from ppdet.utils.visualizer import draw_bbox
 
+from ..data.check import IMAGE_FORMATS
+
 __all__ = ['draw_validation_images']
 
 LOWEST_SCORE = 0.3
@@ -47,7 +49,7 @@ def draw_validation_images(dataset, detections, count):
 
 
 def _draw(path, image_id, names, boxes):
-    with Image.open(path) as file:
+    with Image.open(path, formats=IMAGE_FORMATS) as file:
         image = ImageOps.exif_transpose(file.convert('RGB'))
     width = image.width
     image.thumbnail((LARGEST_SIZE, LARGEST_SIZE))  # before drawing, to keep the text legible

@@ -12,11 +12,12 @@ from ppdet.utils.logger import setup_logger
 
 from ..compat.plain_pickle import load_state
 
-__all__ = ['load_weights', 'local_weights']
+__all__ = ['load_tensors', 'load_weights', 'local_weights']
 
 logger = setup_logger('ppdet.engine')
 
 CONNECTION_TIMEOUT = 10  # seconds
+NUMBERS = 'biufc'  # NumPy's letters for kinds of numbers
 
 
 def local_weights(weights):
@@ -59,6 +60,25 @@ def _downloaded(url):
     return get_weights_path(url)
 
 
+def load_tensors(path):
+    """Reads a ``.pdparams`` file.
+
+    Returns:
+        dict of str to ndarray: the tensors by name.
+
+    Raises:
+        ValueError: something else is in it, or as
+            :func:`ppdet_ext.compat.plain_pickle.load_state` says.
+    """
+    state = load_state(path, return_numpy=True)
+    for name, value in state.items():
+        if not isinstance(value, np.ndarray) or value.dtype.kind not in NUMBERS:
+            kind = getattr(value, 'dtype', type(value).__name__)
+            raise ValueError(f'{path}: {name!r} is of type {kind}, expected a tensor; save the '
+                             f'weights anew with paddle.save(model.state_dict(), path)')
+    return state
+
+
 def load_weights(model, weights, role, minimum=0.0):
     """Loads what fits by name and shape, as PaddleDetection does, and says how much that was.
 
@@ -70,11 +90,11 @@ def load_weights(model, weights, role, minimum=0.0):
 
     Raises:
         ValueError: fewer tensors than ``minimum`` fit, one is not finite, or the file is refused,
-            as :func:`ppdet_ext.compat.plain_pickle.load_state` says.
+            as :func:`load_tensors` says.
     """
     path = local_weights(weights)
     target = model.state_dict()
-    matched = match_state_dict(target, load_state(path, return_numpy=True))
+    matched = match_state_dict(target, load_tensors(path))
     missing = [key for key in target if key not in matched]
     report = f'{role}: {len(matched)} of {len(target)} tensors loaded from {path}'
     if missing:

@@ -8,6 +8,8 @@ from ..compat.plain_yaml import load_yaml
 
 __all__ = ['read_yaml', 'check_bases', 'yaml_files', 'near_match']
 
+MOST_FILES = 100
+
 
 def read_yaml(path):
     """Reads one YAML file as ppdet does, without its ``_BASE_`` files.
@@ -25,26 +27,38 @@ def read_yaml(path):
     return content
 
 
-def check_bases(path, chain=()):
+def check_bases(path):
     """Follows ``_BASE_``, since ppdet would follow a circle until Python gives up.
 
     Args:
         path (str): the YAML.
-        chain (tuple of str): the files that have led to it.
 
     Raises:
         FileNotFoundError: a file does not exist; the message names the file that asks for it.
-        ValueError: a file is, through others or not, its own ``_BASE_``; or as ``read_yaml``.
+        ValueError: a file is, through others or not, its own ``_BASE_``; more files than anyone
+            writes; no list of paths; or as ``read_yaml``.
     """
+    for count, _ in enumerate(_followed(path, ()), 1):
+        if count > MOST_FILES:
+            raise ValueError(f'{path}: its _BASE_ leads to more than {MOST_FILES} files, each '
+                             f'counted as often as it is named; name each base once')
+
+
+def _followed(path, chain):
+    """Yields every file that ppdet reads, in order; ``chain`` are those that have led to it."""
     path = os.path.normpath(os.path.expanduser(path))
     if chain and not os.path.isfile(path):
         raise FileNotFoundError(f'{chain[-1]}: _BASE_ {path} does not exist; correct the path, '
                                 f'which is relative to the file it stands in')
     if path in chain:
         raise ValueError(f'{chain[-1]}: _BASE_ {path} leads back to itself; remove it')
-    for base in read_yaml(path).get('_BASE_') or ():
+    yield path
+    bases = read_yaml(path).get('_BASE_', [])
+    if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
+        raise ValueError(f'{path}: _BASE_ is a list of paths, [one.yml, two.yml], got {bases!r}')
+    for base in bases:
         base = os.path.expanduser(base)
-        check_bases(os.path.join(os.path.dirname(path), base), (*chain, path))
+        yield from _followed(os.path.join(os.path.dirname(path), base), (*chain, path))
 
 
 def yaml_files(path):

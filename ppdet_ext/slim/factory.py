@@ -4,7 +4,7 @@
 import ppdet.slim
 from ppdet.slim import build_slim_model as ppdet_build_slim_model
 
-from ..engine.yaml_file import near_match, read_yaml
+from ..engine.yaml_file import check_bases, near_match, read_yaml
 from .config_scope import SlimConfig
 
 __all__ = ['register_distill_method', 'distill_methods', 'training_keys', 'build_slim_model',
@@ -84,6 +84,8 @@ def build_slim_model(cfg, slim_config_path, mode='train'):
                          f'{near_match(content["slim"], SLIMS)}; known: {", ".join(SLIMS)}')
     method = content.get('slim_method')
     if content['slim'] != 'Distill' or method is None or method in PPDET_METHODS:
+        if mode == 'train' or content['slim'] != 'Distill':
+            check_bases(slim_config_path)
         return ppdet_build_slim_model(cfg, slim_config_path, mode)
     if method not in _methods:
         raise ValueError(f'{slim_config_path}: unknown slim_method "{method}"'

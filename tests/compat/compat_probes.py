@@ -583,6 +583,37 @@ def probe_video_command():
         MOTImageFolder(video_file=f'{made}.mp4; mkdir {made}', frame_rate=5).parse_dataset()
 
 
+def probe_named_data_set():
+    from ppdet.data.source.dataset import CommonDataset
+    with nothing_runs() as made:
+        CommonDataset(name='video2frames', video_path=f'x; mkdir {made} #',
+                      outpath=os.path.dirname(made), frame_rate=5)
+
+
+def probe_named_operator():
+    from ppdet.data.reader import Compose
+    with nothing_runs() as made:
+        Compose([{'setup_logger': {'name': 'operator', 'output': made}}])
+
+
+def probe_named_operator_of_semi_supervised_training():
+    from ppdet.data.reader import Compose_SSOD
+    with nothing_runs() as made:
+        Compose_SSOD([], [{'setup_logger': {'name': 'ssod', 'output': made}}], [])
+
+
+def probe_named_scheduler():
+    from ppdet.optimizer import LearningRate
+    with nothing_runs() as made:
+        LearningRate(schedulers=[{'name': 'setup_logger', 'output': made}])
+
+
+def probe_imported_video_command():
+    from ppdet.data import source
+    with nothing_runs() as made:
+        source.video2frames(f'x; mkdir {made} #', os.path.dirname(made), 5)
+
+
 def probe_downloaded_archive():
     from ppdet.utils.download import _decompress
     with nothing_runs() as made:

@@ -44,13 +44,19 @@ CHANGED = {
         for model in ('DistillModel', 'FGDDistillModel', 'CWDDistillModel', 'LDDistillModel',
                       'PPYOLOEDistillModel')],
     'loss_meters': [('ppdet.utils.stats', 'TrainingStats.update')],
+    'named_classes': [
+        ('ppdet.data.source.dataset', 'CommonDataset.__init__'),
+        ('ppdet.data.reader', 'Compose.__init__'),
+        ('ppdet.data.reader', 'Compose_SSOD.__init__'),
+        ('ppdet.optimizer.optimizer', 'LearningRate.__init__')],
     'plain_pickle': [
         ('ppdet.utils.checkpoint', 'load_weight'),
         ('ppdet.utils.checkpoint', 'load_pretrain_weight'),
         ('ppdet.data.transform.operators', 'DecodeCache.load')],
     'plain_yaml': [
         ('ppdet.core.workspace', '_load_config_with_base'),
-        ('ppdet.utils.cli', 'ArgsParser._parse_opt')],
+        ('ppdet.utils.cli', 'ArgsParser._parse_opt'),
+        ('ppdet.core.config.yaml_helpers', '_make_python_constructor')],
     'progress_lines': [
         ('ppdet.engine.callbacks', 'LogPrinter.on_step_end'),
         ('ppdet.engine.trainer', 'Trainer._eval_with_loader'),
@@ -67,7 +73,8 @@ CHANGED = {
         ('ppdet.modeling.proposal_generator.target', 'generate_proposal_target'),
         ('ppdet.modeling.post_process', 'BBoxPostProcess.get_pred'),
         ('ppdet.modeling.heads.tood_head', 'TOODHead._reg_grid_sample')],
-    'video_command': [('ppdet.data.source.mot', 'video2frames')],
+    'video_command': [
+        ('ppdet.data.source.mot', 'video2frames'), ('ppdet.data.source', 'video2frames')],
     'visualdl_writer': [('ppdet.engine.callbacks', 'VisualDLWriter.__init__')],
 }
 

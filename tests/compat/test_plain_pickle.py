@@ -169,8 +169,7 @@ def test_a_file_cannot_change_numpys_types(tmp_path):
     # The third argument decides whether the type is a copy or the one of the whole process.
     state = 3, '>', None, None, None, -1, -1, 0
     content = pickle.dumps({'a': Reduced(np.dtype, ('f4', False, False), state)}, 4)
-    (tmp_path / 'x.pdparams').write_bytes(content)
-    load_state(str(tmp_path / 'x.pdparams'), return_numpy=True)
+    assert 'is no part of weights' in refusal(tmp_path, content)
     assert np.dtype('f4').isnative
 
 
@@ -178,6 +177,92 @@ def test_an_array_larger_than_its_content_is_refused(tmp_path):
     _, args, state = np.ones(4, 'float32').__reduce__()
     hostile = Reduced(np.core.multiarray._reconstruct, args, (1, (2**40, ), *state[2:]))
     assert 'is damaged or cut off' in refusal(tmp_path, pickle.dumps({'a': hostile}, 4))
+
+
+def named(module, name):
+    return f'c{module}\n{name}\n'.encode()
+
+
+def text(value):
+    return b'X' + len(value).to_bytes(4, 'little') + value.encode()
+
+
+def binary(content):
+    return b'B' + len(content).to_bytes(4, 'little') + content
+
+
+DTYPE = named('numpy', 'dtype') + text('f4') + b'\x85R'
+FROMBUFFER = named('numpy.core.numeric', '_frombuffer')
+
+
+def test_a_pickle_written_by_hand_is_read(tmp_path):
+    content = b'\x80\x03}' + text('a') + FROMBUFFER + b'(' + binary(bytes(8)) + DTYPE
+    content += b'K\x02\x85' + text('C') + b'tRs.'
+    np.testing.assert_array_equal(load_plain(io.BytesIO(content))['a'], np.zeros(2, 'float32'))
+
+
+@pytest.mark.parametrize('name', sorted(plain_pickle.KNOWN.keys() - {('numpy', 'ndarray')}),
+                         ids='.'.join)
+@pytest.mark.parametrize('state', [
+    b'}' + text('value') + text('f4') + b's', b'N}' + text('value') + text('f4') + b's\x86',
+], ids=['attributes', 'slots'])
+def test_a_file_cannot_change_what_it_names(tmp_path, name, state):
+    content = b'\x80\x03}' + text('a') + named(*name) + state + b'bs.'
+    assert 'ValueError: it changes what it names' in refusal(tmp_path, content)
+    assert not hasattr(plain_pickle.KNOWN[name], 'value')
+
+
+@pytest.mark.parametrize('dtype', [
+    named('numpy', 'dtype'), text('f4'), b'N', named('collections', 'OrderedDict') + b')R',
+    named('collections', 'OrderedDict') + b')R}' + text('value') + text('f4') + b'sb',
+], ids=['function', 'text', 'none', 'dict', 'dict with attributes'])
+def test_an_array_needs_a_type_of_numpy(tmp_path, dtype):
+    content = b'\x80\x03}' + text('a') + FROMBUFFER + b'(' + binary(bytes(8)) + dtype
+    assert 'expected the type of an array' in refusal(
+        tmp_path, content + b'K\x02\x85' + text('C') + b'tRs.')
+
+
+@pytest.mark.parametrize('value', [
+    named('numpy', 'dtype'), named('builtins', 'tuple'), DTYPE, b'\x8f', b'(\x91',
+    b'\x96' + bytes(8)], ids=['function', 'class', 'dtype', 'set', 'frozenset', 'bytearray'])
+def test_other_values_are_refused(tmp_path, value):
+    assert 'is no part of weights' in refusal(tmp_path, b'\x80\x05}' + text('a') + value + b's.')
+
+
+def test_an_array_smaller_than_its_content_is_refused(tmp_path):
+    _, args, state = np.ones(4, 'float32').__reduce__()
+    hostile = Reduced(np.core.multiarray._reconstruct, args, (1, (3, ), *state[2:]))
+    assert 'is damaged or cut off' in refusal(tmp_path, pickle.dumps({'a': hostile}, 4))
+
+
+def test_a_list_that_is_there_twice_is_read_once(tmp_path):
+    # Copied at every place, thirty such lists in each other would be a thousand million.
+    shared = [np.ones(2)]
+    path = tmp_path / 'x.pdparams'
+    path.write_bytes(pickle.dumps({'a': shared, 'b': (shared, shared)}, 4))
+    for return_numpy in (True, False):
+        state = load_state(str(path), return_numpy)
+        assert state['a'] is state['b'][0] is state['b'][1]
+
+
+def test_a_list_in_itself_is_refused(tmp_path):
+    value = []
+    value.append(value)
+    assert 'RecursionError' in refusal(tmp_path, pickle.dumps({'a': value}, 4))
+
+
+def test_methods_of_a_dict_that_the_file_replaces_are_not_called(tmp_path):
+    replaced = b'}' + text('items') + named('builtins', 'tuple') + b'sb'
+    content = named('collections', 'OrderedDict') + b')R' + text('x') + b'K\x01s' + replaced
+    path = tmp_path / 'x.pdparams'
+    path.write_bytes(b'\x80\x03}' + text('a') + content + b's.')
+    read = load_state(str(path))['a']
+    assert dict(read) == {'x': 1} and not vars(read)
+
+
+def test_more_memory_than_there_is(tmp_path):
+    content = b'\x80\x05}' + text('a') + b'\x96' + (2**62).to_bytes(8, 'little') + b's.'
+    assert 'asks for more memory than there is' in refusal(tmp_path, content)
 
 
 @pytest.mark.parametrize('content, message', [
@@ -192,7 +277,9 @@ def test_an_array_larger_than_its_content_is_refused(tmp_path):
     (pickle.dumps([1, 2], 4), 'holds a list, expected tensors by name'),
     (pickle.dumps({1: 2}, 4), 'holds a dict, expected tensors by name'),
     (pickle.dumps({plain_pickle.SLICE_TABLE: {'a': {'slices': ['b']}}}, 4), 'is damaged, its'),
-], ids=range(11))
+    (pickle.dumps({'a': np.zeros([1] * 10)}, 4), 'is damaged, its'),
+    (pickle.dumps({'a': np.array('text')}, 4), 'is damaged, its'),
+], ids=range(13))
 def test_what_is_no_state_says_so(tmp_path, content, message):
     assert message in refusal(tmp_path, content)
 

@@ -38,6 +38,8 @@ def test_objects_of_ppdets_classes_are_built(tmp_path):
     '!!python/object:os.x {{}}', '!!python/name:os.mkdir ""', '!!python/module:os ""',
     '!!python/tuple [1, 2]', '!<tag:yaml.org,2002:python/object/apply:os.mkdir> [{}]',
     '!Callable {{full_type: os.mkdir, args: [{}]}}', '!Unknown {{}}', '!other {{}}', '!x!y {{}}',
+    '!DecodeCache {{cache_root: {}}}', '!DebugVisibleImage {{output_dir: {}}}',
+    '!rectify_pose {{pose: [1]}}',
 ])
 def test_other_tags_are_refused_with_file_and_line(tmp_path, tag):
     made, path = tmp_path / 'made', tmp_path / 'hostile.yml'
@@ -61,6 +63,9 @@ def test_constructors_that_others_have_added_are_not_called():
 @pytest.mark.parametrize('text, message', [
     ('a: [1', '<unicode string>, line 1: '),
     ('a: 1\nb: !GIoULoss {unheard: 1}', r'line 2: !GIoULoss cannot be built'),
+    ('a: 1\nb: !ResNet {depth: 3}', r'line 2: !ResNet cannot be built'),  # fails an assertion
+    ('a: 1\nb: 2020-13-45', r'line 2: !!timestamp cannot be built: month must be'),
+    ('a: 1\nb: !!int x', r'line 2: !!int cannot be built'),
     ('\x00', 'YAML: .*not allowed'),
     ('[' * 5000, 'YAML: it is nested too deeply'),
 ])
@@ -68,6 +73,17 @@ def test_what_is_no_yaml_says_so_on_one_line(text, message):
     with pytest.raises(YamlError, match=message) as error:
         load_yaml(text)
     assert '\n' not in str(error.value)
+
+
+def test_aliases_are_read_as_long_as_they_stand_for_few_values():
+    text = 'a0: &a0 {x: 1}\n' + '\n'.join(
+        f'a{k}: &a{k} {{left: *a{k - 1}, right: *a{k - 1}}}' for k in range(1, 30))
+    assert load_yaml(text[:text.index('a5:')])['a4']['left']['right']['left']['right'] == {'x': 1}
+    for hostile in (text, 'a: &a [*a]', 'a: &a {b: [*a]}',
+                    'a0: &a0 {x: 1}\n' + '\n'.join(
+                        f'a{k}: &a{k} {{<<: [*a{k - 1}, *a{k - 1}]}}' for k in range(1, 30))):
+        with pytest.raises(YamlError, match='line 1: with every alias .* more than 1,000,000'):
+            load_yaml(hostile)
 
 
 def test_every_reader_of_ppdet_is_mended():

@@ -5,7 +5,7 @@ import json
 import os
 
 import pytest
-from PIL import Image, ImageFile
+from PIL import EpsImagePlugin, Image, ImageFile
 
 from ppdet_ext.data.check import check_coco_folder, image_size, read_class_names
 from ppdet_ext.data.neu_det import prepare
@@ -125,3 +125,16 @@ def test_cut_off_image_is_unreadable_whatever_pillow_is_set_to(tmp_path, monkeyp
     with pytest.raises(ValueError, match='unreadable image .*truncated'):
         image_size(str(path))
     assert ImageFile.LOAD_TRUNCATED_IMAGES is tolerant
+
+
+@pytest.mark.parametrize('kind', ['BMP', 'JPEG', 'PNG', 'TIFF'])
+def test_images_of_every_accepted_format(tmp_path, kind):
+    Image.new('RGB', (7, 5)).save(tmp_path / 'x.png', format=kind)
+    assert image_size(str(tmp_path / 'x.png')) == (7, 5)
+
+
+def test_other_formats_start_no_program(tmp_path, monkeypatch):
+    Image.new('RGB', (7, 5)).save(tmp_path / 'x.png', format='EPS')
+    monkeypatch.setattr(EpsImagePlugin, 'Ghostscript', lambda *args, **kwargs: pytest.fail('ran'))
+    with pytest.raises(ValueError, match='unreadable image'):
+        image_size(str(tmp_path / 'x.png'))

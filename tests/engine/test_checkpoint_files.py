@@ -21,6 +21,7 @@ from ppdet_ext.engine.checkpoint_files import (
     recover,
     remove_old,
     save_checkpoint,
+    save_weights,
 )
 
 # Saving needs no Paddle operator here, so that a forked process may do it.
@@ -134,6 +135,27 @@ def test_a_full_disk(tmp_path):
     assert 'those saved before are as they were' in message
     assert number_of(tmp_path / 'best_model') == 1
     assert not [name for name in os.listdir(tmp_path) if name.startswith('.')]
+
+
+def save_weights_with_little_room(path, connection):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+    try:
+        save_weights(path, {'weight': np.zeros(100_000)})
+    except OSError as error:
+        connection.send(str(error))
+
+
+def test_weights_on_a_full_disk(tmp_path):
+    path = str(tmp_path / 'new' / 'x.pdparams')
+    save_weights(path, {'weight': np.ones(3)})
+    receiver, sender = fork.Pipe(duplex=False)
+    process = fork.Process(target=save_weights_with_little_room, args=(path, sender))
+    process.start()
+    process.join()
+    assert process.exitcode == 0 and receiver.poll()
+    assert receiver.recv().startswith(f'cannot write {path} (File too large)')
+    assert load_state(path)['weight'].tolist() == [1, 1, 1]
+    assert os.listdir(tmp_path / 'new') == ['x.pdparams']
 
 
 def test_files_of_two_checkpoints_are_no_checkpoint(tmp_path):

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from ppdet_ext.engine.steps import Step, check_finished
-from ppdet_ext.engine.yaml_file import yaml_files
+from ppdet_ext.engine.yaml_file import check_bases, yaml_files
 
 STUB = """
 import sys, pathlib
@@ -131,6 +131,22 @@ def test_an_interrupt_ends_the_command(folder, step):
     with pytest.raises(ProcessLookupError):
         os.kill(int((folder / 'pid').read_text()), 0)
     assert not step.finished
+
+
+def test_bases_that_multiply_end_quickly(folder):
+    (folder / 'b8.yml').write_text('epoch: 1')
+    for k in range(8):
+        (folder / f'b{k}.yml').write_text(f'_BASE_: [b{k + 1}.yml, b{k + 1}.yml]')
+    check_bases('b4.yml')  # 31 files
+    with pytest.raises(ValueError, match='b0.yml: its _BASE_ leads to more than 100 files'):
+        check_bases('b0.yml')
+
+
+@pytest.mark.parametrize('bases', ['a.yml', '3', '[3]', '{a: 1}', ''])
+def test_bases_that_are_no_list_of_paths(folder, bases):
+    (folder / 'own.yml').write_text(f'_BASE_: {bases}')
+    with pytest.raises(ValueError, match='own.yml: _BASE_ is a list of paths'):
+        check_bases('own.yml')
 
 
 def test_yaml_files_are_those_of_the_whole_chain(folder):

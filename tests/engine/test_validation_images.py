@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
 from ppdet_ext.engine.validation_images import draw_validation_images
 
@@ -70,3 +70,10 @@ def test_a_large_image_is_reduced_with_its_boxes(dataset):
     _, right = halves(picture)
     assert right.shape == (240, 480, 3)
     assert (right[150, 100] != GREY).any() and (right[150, 200] == GREY).all()
+
+
+def test_an_image_of_another_format_starts_no_program(dataset, monkeypatch):
+    Image.new('RGB', (7, 5)).save(dataset.roidbs[0]['im_file'], format='EPS')
+    monkeypatch.setattr(EpsImagePlugin, 'Ghostscript', lambda *args, **kwargs: pytest.fail('ran'))
+    with pytest.raises(OSError, match='cannot identify image file'):
+        draw_validation_images(dataset, [], 1)

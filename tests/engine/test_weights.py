@@ -50,6 +50,16 @@ def test_too_few_is_an_error_and_changes_nothing(saved):
     np.testing.assert_array_equal(before, target.backbone.weight.numpy())
 
 
+@pytest.mark.parametrize('value, kind', [
+    (3, 'int'), (None, 'NoneType'), ({'weight': [1]}, 'dict'), (np.array(['x'] * 4), '<U1')])
+def test_what_is_no_tensor_is_named(saved, value, kind):
+    source, path = saved
+    paddle.save({**source.state_dict(), 'head.bias': value}, path)
+    message = f"model.pdparams: 'head.bias' is of type {kind}, expected a tensor"
+    with pytest.raises(ValueError, match=message):
+        weights.load_weights(network(), path, 'student')
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='weights not found: .*nothing.pdparams'):
         weights.local_weights(str(tmp_path / 'nothing'))

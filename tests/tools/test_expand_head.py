@@ -1,5 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
+import errno
 import importlib.util
 import pathlib
 
@@ -77,6 +78,20 @@ def test_never_replaces_a_file_unasked(tmp_path, base, student):
     with pytest.raises(ValueError, match='exists; give --overwrite'):
         run(student, base)
     run(student, base, '--overwrite')
+
+
+def test_a_file_that_cannot_be_written_whole_replaces_nothing(tmp_path, base, student, monkeypatch):
+    run(student, base)
+    before = (tmp_path / 'new' / 'expanded.pdparams').read_bytes()
+
+    def fill_the_disk(content, path):
+        pathlib.Path(path).write_bytes(b'begun')
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(paddle, 'save', fill_the_disk)
+    with pytest.raises(OSError, match=r'cannot write .*expanded.pdparams \(No space left'):
+        run(student, base, '--overwrite')
+    assert (tmp_path / 'new' / 'expanded.pdparams').read_bytes() == before
 
 
 def test_what_is_missing_is_an_error(tmp_path, base, student):

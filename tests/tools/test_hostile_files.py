@@ -144,6 +144,32 @@ def test_what_paddledetection_itself_would_run(tmp_path, student, refused, secti
     assert message in refused('train', '-c', path)
 
 
+@pytest.mark.parametrize('section', [
+    'EvalDataset: {{name: video2frames, video_path: "x; mkdir {0} #", outpath: {1}, '
+    'frame_rate: 5}}',
+    'EvalReader: {{sample_transforms: [{{setup_logger: {{name: x, output: {0}}}}}]}}',
+], ids=['data set', 'operator'])
+def test_functions_in_the_slim_config_of_a_pruning(tmp_path, student, refused, section):
+    path = tmp_path / 'pruning.yml'
+    path.write_text(
+        'slim: UnstructuredPruner\nUnstructuredPruner: {stable_epochs: 0, pruning_epochs: 1, '
+        'tunning_epochs: 1, pruning_steps: 1, ratio: 0.5, initial_ratio: 0.1}\n'
+        + section.format(tmp_path / 'made', tmp_path))
+    message = refused('eval', '-c', student, '--slim_config', path)
+    assert 'error: the config gives ' in message and 'where a class of ppdet.data.' in message
+
+
+def test_bases_of_a_pruning_that_lead_to_themselves(tmp_path, student, refused):
+    path = write_yaml(tmp_path / 'pruning.yml', {'_BASE_': ['pruning.yml'], 'slim': 'Pruner'})
+    assert 'leads back to itself' in refused('eval', '-c', student, '--slim_config', path)
+
+
+def test_an_operator_that_is_none(tmp_path, student, refused):
+    option = 'TrainReader.sample_transforms=[{os: {}}]'
+    message = refused('train', '-c', student, '-o', option)
+    assert 'error: -o: TrainReader.sample_transforms: unknown name "os"' in message
+
+
 @pytest.mark.parametrize('tool, option', [
     ('train', 'pretrain_weights'), ('eval', 'weights'), ('infer', 'weights')])
 def test_weights(tmp_path, student, refused, tool, option):
