@@ -1,8 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """VisualDL curves and pictures of a training run."""
-import atexit
-import glob
+import contextlib
 import os
 import re
 import shlex
@@ -13,7 +12,7 @@ from google.protobuf.message import DecodeError
 from ppdet.engine.callbacks import Callback
 from ppdet.metrics import COCOMetric
 from ppdet.utils.logger import setup_logger
-from visualdl import LogWriter
+from visualdl.component.base_component import image, meta_data, scalar
 from visualdl.proto.record_pb2 import Record
 from visualdl.reader.record_reader import RecordReader
 from visualdl.writer.record_writer import RecordWriter
@@ -31,7 +30,7 @@ class VisualDLWriter(Callback):
 
     A point stands at the number of training steps done, which follows from epoch and step, so that
     a resumed run continues its curves. Every ``log_iter`` steps and after an evaluation all is on
-    disk. The first process only.
+    disk. Where that fails, the log ends and training goes on. The first process only.
 
     Args:
         trainer (Trainer): of its configuration, ``vdl_log_dir`` is the folder, and ``vdl_images``
@@ -47,26 +46,39 @@ class VisualDLWriter(Callback):
         self.images = trainer.cfg.get('vdl_images', 4)
         if type(self.images) is not int or self.images < 0:
             raise ValueError(f'vdl_images is a whole number from 0, got {self.images!r}')
-        self.writer = None
+        self.log = None  # its file's name; until training begins, of the checkpoint's run
+        self.recording = False
+
+    def state_dict(self):
+        """dict: the log that a resumed run continues."""
+        return {'log': self.log}
+
+    def set_state_dict(self, state):
+        """Takes over what ``state_dict`` returned."""
+        self.log = state['log']
 
     def on_train_begin(self, status):
-        """Opens the log, with what a resumed run wrote until its checkpoint."""
+        """Begins the log, with what a resumed run wrote until its checkpoint.
+
+        Raises:
+            OSError: it cannot be written.
+        """
         if dist.get_rank() != 0:
             return
         done = status['epoch_id'] * status['steps_per_epoch']
-        self.writer = _open_log(self.folder, self.model.cfg.filename, done)
-        atexit.register(self.writer.close)  # for a run that does not reach its end
+        self.log = _begin_log(self.folder, self.model.cfg.filename, self.log, done)
+        self.recording = True
         logger.info(f'curves: visualdl --logdir {shlex.quote(self.folder)} --port 8040')
 
     def on_step_end(self, status):
         """Adds the points of the training log, and those of an epoch's last step."""
-        if self.writer is None or status['mode'] != 'train':
+        if status['mode'] != 'train':
             return
         step, steps = status['step_id'], status['steps_per_epoch']
         if step % self.model.cfg.log_iter == 0 or step == steps - 1:
             losses = status['training_staus'].meters.items()
             seconds = status['batch_time'].avg
-            self._add(status['epoch_id'] * steps + step + 1, {
+            self._add(scalar, status['epoch_id'] * steps + step + 1, {
                 **{name: meter.median for name, meter in losses},
                 'learning_rate': status['learning_rate'],
                 'speed/batch_cost': seconds,
@@ -75,64 +87,81 @@ class VisualDLWriter(Callback):
 
     def on_epoch_end(self, status):
         """Adds the figures and the images of the evaluation that has just ended."""
-        if self.writer is None or status['mode'] != 'eval':
+        if not self.recording or status['mode'] != 'eval':
             return
         step = (status['epoch_id'] + 1) * status['steps_per_epoch']
         for metric in self.model._metrics:
             results = metric.get_results().items()
-            self._add(step, {**{f'{name}-mAP': figures[0] for name, figures in results},
-                             **scalars(getattr(metric, 'summary', None) or {})})
+            self._add(scalar, step, {**{f'{name}-mAP': figures[0] for name, figures in results},
+                                     **scalars(getattr(metric, 'summary', None) or {})})
             if self.images and isinstance(metric, COCOMetric):
-                self._draw(step, metric.results['bbox'])
+                pictures = draw_validation_images(
+                    self.model._eval_dataset, metric.results['bbox'], self.images)
+                self._add(image, step, {f'validation/{name}': picture
+                                        for name, picture in pictures.items()})
 
-    def on_train_end(self, status):
-        """Closes the log."""
-        if self.writer is not None:
-            self.writer.close()
-
-    def _add(self, step, values):
-        for tag, value in values.items():
-            self.writer.add_scalar(_tag(tag), value, step)
-        self.writer.flush()
-
-    def _draw(self, step, detections):
-        pictures = draw_validation_images(self.model._eval_dataset, detections, self.images)
-        for name, picture in pictures.items():
-            self.writer.add_image(_tag(f'validation/{name}'), picture, step)
-        self.writer.flush()
-
-
-def _tag(name):
-    """VisualDL refuses "%", which class and file names may have."""
-    return name.replace('%', '_')
+    def _add(self, make, step, values):
+        if not self.recording:
+            return
+        path = os.path.join(self.folder, self.log)
+        size = os.path.getsize(path) if os.path.exists(path) else 0
+        try:
+            with open(path, 'ab') as file:
+                for tag, value in values.items():
+                    _write(file, make, tag, value, step)
+        except OSError as error:
+            self.recording = False
+            with contextlib.suppress(OSError):
+                os.truncate(path, size)  # after half a record VisualDL reads nothing of a log
+            logger.warning(f'cannot write {path} ({error.strerror or error}): from here on no '
+                           f'curves are recorded, training goes on')
 
 
-def _open_log(folder, run, done):
-    """Opens a new log with the records of the run's last one until a number of steps.
+def _write(file, make, tag, value, step):
+    tag = tag.replace('%', '_')  # VisualDL refuses it, and class and file names may have it
+    record = make(tag, value, step, round(time.time() * 1000))
+    RecordWriter(file).write(record.SerializeToString())
+
+
+def _begin_log(folder, run, earlier, done):
+    """Begins a new log with the records of an earlier one until a number of steps.
 
     VisualDL shows only the last file of a folder. The earlier log stays as it was: a server may be
-    reading it.
+    reading it. The new one gets the name of a log when it is complete.
 
     Args:
         folder (str): of the log.
         run (str): name of the run, which becomes part of the file's name.
+        earlier (str|None): file that the checkpoint's run wrote; where it is not in the folder,
+            the run's last one takes its place.
         done (int): steps that the checkpoint has done; after 0 nothing is taken over.
 
     Returns:
-        visualdl.LogWriter: the new log.
+        str: the new log's file, in the folder.
+
+    Raises:
+        OSError: it cannot be written.
     """
-    pattern = re.compile(rf'vdlrecords\.\d+\.{re.escape(run)}\.log')
-    names = sorted(filter(pattern.fullmatch, os.listdir(folder) if os.path.isdir(folder) else ()))
+    os.makedirs(folder, exist_ok=True)
+    names = os.listdir(folder)
+    if earlier not in names:
+        pattern = re.compile(rf'vdlrecords\.\d+\.{re.escape(run)}\.log')
+        earlier = max(filter(pattern.fullmatch, names), default=None)
     second = int(time.time())
-    while glob.glob(os.path.join(glob.escape(folder), f'vdlrecords.{second}*')):
+    while any(name.startswith(f'vdlrecords.{second}') for name in names):
         second += 1
-    writer = LogWriter(folder, file_name=f'vdlrecords.{second}.{run}.log')
-    if names and done:
-        writer.flush()  # its own first record
-        with open(writer.file_name, 'ab') as file:
-            for record in _records_until(os.path.join(folder, names[-1]), done):
-                RecordWriter(file).write(record)
-    return writer
+    log = f'vdlrecords.{second}.{run}.log'
+    partial = os.path.join(folder, f'.{run}.log.partial')  # a killed process leaves it to the next
+    try:
+        with open(partial, 'wb') as file:
+            _write(file, meta_data, 'meta_data_tag', '', 0)
+            if earlier and done:
+                for record in _records_until(os.path.join(folder, earlier), done):
+                    RecordWriter(file).write(record)
+        os.rename(partial, os.path.join(folder, log))
+    except OSError as error:
+        raise OSError(f'cannot begin the VisualDL log {folder}/{log}: {error}') from error
+    return log
 
 
 def _records_until(path, step):
