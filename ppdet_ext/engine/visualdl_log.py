@@ -72,7 +72,7 @@ class VisualDLWriter(Callback):
 
     def on_step_end(self, status):
         """Adds the points of the training log, and those of an epoch's last step."""
-        if not self.recording or status['mode'] != 'train':
+        if status['mode'] != 'train':
             return
         step, steps = status['step_id'], status['steps_per_epoch']
         if step % self.model.cfg.log_iter == 0 or step == steps - 1:
@@ -101,6 +101,8 @@ class VisualDLWriter(Callback):
                                         for name, picture in pictures.items()})
 
     def _add(self, make, step, values):
+        if not self.recording:
+            return
         path = os.path.join(self.folder, self.log)
         size = os.path.getsize(path) if os.path.exists(path) else 0
         try:

@@ -2,8 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 import io
 import json
+import multiprocessing
 import os
+import resource
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -19,9 +22,14 @@ from PIL import Image
 from ppdet.engine.callbacks import Callback
 from tiny import student_yaml
 from visualdl import LogReader
+from visualdl.component.base_component import image
+from visualdl.writer.record_writer import RecordWriter
 
 from ppdet_ext.engine import Trainer, visualdl_log
+from ppdet_ext.engine.checkpoint_files import load_checkpoint
 from ppdet_ext.engine.config import load_run_config
+
+fork = multiprocessing.get_context('fork')
 
 IMAGES = 6
 STEPS = 3  # of an epoch
@@ -77,7 +85,8 @@ def copy(run, tmp_path):
 
 def newest_log(folder):
     """LogReader: of the file that VisualDL shows of a folder."""
-    return LogReader(file_path=str(folder / max(os.listdir(folder))))
+    shown = LogReader(logdir=str(folder)).logs()
+    return LogReader(file_path=str(folder / shown[str(folder)]))
 
 
 def curve(reader, tag):
@@ -184,6 +193,92 @@ def test_another_run_in_the_folder_is_not_continued(copy, dataset):
     os.rename(copy / 'vdl' / name, copy / 'vdl' / name.replace('student', 'another.student'))
     resume(copy, dataset)
     assert steps(newest_log(copy / 'vdl'), 'loss') == [4, 6, 7, 9]
+
+
+def continue_and_be_killed(writer):
+    def records(path, step):
+        yield b''
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    visualdl_log._records_until = records
+    writer.on_train_begin({'epoch_id': 1, 'steps_per_epoch': STEPS})
+
+
+def test_a_process_that_is_killed_while_it_takes_the_records_over(copy, dataset):
+    writer = visualdl_log.VisualDLWriter(make(copy, dataset))
+    process = fork.Process(target=continue_and_be_killed, args=(writer,))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL and len(os.listdir(copy / 'vdl')) == 2
+    assert steps(newest_log(copy / 'vdl'), 'loss') == [1, 3, 4, 6]
+    resume(copy, dataset)
+    assert steps(newest_log(copy / 'vdl'), 'loss') == [1, 3, 4, 6, 7, 9]
+    assert all(name.startswith('vdlrecords') for name in os.listdir(copy / 'vdl'))
+
+
+def test_the_log_of_the_checkpoint_is_continued_not_a_later_one(copy, dataset):
+    before = newest_log(copy / 'vdl')
+    mistaken = visualdl_log.VisualDLWriter(make(copy, dataset))
+    mistaken.on_train_begin({'epoch_id': 0, 'steps_per_epoch': STEPS})
+    assert newest_log(copy / 'vdl').get_data('scalar', 'loss') == []
+    resume(copy, dataset)
+    reader = newest_log(copy / 'vdl')
+    assert steps(reader, 'loss') == [1, 3, 4, 6, 7, 9]
+    assert curve(reader, 'loss')[:2] == curve(before, 'loss')[:2]
+    state = load_checkpoint(str(copy / 'output' / 'student' / '1'))
+    assert state['callbacks']['VisualDLWriter'] == {'log': max(os.listdir(copy / 'vdl'))}
+
+
+def test_the_last_log_is_continued_if_that_of_the_checkpoint_is_gone(copy, dataset):
+    name, = os.listdir(copy / 'vdl')
+    shutil.copy(copy / 'vdl' / name, copy / 'vdl' / 'vdlrecords.1000000002.student.log')
+    os.remove(copy / 'vdl' / name)
+    (copy / 'vdl' / 'vdlrecords.1000000001.student.log').write_bytes(b'')
+    resume(copy, dataset)
+    assert steps(newest_log(copy / 'vdl'), 'loss') == [1, 3, 4, 6, 7, 9]
+
+
+class LittleRoom(Callback):
+    """Leaves room for half a record in the log, from the first step of an epoch to the last."""
+
+    def on_step_end(self, status):
+        if status['mode'] == 'train':
+            folder, room = self.model.cfg.vdl_log_dir, resource.RLIM_INFINITY
+            if status['step_id'] < STEPS - 1:
+                room = os.path.getsize(os.path.join(folder, max(os.listdir(folder)))) + 20
+            resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+
+
+def test_a_full_disk_ends_the_log_and_not_the_training(copy, dataset, log):
+    name, = os.listdir(copy / 'vdl')
+    noise = np.random.default_rng(0).integers(0, 256, [600, 600, 3], 'uint8')
+    with open(copy / 'vdl' / name, 'ab') as file:  # so that only the log meets the limit
+        RecordWriter(file).write(image('noise', noise, 1, 0).SerializeToString())
+    trainer = make(copy, dataset, epoch=3)
+    trainer.resume_weights(str(copy / 'output' / 'student' / '0'))
+    trainer.register_callbacks([LittleRoom(trainer)])
+    try:
+        trainer.train(validate=True)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
+    path = copy / 'vdl' / max(os.listdir(copy / 'vdl'))
+    assert [text for level, text in log if level == 'WARNING' and 'curves' in text] == [
+        f'cannot write {path} (File too large): from here on no curves are recorded, training '
+        f'goes on']
+    reader = newest_log(copy / 'vdl')
+    for tag in ('loss', 'speed/images_per_second'):
+        assert steps(reader, tag) == [1, 3, 4]
+    assert steps(reader, 'evaluation/mAP') == [3]
+    load_checkpoint(str(copy / 'output' / 'student' / 'model_final'))
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='only Linux has a device that is full')
+def test_a_full_disk_at_the_start(tmp_path, dataset):
+    (tmp_path / 'vdl').mkdir()
+    os.symlink('/dev/full', tmp_path / 'vdl' / '.student.log.partial')
+    with pytest.raises(OSError, match=r'cannot begin the VisualDL log .*/vdl/vdlrecords\.\d+\.'
+                                      r'student\.log: .*No space left on device'):
+        make(tmp_path, dataset).train()
 
 
 def test_a_run_from_the_beginning_begins_its_curves_anew(copy, dataset):
