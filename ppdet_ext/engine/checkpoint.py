@@ -46,6 +46,7 @@ class Checkpointer(Callback):
         self._snapshot = None  # path and checksums of the last one
         self._current = None  # path of a checkpoint since which nothing was trained
         self._stop_request = CommonStop(trainer.stop_request)
+        self.resumed = False
         self.not_evaluated = None  # path of a resumed checkpoint that lacks its evaluation
 
     def on_epoch_begin(self, status):
@@ -118,6 +119,7 @@ class Checkpointer(Callback):
         self.not_evaluated = path if own and not state['evaluated'] else None
         self._snapshot = path, state['checksums']
         self._current = path
+        self.resumed = True
 
     def stop(self, status):
         """Ends the run, which was asked to stop, after a step that is complete.

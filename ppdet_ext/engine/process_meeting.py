@@ -114,4 +114,9 @@ class CommonStop:
             if self._last is None and _store('add', STOPS_ASKED, 0):
                 self._last = _store('add', LAST_STEP, step)
             return self._last is not None and step > self._last
-        return 0 < _store('add', LAST_STEP, 0) < step
+        try:
+            return 0 < _store('add', LAST_STEP, 0) < step
+        except RuntimeError:  # the first process, which keeps the store, has ended
+            if self.request.signal is None:
+                raise
+            return True

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """PaddleDetection's Trainer with our checkpoints, metrics and loading reports."""
 import contextlib
+import glob
 import os
 
 import paddle
@@ -14,7 +15,13 @@ from ppdet.utils.logger import setup_logger
 
 from ..metrics import ClasswiseCOCOMetric
 from .checkpoint import Checkpointer
-from .checkpoint_files import SUFFIXES, load_checkpoint, newest_checkpoint, recover
+from .checkpoint_files import (
+    SIDECAR_SUFFIX,
+    SUFFIXES,
+    load_checkpoint,
+    newest_checkpoint,
+    recover,
+)
 from .crowd import check_crowd
 from .finite import FiniteCheck
 from .folder_lock import folder_lock
@@ -64,17 +71,20 @@ class Trainer(ppdet.engine.Trainer):
             check_teacher(cfg)
         with scaled_learning_rate(cfg, mode):
             super().__init__(cfg, mode)
-        if mode == 'train':
-            freeze_parts(getattr(self.model, 'student_model', self.model), cfg.get('freeze'))
         if self.use_amp and paddle.device.get_device() == 'cpu':
             logger.warning('mixed precision has no effect on a CPU: this run is in float32')
-        if mode == 'train' and len(self.loader) == 0:
+        if mode == 'train':
+            student = getattr(self.model, 'student_model', self.model)
+            freeze_parts(student, cfg.get('freeze'))
+            self._check_size()
+            check_crowd(student, self.dataset)
+
+    def _check_size(self):
+        if len(self.loader) == 0:
             raise ValueError(
                 f'TrainDataset has {len(self.dataset)} images, TrainReader.batch_size is '
                 f'{self.cfg.TrainReader["batch_size"]} in each of {self._nranks} processes: not '
                 f'one batch; lower it with -o TrainReader.batch_size=N')
-        if mode == 'train':
-            check_crowd(getattr(self.model, 'student_model', self.model), self.dataset)
 
     def load_weights(self, weights):
         """Loads pretrained or trained weights and reports how many tensors fitted."""
@@ -150,7 +160,7 @@ class Trainer(ppdet.engine.Trainer):
                              f'{self.cfg.epoch}: nothing is left to train; give more with -o '
                              f'epoch=N')
         if dist.get_rank() == 0:
-            os.makedirs(self._folder, exist_ok=True)
+            self._prepare_folder()
         meet()
         with self._locked(), self.stop_request, self._finite_check.located():
             try:
@@ -160,6 +170,14 @@ class Trainer(ppdet.engine.Trainer):
                 if not self.stop_request.signal:
                     raise
                 self._checkpointer.stop({**self.status, 'step_id': self.status['step_id'] + 1})
+
+    def _prepare_folder(self):
+        os.makedirs(self._folder, exist_ok=True)
+        if not self._checkpointer.resumed and glob.glob(
+                os.path.join(glob.escape(self._folder), f'*{SIDECAR_SUFFIX}')):
+            logger.warning(f'{self._folder} holds checkpoints of an earlier run: this one replaces '
+                           f'those of the same name, and -r auto may take the others; -o '
+                           f'save_dir=PATH keeps the runs apart')
 
     def is_complete(self, validate):
         """bool: whether nothing is left to do of the run, not even an evaluation."""

@@ -289,3 +289,14 @@ def test_a_folder_is_no_checkpoint(make):
     trainer = train(make('run', epoch=1))
     with pytest.raises(ValueError, match='is a folder; name a checkpoint in it'):
         make('other').resume_weights(trainer._checkpointer.save_dir)
+
+
+def test_a_new_run_over_the_checkpoints_of_another_is_warned_of(make, log):
+    trainer = train(make('run', epoch=1))
+    assert not any('of an earlier run' in message for _, message in log)
+    resumed = make('run', epoch=2)
+    resumed.resume_weights(path_of(trainer, 'model_final'))
+    train(resumed)
+    assert not any('of an earlier run' in message for _, message in log)
+    train(make('run', epoch=1))
+    assert any('of an earlier run' in message for level, message in log if level == 'WARNING')
