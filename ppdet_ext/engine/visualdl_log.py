@@ -72,7 +72,7 @@ class VisualDLWriter(Callback):
 
     def on_step_end(self, status):
         """Adds the points of the training log, and those of an epoch's last step."""
-        if status['mode'] != 'train':
+        if not self.recording or status['mode'] != 'train':
             return
         step, steps = status['step_id'], status['steps_per_epoch']
         if step % self.model.cfg.log_iter == 0 or step == steps - 1:
