@@ -4,6 +4,7 @@
 
 The page's tables hold the messages, ``CASES`` what leads to them.
 """
+import codecs
 import json
 import os
 import pathlib
@@ -86,8 +87,38 @@ def annotations(change, part='train'):
     return spoil
 
 
+def annotation(part='train', **values):
+    """Changes the first annotation of a file."""
+    return annotations(lambda content: content['annotations'][0].update(values), part)
+
+
 def box(*numbers):
-    return annotations(lambda content: content['annotations'][0].update(bbox=list(numbers)))
+    return annotation(bbox=list(numbers))
+
+
+def without(key, part='train'):
+    """Removes a key of the first annotation."""
+    return annotations(lambda content: content['annotations'][0].pop(key), part)
+
+
+def with_mark(path):
+    return lambda: pathlib.Path(path).write_bytes(
+        codecs.BOM_UTF8 + pathlib.Path(path).read_bytes())
+
+
+def voc_list(line, xml='<annotation/>'):
+    """A training set in VOC's form, of one image."""
+    def spoil():
+        pathlib.Path('set/train.txt').write_text(line)
+        pathlib.Path('set/a.xml').write_text(xml)
+        keys('student.yml', TrainDataset={
+            'name': 'VOCDataSet', 'dataset_dir': 'set', 'image_dir': '.',
+            'anno_path': 'train.txt', 'label_list': 'label_list.txt'})()
+    return spoil
+
+
+def both(*spoils):
+    return lambda: [spoil() for spoil in spoils]
 
 
 def voc(*numbers):
@@ -149,12 +180,29 @@ CASES = [
          annotations(lambda content: content.update(images=[]))),
     Case('annotation file without boxes', 'train', '',
          annotations(lambda content: content.update(annotations=[]))),
+    Case('annotation file without boxes, in evaluation', 'eval', WEIGHTS,
+         annotations(lambda content: content.update(annotations=[]), 'val')),
+    Case('annotation file with a byte order mark', 'train', '',
+         with_mark('set/annotations/train.json')),
+    Case('annotation file nested without end', 'train', '',
+         text('set/annotations/train.json', '[' * 100000)),
     Case('annotation file is a list', 'eval', WEIGHTS, text('set/annotations/val.json', '[]')),
     Case('annotation file without "annotations"', 'train', '',
          annotations(lambda content: content.pop('annotations'))),
     Case('box of an unknown class', 'train', '',
          annotations(lambda content: content['annotations'][0].update(category_id=99))),
     Case('box is no list of four numbers', 'train', '', box(1, 2)),
+    Case('box of an infinite size', 'train', '', box(1, 2, 3, float('inf'))),
+    Case('box of a negative size', 'eval', WEIGHTS, annotation('val', bbox=[8, 8, -2, 3])),
+    Case('box wholly outside of its image', 'train', '', box(64, 8, 9, 9)),
+    Case('box of an image that is not listed', 'eval', WEIGHTS, annotation('val', image_id=99)),
+    Case('annotation without area', 'eval', WEIGHTS, without('area', 'val')),
+    Case('annotation without iscrowd', 'train', '', without('iscrowd')),
+    Case('annotation id that occurs twice', 'eval', WEIGHTS, annotation('val', id=2)),
+    Case('image without a width', 'train', '',
+         annotations(lambda content: content['images'][0].pop('width'))),
+    Case('class without a name', 'train', '',
+         annotations(lambda content: content['categories'][0].update(name=None))),
     Case('all boxes of size zero', 'train', '', annotations(lambda content: [
         record.update(bbox=[8, 8, 0, 0]) for record in content['annotations']])),
     Case('image that does not exist', 'train', '', removed('set/images/train_0.png')),
@@ -164,8 +212,18 @@ CASES = [
     Case('image that is cut off, in training', 'train', '', cut('set/images/train_0.png')),
     Case('image that is cut off, in evaluation', 'eval', WEIGHTS, cut('set/images/val_0.png')),
     Case('num_classes of another data set', 'train', '-o num_classes=5'),
+    Case('line of a VOC list without its XML file', 'train', '',
+         voc_list('images/train_0.png a.xml\nimages/train_1.png\n')),
+    Case('XML file that is broken', 'train', '',
+         voc_list('images/train_0.png a.xml', '<annotation>\n<size>')),
+    Case('XML file without size', 'train', '', voc_list('images/train_0.png a.xml')),
+    Case('label list in another encoding', 'train', '', both(
+        voc_list('images/train_0.png a.xml'),
+        lambda: pathlib.Path('set/label_list.txt').write_bytes(b'\xb2\xe1\n'))),
     Case('batch larger than the data set', 'train', '-o TrainReader.batch_size=99'),
     Case('box of size zero', 'prepare_neu_det', '--check --output set', box(8, 8, 0, 0)),
+    Case('annotation without area, in the check', 'prepare_neu_det', '--check --output set',
+         without('area')),
     Case('box outside of its image', 'prepare_neu_det', '--check --output set',
          box(8, 8, 400, 8)),
     # Weights and checkpoints
