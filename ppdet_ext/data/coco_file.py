@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 from .files import read_json
 
-__all__ = ['CocoFile', 'is_box', 'is_number', 'is_whole', 'read_coco', 'takes_part']
+__all__ = ['CocoFile', 'is_box', 'is_number', 'is_whole', 'read_coco', 'read_sound_coco',
+           'takes_part']
 
 # Ids and coordinates become integers and floats of 64 bits.
 LIMIT = 2**63
@@ -106,6 +107,16 @@ def read_coco(path):
     annotations = [] if faults or not images else _sound_annotations(
         content, images, categories, faults)
     return CocoFile(images, categories, annotations, 'annotations' in content, faults)
+
+
+def read_sound_coco(path):
+    """CocoFile: as :func:`read_coco`, but a ValueError where a record has a fault."""
+    content = read_coco(path)
+    if content.faults:
+        number = len(content.faults) - 1
+        others = f' (and {number} more faults)' if number else ''
+        raise ValueError(f'{path}, {content.faults[0]}{others}')
+    return content
 
 
 def _sound_records(content, kind, faults):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opens files so that an error names the file, and none waits for ever."""
 import codecs
+import errno
 import json
 import os
 
@@ -12,12 +13,11 @@ def open_regular(path):
     """Opens a file to read bytes.
 
     Raises:
-        ValueError: it is a pipe, at which reading would wait for ever, or a device; the message
-            does not name it.
-        OSError: it cannot be opened.
+        OSError: it cannot be opened, or is a device or a pipe, at which reading would wait for
+            ever.
     """
     if os.path.exists(path) and not os.path.isfile(path) and not os.path.isdir(path):
-        raise ValueError('is a pipe or a device, expected a file')
+        raise OSError(errno.EINVAL, 'is a pipe or a device, expected a file', path)
     return open(path, 'rb')
 
 
@@ -25,16 +25,14 @@ def read_text(path):
     """str: the text of a file in UTF-8.
 
     Raises:
-        ValueError: it is in another encoding, or a pipe or a device.
+        ValueError: it is in another encoding.
         OSError: it cannot be read.
     """
-    try:
-        with open_regular(path) as f:
+    with open_regular(path) as f:
+        try:
             return f.read().decode('utf-8')
-    except UnicodeDecodeError as error:
-        raise ValueError(f'{path} is no text in UTF-8 ({error})') from error
-    except ValueError as error:
-        raise ValueError(f'{path} {error}') from error
+        except UnicodeDecodeError as error:
+            raise ValueError(f'{path} is no text in UTF-8 ({error})') from error
 
 
 def read_json(path):
@@ -46,7 +44,7 @@ def read_json(path):
     """
     text = read_text(path)
     if text.startswith(codecs.BOM_UTF8.decode('utf-8')):
-        raise ValueError(f'{path} begins with a byte order mark (BOM); save it as UTF-8 without')
+        raise ValueError(f'{path} begins with a byte order mark (BOM), expected UTF-8 without')
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

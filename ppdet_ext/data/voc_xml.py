@@ -80,7 +80,6 @@ def reader_problems(path, class_names):
         list of tuple: line and message of each fault.
 
     Raises:
-        ValueError: it is a pipe or a device.
         OSError: it cannot be read.
     """
     try:

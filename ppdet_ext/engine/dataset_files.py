@@ -9,7 +9,7 @@ from ppdet.data.source.voc import pascalvoc_label
 from ppdet.utils.logger import setup_logger
 
 from ..data.check import read_class_names
-from ..data.coco_file import read_coco, takes_part
+from ..data.coco_file import read_sound_coco, takes_part
 from ..data.files import read_text
 from ..data.voc_xml import reader_problems
 from ..progress import progress
@@ -66,10 +66,7 @@ def _check_coco(section, dataset, cfg):
         raise ValueError(f'{section}: anno_path is a COCO annotation file, *.json, got '
                          f'{annotations}')
     with _naming(section):
-        content = read_coco(annotations)
-    if content.faults:
-        others = f', and {len(content.faults) - 1} others' if len(content.faults) > 1 else ''
-        raise ValueError(f'{section}: {annotations}, {content.faults[0]}; correct it{others}')
+        content = read_sound_coco(annotations)
     paths = [os.path.join(images, image['file_name']) for image in content.images]
     _check_files(section, annotations, paths)
     _check_images(section, annotations, paths)

@@ -83,6 +83,21 @@ def test_unreadable_image_is_named(prepared):
     assert 'image crazing_0.jpg: unreadable image' in str(fault)
 
 
+@pytest.mark.parametrize('name', ['images/crazing_0.jpg', 'label_list.txt',
+                                  'annotations/train.json'])
+def test_a_pipe_is_not_waited_for(prepared, name):
+    (prepared / name).unlink()
+    os.mkfifo(prepared / name)
+    fault, = check_coco_folder(str(prepared))[1]
+    assert 'is a pipe or a device' in str(fault)
+
+
+def test_training_without_a_box_is_named(prepared):
+    edit_json(prepared, 'train', lambda c: c.update(annotations=[]))
+    fault, = check_coco_folder(str(prepared))[1]
+    assert str(fault).endswith('train.json: has no box to learn')
+
+
 @pytest.mark.parametrize('content', [None, '{', '[]'])
 def test_json_that_cannot_be_used_is_named(prepared, content):
     path = prepared / 'annotations' / 'val.json'

@@ -223,3 +223,14 @@ def test_several_data_sets_are_not_mixed(voc_tree, tmp_path):
     voc_tree(folder='source/new').add('a', [GOOD])
     with pytest.raises(ValueError, match='several; give one of them: .*new.*old'):
         read_voc(str(tmp_path / 'source'), CLASSES)
+
+
+@pytest.mark.parametrize('kind, name', [('image', 'a.jpg'), ('xml', 'a.xml')])
+def test_a_pipe_is_not_waited_for(voc_tree, kind, name):
+    tree = voc_tree()
+    tree.add('a', [GOOD])
+    tree.add('b', [GOOD])
+    os.unlink(tree.path(kind, name))
+    os.mkfifo(tree.path(kind, name))
+    data = read_voc(tree.root, CLASSES)
+    assert 'is a pipe or a device' in messages(data)[0] and len(data.images) == 1

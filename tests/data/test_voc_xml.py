@@ -51,5 +51,5 @@ def test_problems(tmp_path, text, line, message):
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / 'a.xml')
-    with pytest.raises(ValueError, match='is a pipe or a device'):
+    with pytest.raises(OSError, match='is a pipe or a device'):
         reader_problems(str(tmp_path / 'a.xml'), CLASSES)

@@ -142,8 +142,8 @@ def test_the_number_of_faults_is_told(coco):
     content = annotations()
     content['annotations'] *= 3
     content['annotations'][0].pop('area')
-    with pytest.raises(ValueError, match=r'annotations\[0\]: area is missing, .*; correct it, and '
-                                         r'2 others'):
+    with pytest.raises(ValueError, match=r'annotations\[0\]: area is missing, .* \(and 2 more '
+                                         r'faults\); correct it, or prepare the data set anew'):
         check_datasets(coco(content), ['TrainDataset'])
 
 

@@ -296,6 +296,10 @@ CASES = [
     # Preparing data
     Case('source that does not exist', 'prepare_neu_det', '--source nowhere --output new'),
     Case('source that is no archive', 'prepare_neu_det', '--source student.yml --output new'),
+    Case('source that is damaged', 'prepare_neu_det', '--source a.zip --output new',
+         lambda: pathlib.Path('a.zip').write_bytes(b'PK\x03\x04' + bytes(99))),
+    Case('source with a pipe among its images', 'prepare_neu_det', '--source source --output new',
+         both(voc(9, 9, 20, 20), lambda: os.mkfifo('source/IMAGES/b_1.jpg'))),
     Case('source without annotations', 'prepare_neu_det', '--source output --output new'),
     Case('source with a box of size zero', 'prepare_neu_det', '--source source --output new',
          voc(9, 9, 8, 8)),
