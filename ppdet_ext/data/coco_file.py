@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from .files import read_json
 
-__all__ = ['CocoFile', 'is_box', 'is_number', 'is_whole', 'read_coco', 'read_sound_coco',
+__all__ = ['CocoFile', 'check_categories', 'detection_fault', 'read_coco', 'read_sound_coco',
            'takes_part']
 
 # Ids and coordinates become integers and floats of 64 bits.
@@ -26,29 +26,31 @@ class CocoFile(NamedTuple):
     Attributes:
         images, categories, annotations (list of dict): the records; no annotations where images
             or categories have faults.
+        info (dict): what it tells about itself.
         is_annotated (bool): whether it has ``annotations``, be they none.
         faults (list of str): each begins with its place, ``annotations[3]: ...``.
     """
     images: list
     categories: list
     annotations: list
+    info: dict
     is_annotated: bool
     faults: list
 
 
-def is_whole(value):
+def _is_whole(value):
     """bool: a whole number, none of ``True`` and ``1.0``."""
     return type(value) is int and abs(value) < LIMIT
 
 
-def is_number(value):
+def _is_number(value):
     """bool: a finite number that a float holds."""
     return type(value) in (int, float) and abs(value) < LIMIT
 
 
-def is_box(value):
+def _is_box(value):
     """bool: a list of four numbers."""
-    return type(value) is list and len(value) == 4 and all(map(is_number, value))
+    return type(value) is list and len(value) == 4 and all(map(_is_number, value))
 
 
 def _is_name(value):
@@ -56,28 +58,30 @@ def _is_name(value):
 
 
 def _is_side(value):
-    return is_number(value) and value > 0
+    return _is_number(value) and value > 0
 
 
 def _is_area(value):
-    return is_number(value) and value >= 0
+    return _is_number(value) and value >= 0
 
 
 def _is_flag(value):
     return type(value) in (int, bool) and value in (0, 1)
 
 
-WHOLE = (is_whole, 'a whole number')
+WHOLE = (_is_whole, 'a whole number')
 FIELDS = {
     'images': {'id': WHOLE, 'file_name': (_is_name, 'the name of a file'),
                'width': (_is_side, 'a number of pixels above 0'),
                'height': (_is_side, 'a number of pixels above 0')},
     'categories': {'id': WHOLE, 'name': (_is_name, 'the name of a class')},
     'annotations': {'id': WHOLE, 'image_id': WHOLE, 'category_id': WHOLE,
-                    'bbox': (is_box, 'x, y, width, height in pixels'),
+                    'bbox': (_is_box, 'x, y, width, height in pixels'),
                     'area': (_is_area, 'a number of square pixels from 0'),
                     'iscrowd': (_is_flag, '0 or 1')},
 }
+DETECTION = {key: FIELDS['annotations'][key] for key in ('image_id', 'category_id', 'bbox')}
+DETECTION['score'] = (_is_number, 'a number')
 UNIQUE = {'images': ('id', ), 'categories': ('id', 'name'), 'annotations': ('id', )}
 
 
@@ -95,28 +99,70 @@ def read_coco(path):
         ValueError: no JSON, or no dictionary with these lists.
         OSError: it cannot be read.
     """
-    content = read_json(path)
-    for kind in FIELDS:
-        if not isinstance(content, dict) or not isinstance(
-                content.get(kind, [] if kind == 'annotations' else None), list):
-            raise ValueError(f'{path} is no COCO annotation file (no list "{kind}")')
+    content = _read_lists(path, ('images', 'categories'))
+    if not isinstance(content.get('annotations', []), list):
+        raise ValueError(f'{path} is no COCO annotation file (no list "annotations")')
     faults = []
     images, categories = (list(_sound_records(content, kind, faults).values())
                           for kind in ('images', 'categories'))
     # Boxes of missing images would each be a further fault.
     annotations = [] if faults or not images else _sound_annotations(
         content, images, categories, faults)
-    return CocoFile(images, categories, annotations, 'annotations' in content, faults)
+    info = content.get('info') if isinstance(content.get('info'), dict) else {}
+    return CocoFile(images, categories, annotations, info, 'annotations' in content, faults)
 
 
 def read_sound_coco(path):
     """CocoFile: as :func:`read_coco`, but a ValueError where a record has a fault."""
     content = read_coco(path)
-    if content.faults:
-        number = len(content.faults) - 1
-        others = f' (and {number} more faults)' if number else ''
-        raise ValueError(f'{path}, {content.faults[0]}{others}')
+    _refuse(path, content.faults)
     return content
+
+
+def check_categories(path):
+    """Makes sure that a COCO file, which may hold nothing else, names its classes.
+
+    Raises:
+        ValueError: it does not.
+        OSError: it cannot be read.
+    """
+    faults = []
+    _sound_records(_read_lists(path, ('categories', )), 'categories', faults)
+    _refuse(path, faults)
+
+
+def _read_lists(path, kinds):
+    content = read_json(path)
+    for kind in kinds:
+        if not isinstance(content, dict) or not isinstance(content.get(kind), list):
+            raise ValueError(f'{path} is no COCO annotation file (no list "{kind}")')
+    return content
+
+
+def _refuse(path, faults):
+    if faults:
+        others = f' (and {len(faults) - 1} more faults)' if len(faults) > 1 else ''
+        raise ValueError(f'{path}, {faults[0]}{others}')
+
+
+def detection_fault(detections, annotations):
+    """Says which detection cannot be evaluated.
+
+    Args:
+        detections (list): COCO results, dictionaries of image_id, category_id, bbox and score.
+        annotations (CocoFile): what they are compared with.
+
+    Returns:
+        str or None: the first fault, ``[3]: ...``.
+    """
+    images, categories = ({record['id'] for record in records}
+                          for records in (annotations.images, annotations.categories))
+    for position, record in enumerate(detections):
+        problem = (_field_problem(DETECTION.items(), record)
+                   or _unknown(record, images, categories))
+        if problem:
+            return f'[{position}]: {problem}'
+    return None
 
 
 def _sound_records(content, kind, faults):
@@ -159,15 +205,22 @@ def _field_problem(fields, record):
     return None
 
 
-def _box_problem(box, images, categories):
-    image = images.get(box['image_id'])
-    if image is None:
+def _unknown(box, images, categories):
+    if box['image_id'] not in images:
         return f'image_id {box["image_id"]} is not among the images'
     if box['category_id'] not in categories:
         return f'category_id {box["category_id"]} is not among the categories'
+    return None
+
+
+def _box_problem(box, images, categories):
+    unknown = _unknown(box, images, categories)
+    if unknown:
+        return unknown
     x, y, w, h = box['bbox']
     if w < 0 or h < 0:
         return f'bbox is x, y, width, height, and has a negative size, {box["bbox"]}'
+    image = images[box['image_id']]
     width, height = image['width'], image['height']
     if w > 0 and h > 0 and (x >= width or y >= height or x + w <= 0 or y + h <= 0):
         return (f'bbox {box["bbox"]} lies outside its image {image["file_name"]} of '

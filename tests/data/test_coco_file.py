@@ -6,7 +6,12 @@ import os
 
 import pytest
 
-from ppdet_ext.data.coco_file import read_coco, takes_part
+from ppdet_ext.data.coco_file import (
+    check_categories,
+    detection_fault,
+    read_coco,
+    takes_part,
+)
 
 
 def content():
@@ -152,3 +157,40 @@ def test_a_pipe_is_not_waited_for(tmp_path):
     ({'ignore': 1}, False, False), ({'iscrowd': 1}, False, False), ({'iscrowd': 1}, True, True)])
 def test_which_boxes_take_part(values, load_crowd, taken):
     assert takes_part(changed('annotations', **values)['annotations'][0], load_crowd) is taken
+
+
+SOUND_DETECTION = {'image_id': 9, 'category_id': 5, 'bbox': [1, 2, 0, -0.5], 'score': 0}
+
+
+def test_sound_detections(tmp_path):
+    assert detection_fault([], read(tmp_path, content())) is None
+    assert detection_fault([SOUND_DETECTION] * 2, read(tmp_path, content())) is None
+
+
+@pytest.mark.parametrize('values, expected', [
+    ({'image_id': 8}, 'image_id 8 is not among the images'),
+    ({'image_id': [9]}, 'image_id is a whole number, got [9]'),
+    ({'category_id': 4}, 'category_id 4 is not among the categories'),
+    ({'bbox': None}, 'bbox is x, y, width, height in pixels, got None'),
+    ({'bbox': [1, 2, 3, 'x']}, "bbox is x, y, width, height in pixels, got [1, 2, 3, 'x']"),
+    ({'score': float('nan')}, 'score is a number, got nan'),
+    ({'score': None}, 'score is a number, got None'),
+])
+def test_faulty_detections(tmp_path, values, expected):
+    detections = [SOUND_DETECTION, {**SOUND_DETECTION, **values}]
+    assert detection_fault(detections, read(tmp_path, content())) == f'[1]: {expected}'
+
+
+@pytest.mark.parametrize('record', [3, [], None])
+def test_detections_that_are_none(tmp_path, record):
+    assert detection_fault([record], read(tmp_path, content())).startswith(
+        '[0]: expected a dictionary, got')
+
+
+def test_categories_may_stand_alone(tmp_path):
+    path = tmp_path / 'a.json'
+    path.write_text(json.dumps({'categories': content()['categories']}))
+    check_categories(str(path))
+    path.write_text(json.dumps({'categories': [{'id': 1}]}))
+    with pytest.raises(ValueError, match=r'a.json, categories\[0\]: name is missing'):
+        check_categories(str(path))
