@@ -14,7 +14,7 @@ from ..data.files import read_text
 from ..data.voc_xml import reader_problems
 from ..progress import progress
 
-__all__ = ['check_datasets', 'dataset_fields']
+__all__ = ['check_datasets', 'dataset_fields', 'naming']
 
 logger = setup_logger('ppdet.engine')
 
@@ -65,7 +65,7 @@ def _check_coco(section, dataset, cfg):
     if not annotations.endswith('.json'):
         raise ValueError(f'{section}: anno_path is a COCO annotation file, *.json, got '
                          f'{annotations}')
-    with _naming(section):
+    with naming(section):
         content = read_sound_coco(annotations)
     paths = [os.path.join(images, image['file_name']) for image in content.images]
     _check_files(section, annotations, paths)
@@ -84,7 +84,7 @@ def _check_voc(section, dataset, cfg):
     image_list = _existing(section, folder, dataset, 'anno_path')
     images = _existing(section, folder, dataset, 'image_dir')
     classes = tuple(pascalvoc_label())
-    with _naming(section):
+    with naming(section):
         lines = [line.split() for line in read_text(image_list).splitlines()]
     for number, line in enumerate(lines, start=1):
         if len(line) < 2:
@@ -95,7 +95,7 @@ def _check_voc(section, dataset, cfg):
     _check_images(section, image_list, paths[::2])
     if dataset.get('label_list'):
         labels = _existing(section, folder, dataset, 'label_list')
-        with _naming(section):
+        with naming(section):
             classes = read_class_names(labels)
         _check_classes(section, labels, len(classes), cfg.num_classes)
     for path in paths[1::2]:
@@ -104,7 +104,7 @@ def _check_voc(section, dataset, cfg):
 
 
 @contextlib.contextmanager
-def _naming(section):
+def naming(section):
     """Lets the message about a file of a data set begin with the data set's section."""
     try:
         yield

@@ -117,6 +117,12 @@ def voc_list(line, xml='<annotation/>'):
     return spoil
 
 
+def detection(**values):
+    """A file of one detection that is changed."""
+    sound = {'image_id': 1, 'category_id': 1, 'bbox': [1, 2, 3, 4], 'score': 0.5}
+    return text('set/bbox.json', json.dumps([{**sound, **values}]))
+
+
 def both(*spoils):
     return lambda: [spoil() for spoil in spoils]
 
@@ -274,8 +280,34 @@ CASES = [
     Case('image to detect on that does not exist', 'infer', '--infer_img nowhere.jpg'),
     Case('image to detect on that is none', 'infer', '--infer_img student.yml'),
     Case('image to detect on that is cut off', 'infer', WEIGHTS, cut('set/images/train_0.png')),
+    Case('image to detect on without a suffix', 'infer', '--infer_img a',
+         lambda: shutil.copy('set/images/train_0.png', 'a')),
+    Case('image to detect on in the output folder', 'infer', '--output_dir set/images'),
+    Case('folder to detect on is the output folder', 'infer',
+         '--infer_img= --infer_dir set/images --output_dir ./set/../set/images'),
+    Case('class names that are numbers', 'infer',
+         '-o class_names=[1,2,3,4,5,6] TestDataset.anno_path=none.txt'),
+    Case('label list for inference in another encoding', 'infer',
+         '-o TestDataset.anno_path=label_list.txt',
+         lambda: pathlib.Path('set/label_list.txt').write_bytes(b'\xb2\xe1\n')),
+    Case('annotation file for inference that is none', 'infer', '',
+         text('set/annotations/val.json', '{"categories": [{"id": 1} {}]}')),
+    Case('categories for inference without names', 'infer', '',
+         annotations(lambda content: content['categories'][0].pop('name'), 'val')),
     Case('folder without images', 'infer', '--infer_img= --infer_dir output'),
     Case('detections that are not there', 'eval', '--json_eval --output_eval nowhere'),
+    Case('detections that are no list', 'eval', '--json_eval --output_eval set',
+         text('set/bbox.json', '{}')),
+    Case('detection that is none', 'eval', '--json_eval --output_eval set',
+         text('set/bbox.json', '[3]')),
+    Case('detection on another image', 'eval', '--json_eval --output_eval set',
+         detection(image_id=99)),
+    Case('detection of another class', 'eval', '--json_eval --output_eval set',
+         detection(category_id=99)),
+    Case('detection without a score', 'eval', '--json_eval --output_eval set',
+         detection(score=None)),
+    Case('detection with text in its box', 'eval', '--json_eval --output_eval set',
+         detection(bbox=[1, 2, 3, 'wide'])),
     Case('detections that are no JSON', 'eval', '--json_eval --output_eval set',
          text('set/bbox.json', '[')),
     # Few shots
@@ -309,6 +341,12 @@ CASES = [
          voc(9, 9, 20, 20)),
     Case('data set over another data set', 'prepare_neu_det', '--source source --output set',
          voc(9, 9, 20, 20)),
+    Case('data set over one with a file of your own', 'prepare_neu_det',
+         '--source source --output set --overwrite',
+         both(voc(9, 9, 20, 20), text('set/images/notes.txt'))),
+    Case('data set over one with few-shot sets', 'make_synthetic_steel',
+         '--output set --images_per_class 10 --overwrite',
+         lambda: shutil.copytree('sets', 'set/annotations/few_shot/split1')),
     Case('data set under a file', 'prepare_neu_det', '--source source --output student.yml/new',
          voc(9, 9, 20, 20)),
     Case('too few synthetic images', 'make_synthetic_steel', '--output new --images_per_class 3'),
