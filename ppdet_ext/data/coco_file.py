@@ -43,6 +43,10 @@ def _is_whole(value):
     return type(value) is int and abs(value) < LIMIT
 
 
+def _is_short(value):
+    return _is_whole(value) and abs(value) < 2**31
+
+
 def _is_number(value):
     """bool: a finite number that a float holds."""
     return type(value) in (int, float) and abs(value) < LIMIT
@@ -78,8 +82,10 @@ FIELDS = {
     'annotations': {'id': WHOLE, 'image_id': WHOLE, 'category_id': WHOLE,
                     'bbox': (_is_box, 'x, y, width, height in pixels'),
                     'area': (_is_area, 'a number of square pixels from 0'),
-                    'iscrowd': (_is_flag, '0 or 1')},
+                    'iscrowd': (_is_flag, '0 or 1'),
+                    'track_id': (_is_short, 'a whole number of 32 bits')},
 }
+OPTIONAL = ('track_id', )
 DETECTION = {key: FIELDS['annotations'][key] for key in ('image_id', 'category_id', 'bbox')}
 DETECTION['score'] = (_is_number, 'a number')
 UNIQUE = {'images': ('id', ), 'categories': ('id', 'name'), 'annotations': ('id', )}
@@ -198,6 +204,8 @@ def _field_problem(fields, record):
     if not isinstance(record, dict):
         return f'expected a dictionary, got {short(record)}'
     for name, (is_sound, expected) in fields:
+        if name not in record and name in OPTIONAL:
+            continue
         if name not in record:
             return f'{name} is missing, expected {expected}'
         if not is_sound(record[name]):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads Pascal VOC annotations, each an XML file, and says where what is wrong in them."""
 import math
+import re
 from xml.etree.ElementTree import TreeBuilder
 from xml.parsers import expat
 
@@ -87,9 +88,12 @@ def reader_problems(path, class_names):
     except BrokenXmlError as error:
         return [error.args]
     messages = []
-    _numbers(root, 'size', ('width', 'height'), messages)
-    if root.find('id') is not None:
-        _numbers(root, '.', ('id', ), messages)
+    sides = _numbers(root, 'size', ('width', 'height'), messages)
+    if sides and min(sides) <= 0:
+        messages.append((line_of(root.find('size')), f'<size> is above 0, got {sides}'))
+    number = root.findtext('id', '0').strip()
+    if not re.fullmatch(r'-?\d{1,18}', number):
+        messages.append((line_of(root.find('id')), f'<id> is "{number}", expected a whole number'))
     for element in root.iter('object'):
         name, _, _, problems = read_object(element, class_names)
         if not problems and element.findtext('name') != name:

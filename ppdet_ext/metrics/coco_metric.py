@@ -136,7 +136,8 @@ def evaluate_boxes(anno_file, detections, base_classes=None, image_ids=None):
     figures = {name: _share(value) for name, value in zip(SUMMARY_NAMES, evaluation.stats)}
     summary = {**figures, 'classes': classes, 'images': len(evaluation.params.imgIds),
                'detections': len(detections)}
-    info = truth.dataset.get('info') or {}
+    info = truth.dataset.get('info')
+    info = info if isinstance(info, dict) else {}
     few_shot = group_figures(classes, info)
     if few_shot:
         lost = forgetting(classes, info['base_classes'], base_classes)

@@ -56,7 +56,7 @@ def test_a_file_of_images_alone_is_sound(tmp_path):
 
 @pytest.mark.parametrize('values', [
     {'bbox': [0, 0, 0, 0]}, {'bbox': [60, 40, 0, 5]}, {'bbox': [-5, -5, 900, 900]},
-    {'iscrowd': True}, {'area': 0}, {'area': 0.5}, {'id': -2**63 + 1},
+    {'iscrowd': True}, {'track_id': -1}, {'area': 0}, {'area': 0.5}, {'id': -2**63 + 1},
     {'segmentation': {'counts': [1], 'size': [1, 1]}, 'ignore': 1}])
 def test_unusual_but_sound_annotations(tmp_path, values):
     assert faults(tmp_path, changed('annotations', **values)) == []
@@ -78,6 +78,8 @@ def test_unusual_but_sound_annotations(tmp_path, values):
     ('annotations', {'iscrowd': 'no'}, 'iscrowd is missing, expected 0 or 1'),
     ('annotations', {'iscrowd': '0'}, "iscrowd is 0 or 1, got '0'"),
     ('annotations', {'iscrowd': 2}, 'iscrowd is 0 or 1, got 2'),
+    ('annotations', {'track_id': None}, 'track_id is a whole number of 32 bits, got None'),
+    ('annotations', {'track_id': 2**31}, 'track_id is a whole number of 32 bits, got 2147483648'),
     ('annotations', {'bbox': 'no'}, 'bbox is missing, expected x, y, width, height in pixels'),
     ('annotations', {'bbox': {}}, 'bbox is x, y, width, height in pixels, got {}'),
     ('annotations', {'bbox': [1, 2, 3]}, 'in pixels, got [1, 2, 3]'),
