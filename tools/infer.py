@@ -30,6 +30,8 @@ def main(argv):
     cfg = config.load_run_config(args.config, args.opt)
     cfg['use_vdl'], cfg['vdl_log_dir'] = args.use_vdl, args.vdl_log_dir
     images = detections.find_images(args.infer_img, args.infer_dir)
+    if args.visualize:
+        detections.check_output_dir(images, args.output_dir)
     class_names = detections.name_classes(cfg)
     cli.log_versions()
     if args.slim_config:

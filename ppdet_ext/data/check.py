@@ -2,16 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks a prepared data set: COCO JSONs, label list and images of one folder."""
 import contextlib
-import json
-import math
 import os
-from collections import Counter
 from typing import NamedTuple, Optional
 
 from PIL import Image, ImageFile, ImageOps
 
 from ..progress import progress
 from .coco import SPLITS
+from .coco_file import read_coco, takes_part
+from .files import open_regular, read_text
 
 __all__ = ['IMAGE_FORMATS', 'Fault', 'check_coco_folder', 'image_size', 'read_class_names']
 
@@ -34,10 +33,10 @@ def image_size(path):
     """Decodes an image wholly and returns its (width, height) in pixels, EXIF rotation applied.
 
     Raises:
-        ValueError: the file is no image, or is cut off.
+        ValueError: the file is no image, or is cut off; the message does not name it.
         OSError: the file cannot be opened.
     """
-    with open(path, 'rb') as f, _strict_decoding():
+    with open_regular(path) as f, _strict_decoding():
         try:
             with Image.open(f, formats=IMAGE_FORMATS) as image:
                 image.load()
@@ -61,10 +60,11 @@ def read_class_names(path):
     """Reads a label list, one class name a line.
 
     Raises:
-        ValueError: no name, an empty line between names, or a name that occurs twice.
+        ValueError: no text in UTF-8, no name, an empty line between names, or a name that occurs
+            twice.
     """
-    with open(path, encoding='utf-8-sig') as f:
-        names = [line.strip() for line in f.read().rstrip().splitlines()]
+    text = read_text(path).lstrip('\ufeff')  # a byte order mark
+    names = [line.strip() for line in text.rstrip().splitlines()]
     if not names or '' in names or len(set(names)) < len(names):
         raise ValueError(f'{path}: expected different class names, one a line, got {names}')
     return names
@@ -90,15 +90,19 @@ def check_coco_folder(folder):
     class_names = _checked_class_names(folder, faults)
     for split in SPLITS:
         file = os.path.join('annotations', f'{split}.json')
-        content = _load(folder, file, faults)
-        if content is None:
+        try:
+            content = read_coco(os.path.join(folder, file))
+        except (OSError, ValueError) as error:
+            faults.append(Fault(file, None, f'cannot be read: {error}'))
             continue
-        counts[split] = len(content['images']), len(content['annotations'])
+        counts[split] = len(content.images), len(content.annotations)
         messages = [
-            *_category_messages(content['categories'], class_names),
-            *_image_messages(content['images'], os.path.join(folder, 'images'), split),
+            *content.faults,
+            *_part_messages(content, split),
+            *_category_messages(content.categories, class_names),
+            *_image_messages(content.images, os.path.join(folder, 'images'), split),
             *_box_messages(content),
-            *_overlap_messages(content['images'], split, seen),
+            *_overlap_messages(content.images, split, seen),
         ]
         faults += [Fault(file, None, message) for message in messages]
     return counts, faults
@@ -112,45 +116,11 @@ def _checked_class_names(folder, faults):
         return None
 
 
-# What the checks below rely on.
-_FIELDS = {
-    'images': {'id': int, 'file_name': str, 'width': int, 'height': int},
-    'annotations': {'id': int, 'image_id': int, 'category_id': int, 'bbox': list},
-    'categories': {'id': int, 'name': str},
-}
-
-
-def _load(folder, file, faults):
-    """Returns the COCO dictionary without its malformed records, or None if nothing is usable."""
-    try:
-        with open(os.path.join(folder, file), encoding='utf-8') as f:
-            content = json.load(f)
-    except (OSError, ValueError) as error:
-        faults.append(Fault(file, None, f'cannot be read: {error}'))
-        return None
-    if not isinstance(content, dict):
-        faults.append(Fault(file, None, 'expected a COCO dictionary'))
-        return None
-    return {key: _sound_records(content.get(key), key, file, faults) for key in _FIELDS}
-
-
-def _sound_records(records, key, file, faults):
-    if not isinstance(records, list):
-        faults.append(Fault(file, None, f'expected a list "{key}"'))
-        return []
-    sound = []
-    for position, record in enumerate(records):
-        bad = [name for name, kind in _FIELDS[key].items()
-               if not isinstance(record, dict) or not isinstance(record.get(name), kind)]
-        if bad:
-            faults.append(Fault(file, None, f'{key}[{position}]: missing or malformed '
-                                            f'{", ".join(bad)}'))
-        else:
-            sound.append(record)
-    for number, times in Counter(record['id'] for record in sound).items():
-        if times > 1:
-            faults.append(Fault(file, None, f'{key}: id {number} occurs {times} times'))
-    return sound
+def _part_messages(content, split):
+    if not content.is_annotated:
+        yield 'expected a list "annotations"'
+    if split == 'train' and not content.faults and not any(map(takes_part, content.annotations)):
+        yield 'has no box to learn'
 
 
 def _category_messages(categories, class_names):
@@ -172,35 +142,22 @@ def _image_messages(images, folder, split):
 
 
 def _box_messages(content):
-    images = {image['id']: image for image in content['images']}
-    categories = {category['id'] for category in content['categories']}
-    for annotation in content['annotations']:
-        where = f'annotation {annotation["id"]}'
-        if annotation['category_id'] not in categories:
-            yield f'{where}: unknown category_id {annotation["category_id"]}'
-        image = images.get(annotation['image_id'])
-        if image is None:
-            yield f'{where}: unknown image_id {annotation["image_id"]}'
-            continue
+    images = {image['id']: image for image in content.images}
+    for annotation in content.annotations:
+        image = images[annotation['image_id']]
         problem = _box_problem(annotation['bbox'], image['width'], image['height'])
         if problem:
-            yield f'{where} of {image["file_name"]}: {problem}'
+            yield f'annotation {annotation["id"]} of {image["file_name"]}: {problem}'
 
 
 def _box_problem(bbox, width, height, tolerance=1e-6):
     """Returns what is wrong with ``bbox`` = [x, y, width, height] in pixels, or None."""
-    if len(bbox) != 4 or not all(_is_number(value) for value in bbox):
-        return f'bbox {bbox} is not four numbers'
     x, y, w, h = bbox
-    if w <= 0 or h <= 0:
+    if w == 0 or h == 0:
         return f'bbox {bbox} has no positive size'
     if min(x, y) < -tolerance or x + w > width + tolerance or y + h > height + tolerance:
         return f'bbox {bbox} is not inside the image of {width}x{height}'
     return None
-
-
-def _is_number(value):
-    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _overlap_messages(images, split, seen):

@@ -6,10 +6,15 @@ import os
 import shutil
 import tempfile
 
+from .coco import SPLITS
+from .coco_file import read_coco
+
 __all__ = ['new_dataset_folder']
 
-# All that a data set made by this package has in its folder.
-CONTENT = ('annotations', 'images', 'label_list.txt', 'report.txt')
+# What a data set made by this package has in its folder, beside the images that are listed.
+ANNOTATIONS = tuple(os.path.join('annotations', f'{split}.json') for split in SPLITS)
+CONTENT = (*ANNOTATIONS, 'label_list.txt', 'report.txt')
+FEW_SHOT = os.path.join('annotations', 'few_shot', '')
 
 
 @contextlib.contextmanager
@@ -24,7 +29,8 @@ def new_dataset_folder(output, overwrite=False):
         str: the folder to fill, beside ``output`` and so on the same disk.
 
     Raises:
-        FileExistsError: ``output`` exists and may not be replaced.
+        FileExistsError: ``output`` exists and may not be replaced, or holds a file that is not of
+            the data set.
     """
     output = os.path.realpath(output)
     _refuse_output(output, overwrite)
@@ -45,14 +51,37 @@ def _refuse_output(output, overwrite):
         return
     if not os.path.isdir(output):
         raise FileExistsError(f'{output}: is a file, expected a folder')
-    content = os.listdir(output)
-    foreign = sorted(set(content) - set(CONTENT))
+    own = _own_files(output)
+    foreign = sorted(path for path in _files(output) if path not in own)
+    if foreign and foreign[0].startswith(FEW_SHOT):
+        raise FileExistsError(f'{output}: holds {foreign[0]}, a few-shot set, which would no '
+                              'longer fit; remove such sets or move them away, or give another '
+                              'output')
     if foreign:
         raise FileExistsError(f'{output}: holds {foreign[0]}, which is no part of a data set, '
                               'give another output')
-    if content and not overwrite:
+    if os.listdir(output) and not overwrite:
         raise FileExistsError(f'{output}: exists, give another output, or --overwrite to replace '
                               'it')
+
+
+def _files(folder):
+    """Paths below ``folder`` of all files, and of links to folders."""
+    for parent, folders, names in os.walk(folder):
+        links = [name for name in folders if os.path.islink(os.path.join(parent, name))]
+        for name in (*names, *links):
+            yield os.path.relpath(os.path.join(parent, name), folder)
+
+
+def _own_files(folder):
+    images = set()
+    for annotations in ANNOTATIONS:
+        try:
+            content = read_coco(os.path.join(folder, annotations))
+        except (OSError, ValueError):
+            continue  # nothing tells which images are those of the data set
+        images |= {os.path.join('images', image['file_name']) for image in content.images}
+    return images.union(CONTENT)
 
 
 def _put_in_place(result, output, aside):

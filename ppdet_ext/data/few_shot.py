@@ -25,20 +25,19 @@ further ones in a K-shot set. A detector would learn them as background, so a ru
 
 An object that the source itself marks ``iscrowd`` or ``ignore`` counts as not labelled.
 """
-import contextlib
 import glob
-import json
 import os
 import random
-import tempfile
 from collections import Counter, defaultdict
 from typing import Callable, NamedTuple, Optional
 
 from terminaltables import AsciiTable
 
 from ..engine.yaml_file import near_match
-from .archive import extract
+from .archive import unpacked
 from .coco import SPLITS, write_json
+from .coco_file import read_sound_coco
+from .files import read_json
 
 __all__ = ['NEU_DET_SPLITS', 'UNLABELLED', 'ClassSplit', 'FewShotSet', 'make_few_shot', 'table',
            'write_few_shot']
@@ -171,31 +170,20 @@ def _read_dataset(dataset_dir):
     return parts, names
 
 
-# What is relied on below.
-_FIELDS = {'images': ('id', 'file_name'), 'categories': ('id', 'name'),
-           'annotations': ('id', 'image_id', 'category_id', 'bbox')}
-
-
 def _read_coco(path):
     """Returns the images of a COCO file and its class names in the order of their ids."""
     if not os.path.isfile(path):
         raise FileNotFoundError(f'{path} does not exist; prepare the data set with '
                                 'tools/prepare_neu_det.py, or correct the path')
     try:
-        with open(path, encoding='utf-8') as f:
-            content = json.load(f)
-        missing = [f'{kind}[{position}].{key}' for kind, keys in _FIELDS.items()
-                   for position, record in enumerate(content[kind]) for key in keys
-                   if key not in record]
-        if missing:
-            raise ValueError(f'{missing[0]} is missing')
-        names = {category['id']: category['name'] for category in content['categories']}
-        images = {record['id']: Image(record, []) for record in content['images']}
-        for box in content['annotations']:
-            images[box['image_id']].boxes.append({**box, 'class_name': names[box['category_id']]})
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f'{path} is no sound COCO annotation file ({error!r}); '
-                         'tools/prepare_neu_det.py --check lists its faults') from error
+        content = read_sound_coco(path)
+    except ValueError as error:
+        raise ValueError(f'{error}; correct it, tools/prepare_neu_det.py --check lists its '
+                         'faults') from error
+    names = {category['id']: category['name'] for category in content.categories}
+    images = {record['id']: Image(record, []) for record in content.images}
+    for box in content.annotations:
+        images[box['image_id']].boxes.append({**box, 'class_name': names[box['category_id']]})
     return list(images.values()), [names[number] for number in sorted(names)]
 
 
@@ -380,7 +368,9 @@ def _authors_choices(path, parts, class_names, sizes):
         tuple: the parts train and test, and the keys of the chosen boxes of each size.
     """
     images = {image.name: image for part in parts.values() for image in part}
-    with _unpacked(path) as folder:
+    if not os.path.exists(path):
+        raise FileNotFoundError(f"{path} does not exist, expected the authors' splits")
+    with unpacked(path) as folder:
         found = sorted(glob.glob(os.path.join(folder, '**', 'trainval.json'), recursive=True))
         if not found:
             raise FileNotFoundError(f'{path}: holds no trainval.json; expected the folder or '
@@ -396,18 +386,6 @@ def _authors_choices(path, parts, class_names, sizes):
         return parts, {size: {key for name in class_names
                               for key in _authors_boxes(folder, name, *size, keys)}
                        for size in sizes}
-
-
-@contextlib.contextmanager
-def _unpacked(path):
-    if not os.path.exists(path):
-        raise FileNotFoundError(f"{path} does not exist, expected the authors' splits")
-    if os.path.isdir(path):
-        yield path
-        return
-    with tempfile.TemporaryDirectory() as folder:
-        extract(path, folder)
-        yield folder
 
 
 def _prepared_images(folder, name, images):
@@ -489,8 +467,7 @@ def _coco(name, content):
 
 def _holds(path, content):
     try:
-        with open(path, encoding='utf-8') as f:
-            return json.load(f) == content
+        return read_json(path) == content
     except ValueError:
         return False
 

@@ -1,14 +1,12 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Converts NEU-DET, or other defect data with Pascal VOC annotations, to COCO."""
-import contextlib
 import os
 import shutil
-import tempfile
 from collections import Counter
 
 from ..progress import progress
-from .archive import extract
+from .archive import unpacked
 from .coco import NEU_DET_CLASSES, SPLITS, coco_dataset, stratified_split, write_json
 from .dataset_folder import new_dataset_folder
 from .voc import read_voc
@@ -58,7 +56,10 @@ def prepare(source, output, class_names=NEU_DET_CLASSES, seed=0, skip_invalid=Fa
         raise FileNotFoundError(f'{source}: no such file or folder, expected the data set')
     if (source + os.sep).startswith(output + os.sep):
         raise FileExistsError(f'{output}: would replace the source {source}, give another output')
-    with new_dataset_folder(output, overwrite) as result, _unpacked(source, output) as folder:
+    if os.path.isfile(source):
+        print(f'unpacking {source}')
+    with new_dataset_folder(output, overwrite) as result, \
+            unpacked(source, os.path.dirname(output)) as folder:
         data = read_voc(folder, class_names, box_origin)
         if data.faults and not skip_invalid:
             raise InvalidDataError(data.faults)
@@ -76,18 +77,6 @@ def dominant_class(boxes, class_names):
     """Returns the class with most boxes, the first in class order where several have as many."""
     counts = Counter(box['class_name'] for box in boxes)
     return max(class_names, key=lambda name: counts[name]) if boxes else NO_BOXES
-
-
-@contextlib.contextmanager
-def _unpacked(source, output):
-    """The folder of ``source``; that of an archive is temporary, on the disk of ``output``."""
-    if os.path.isdir(source):
-        yield source
-        return
-    with tempfile.TemporaryDirectory(prefix='.unpacked.', dir=os.path.dirname(output)) as folder:
-        print(f'unpacking {source}')
-        extract(source, folder)
-        yield folder
 
 
 def _write(folder, images, splits, class_names):

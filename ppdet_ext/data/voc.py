@@ -2,15 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads folders of images with Pascal VOC annotations and reports every fault in them."""
 import filecmp
-import math
 import os
 from collections import defaultdict
 from typing import NamedTuple
-from xml.etree.ElementTree import TreeBuilder
-from xml.parsers import expat
 
 from ..progress import progress
 from .check import Fault, image_size
+from .voc_xml import BrokenXmlError, line_of, parse_xml, read_object
 
 __all__ = ['VocData', 'VocImage', 'read_voc']
 
@@ -27,10 +25,6 @@ class VocImage(NamedTuple):
     width: int
     height: int
     boxes: list  # dicts with class_name, bbox (x1, y1, x2, y2; x2 and y2 exclusive), difficult
-
-
-class _BrokenXmlError(Exception):
-    """Line and message."""
 
 
 class VocData(NamedTuple):
@@ -153,7 +147,7 @@ def _read_pair(image_paths, xml_paths, class_names, box_origin):
     else:
         faults.append(Fault(xml_paths[0], None, 'there is no image of this name'))
     if xml_paths:
-        root = _noting_faults(_parse, xml_paths[0], faults)
+        root = _noting_faults(parse_xml, xml_paths[0], faults)
     else:
         faults.append(Fault(image_paths[0], None, 'there is no annotation (XML) of this name'))
     if root is None:
@@ -176,7 +170,7 @@ def _noting_faults(read, path, faults):
     """Returns ``read(path)``, or None after adding to ``faults`` why it failed."""
     try:
         return read(path)
-    except _BrokenXmlError as error:
+    except BrokenXmlError as error:
         faults.append(Fault(path, *error.args))
     except (OSError, ValueError) as error:
         faults.append(Fault(path, None, str(error)))
@@ -188,43 +182,14 @@ def _same_file(first, second):
             and filecmp.cmp(first, second, shallow=False))
 
 
-def _parse(path):
-    """Returns the root element; every element knows its line in the file as ``get('line')``."""
-    builder, parser = TreeBuilder(), expat.ParserCreate()
-
-    def start(tag, _):
-        builder.start(tag, {'line': str(parser.CurrentLineNumber)})
-
-    def refuse_entity(name, *_):
-        # A few lines of them can stand for gigabytes of text.
-        raise _BrokenXmlError(parser.CurrentLineNumber, f'refused: it defines the entity "{name}"')
-
-    parser.StartElementHandler = start
-    parser.EntityDeclHandler = refuse_entity
-    parser.EndElementHandler = builder.end
-    parser.CharacterDataHandler = builder.data
-    with open(path, 'rb') as f:
-        content = f.read()
-    try:
-        parser.Parse(content, True)
-    except (expat.ExpatError, ValueError, LookupError) as error:
-        # Errors without a line are about the encoding, which the first line declares.
-        raise _BrokenXmlError(getattr(error, 'lineno', 1), f'broken XML: {error}') from error
-    return builder.close()
-
-
-def _line(element):
-    return int(element.get('line'))
-
-
 def _size_messages(root, size):
     """Returns (line, message) of each disagreement of ``<size>`` with the image's size."""
     element = root.find('size')
     if element is None:
-        return [(_line(root), 'there is no <size>')]
+        return [(line_of(root), 'there is no <size>')]
     stated = [element.findtext(tag, '').strip() for tag in ('width', 'height')]
     if size is not None and stated != [str(side) for side in size]:
-        return [(_line(element), f'<size> says {"x".join(stated)}, the image is '
+        return [(line_of(element), f'<size> says {"x".join(stated)}, the image is '
                                  f'{size[0]}x{size[1]}')]
     return []
 
@@ -243,43 +208,15 @@ def _read_boxes(root, size, class_names, box_origin):
 
 
 def _read_box(element, size, class_names, box_origin):
-    messages = []
-    name = element.findtext('name', '').strip()
-    if name not in class_names:
-        messages.append((_line(_child(element, 'name')),
-                         f'unknown class "{name}", expected one of {", ".join(class_names)}'))
-    difficult = element.findtext('difficult', '0').strip()
-    if difficult not in ('0', '1'):
-        messages.append((_line(_child(element, 'difficult')),
-                         f'<difficult> is "{difficult}", expected 0 or 1'))
-    bndbox = _child(element, 'bndbox')
-    try:
-        corners = [_number(bndbox, tag) for tag in ('xmin', 'ymin', 'xmax', 'ymax')]
-    except ValueError as error:
-        return None, [*messages, (_line(bndbox), str(error))]
+    name, difficult, corners, messages = read_object(element, class_names)
+    if corners is None:
+        return None, messages
     problem = _corner_problem(corners, size, box_origin)
     if problem:
-        messages.append((_line(bndbox), problem))
+        messages.append((line_of(element.find('bndbox')), problem))
     xmin, ymin, xmax, ymax = corners
     bbox = (xmin - box_origin, ymin - box_origin, xmax, ymax)
-    return {'class_name': name, 'bbox': bbox, 'difficult': int(difficult == '1')}, messages
-
-
-def _child(element, tag):
-    """The child, or the element itself where the child is missing: something to point at."""
-    child = element.find(tag)
-    return element if child is None else child
-
-
-def _number(bndbox, tag):
-    text = bndbox.findtext(tag, '').strip()
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise ValueError(f'<{tag}> is "{text}", expected a number')
-    return int(value) if value.is_integer() else value
+    return {'class_name': name, 'bbox': bbox, 'difficult': difficult}, messages
 
 
 def _corner_problem(corners, size, box_origin):

@@ -1,14 +1,22 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Looks at the files of a run's data sets before it starts."""
-import json
+import contextlib
 import os
 
 from PIL import Image, ImageFile
+from ppdet.data.source.voc import pascalvoc_label
+from ppdet.utils.logger import setup_logger
 
+from ..data.check import read_class_names
+from ..data.coco_file import read_sound_coco, takes_part
+from ..data.files import read_text
+from ..data.voc_xml import reader_problems
 from ..progress import progress
 
-__all__ = ['check_datasets', 'dataset_fields']
+__all__ = ['check_datasets', 'dataset_fields', 'naming']
+
+logger = setup_logger('ppdet.engine')
 
 # The last bytes of a file that is whole. A file with others, or of another format, is decoded.
 ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82'}
@@ -39,49 +47,70 @@ def check_datasets(cfg, sections):
 
     Raises:
         FileNotFoundError: annotations or images are missing.
-        ValueError: the annotations hold another number of classes, or no image.
+        ValueError: the annotations hold another number of classes, no image, or what the reader or
+            the evaluation would trip over or mistake.
     """
     checks = {'COCODataSet': _check_coco, 'VOCDataSet': _check_voc}
     for section in sections:
         dataset = dataset_fields(cfg, section)
         check = checks.get(dataset.get('name', type(cfg[section]).__name__))
         if check:
-            check(section, dataset, cfg.num_classes)
+            check(section, dataset, cfg)
 
 
-def _check_coco(section, dataset, num_classes):
+def _check_coco(section, dataset, cfg):
     folder = dataset.get('dataset_dir') or ''
     annotations = _existing(section, folder, dataset, 'anno_path')
     images = _existing(section, folder, dataset, 'image_dir')
-    try:
-        with open(annotations, encoding='utf-8') as f:
-            content = json.load(f)
-        classes = len(content['categories'])
-        names = [image['file_name'] for image in content['images']]
-        boxes = [(box['category_id'], *box['bbox']) for box in content.get('annotations') or ()]
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f'{section}: {annotations} is no COCO annotation file ({error!r}); '
-                         f'prepare the data set anew, or correct the file') from error
-    paths = [os.path.join(images, name) for name in names]
+    if not annotations.endswith('.json'):
+        raise ValueError(f'{section}: anno_path is a COCO annotation file, *.json, got '
+                         f'{annotations}')
+    with naming(section):
+        content = read_sound_coco(annotations)
+    paths = [os.path.join(images, image['file_name']) for image in content.images]
     _check_files(section, annotations, paths)
     _check_images(section, annotations, paths)
-    _check_classes(section, annotations, classes, num_classes)
-    _check_boxes(section, annotations, boxes, {kind.get('id') for kind in content['categories']})
+    _check_classes(section, annotations, len(content.categories), cfg.num_classes)
+    boxes = [box for box in content.annotations if takes_part(box, dataset.get('load_crowd'))]
+    if section == 'TrainDataset':
+        _check_learnable(annotations, boxes)
+    elif content.is_annotated or not cfg.get('save_prediction_only'):
+        _check_evaluable(section, annotations, boxes, len(content.images),
+                         dataset.get('allow_empty'))
 
 
-def _check_voc(section, dataset, num_classes):
+def _check_voc(section, dataset, cfg):
     folder = dataset.get('dataset_dir') or ''
     image_list = _existing(section, folder, dataset, 'anno_path')
     images = _existing(section, folder, dataset, 'image_dir')
-    with open(image_list, encoding='utf-8') as f:
-        names = [name for line in f for name in line.split()[:2]]  # the image and its XML
-    paths = [os.path.join(images, name) for name in names]
+    classes = tuple(pascalvoc_label())
+    with naming(section):
+        lines = [line.split() for line in read_text(image_list).splitlines()]
+    for number, line in enumerate(lines, start=1):
+        if len(line) < 2:
+            raise ValueError(f'{section}: {image_list}:{number}: expected an image and its XML '
+                             f'file, got "{" ".join(line)}"; correct the line')
+    paths = [os.path.join(images, name) for line in lines for name in line[:2]]
     _check_files(section, image_list, paths)
     _check_images(section, image_list, paths[::2])
     if dataset.get('label_list'):
         labels = _existing(section, folder, dataset, 'label_list')
-        with open(labels, encoding='utf-8') as f:
-            _check_classes(section, labels, sum(bool(line.strip()) for line in f), num_classes)
+        with naming(section):
+            classes = read_class_names(labels)
+        _check_classes(section, labels, len(classes), cfg.num_classes)
+    for path in paths[1::2]:
+        for line, message in reader_problems(path, classes):
+            raise ValueError(f'{section}: {path}:{line}: {message}; correct it')
+
+
+@contextlib.contextmanager
+def naming(section):
+    """Lets the message about a file of a data set begin with the data set's section."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f'{section}: {error}; correct it, or prepare the data set '
+                         f'anew') from error
 
 
 def _existing(section, folder, dataset, key):
@@ -132,17 +161,24 @@ def _decode(image):
         ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
 
 
-def _check_boxes(section, annotations, boxes, categories):
-    for position, (category, *numbers) in enumerate(boxes):
-        if category not in categories:
-            raise ValueError(f'{section}: {annotations}, annotations[{position}]: category_id '
-                             f'{category} is not among the categories; correct the annotation')
-        if len(numbers) != 4 or not all(isinstance(number, (int, float)) for number in numbers):
-            raise ValueError(f'{section}: {annotations}, annotations[{position}]: bbox is x, y, '
-                             f'width, height in pixels, got {numbers}; correct the annotation')
-    if section == 'TrainDataset' and not any(w > 0 and h > 0 for _, _, _, w, h in boxes):
-        raise ValueError(f'{section}: {annotations} has no box of positive size: nothing could be '
-                         f'learned; annotate its images')
+def _check_learnable(annotations, boxes):
+    if not boxes:
+        raise ValueError(f'TrainDataset: {annotations} has no box of positive size and area, and '
+                         f'without iscrowd and ignore: nothing could be learned; annotate its '
+                         f'images')
+
+
+def _check_evaluable(section, annotations, boxes, images, allow_empty):
+    left_out = 0 if allow_empty else images - len({box['image_id'] for box in boxes})
+    if left_out == images:
+        raise ValueError(f'{section}: {annotations} has no box to evaluate; annotate its images, '
+                         f'or only detect on them: --save_prediction_only -o '
+                         f'{section}.allow_empty=true')
+    if left_out:
+        # As PaddleDetection does by default.
+        logger.warning(f'{section}: {left_out} of the {images} images of {annotations} have no '
+                       f'box and are left out, so that false detections on them do not count; '
+                       f'evaluate them too with -o {section}.allow_empty=true')
 
 
 def _check_classes(section, path, classes, num_classes):

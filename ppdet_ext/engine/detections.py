@@ -10,11 +10,13 @@ import tempfile
 
 from ppdet.data.source.category import get_categories
 
-from ..data.check import image_size
+from ..data.check import image_size, read_class_names
 from ..data.coco import write_json
-from .dataset_files import dataset_fields
+from ..data.coco_file import check_categories
+from .dataset_files import dataset_fields, naming
 
-__all__ = ['find_images', 'name_classes', 'detection_records', 'describe', 'save_records']
+__all__ = ['find_images', 'check_output_dir', 'name_classes', 'detection_records', 'describe',
+           'save_records']
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
 
@@ -40,6 +42,9 @@ def find_images(infer_img, infer_dir):
         except ValueError as error:
             raise ValueError(f'{image} is no image that can be read ({error}); copy it '
                              f'anew, or leave it out') from error
+        if not image.lower().endswith(IMAGE_SUFFIXES):  # PaddleDetection would not see it
+            raise ValueError(f'{image}: the name of an image ends in '
+                             f'{", ".join(IMAGE_SUFFIXES)}; rename it')
     return images
 
 
@@ -51,6 +56,31 @@ def _images_in(folder):
     if not images:
         raise FileNotFoundError(f'--infer_dir: no {", ".join(IMAGE_SUFFIXES)} in {folder}')
     return images
+
+
+def check_output_dir(images, output_dir):
+    """Makes sure that no drawn image replaces one that is to be read.
+
+    Args:
+        images (list of str): paths.
+        output_dir (str): where the drawn images go, under the same names.
+
+    Raises:
+        ValueError: one would.
+    """
+    read = {_identity(image): image for image in images}
+    for image in images:
+        drawn = os.path.join(output_dir, os.path.basename(image))
+        replaced = os.path.exists(drawn) and read.get(_identity(drawn))
+        if replaced:
+            raise ValueError(f'--output_dir {output_dir}: the drawn image would replace '
+                             f'{replaced}, which it is drawn from; give another folder')
+
+
+def _identity(path):
+    """What tells a file from others, whichever links lead to it."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
 
 
 def name_classes(cfg):
@@ -67,7 +97,7 @@ def name_classes(cfg):
 
     Raises:
         FileNotFoundError: neither a label file nor ``class_names``.
-        ValueError: another number of names than ``num_classes``.
+        ValueError: another number of names than ``num_classes``, or what are no names.
     """
     dataset = dataset_fields(cfg, 'TestDataset')
     path = os.path.join(dataset.get('dataset_dir') or '', dataset.get('anno_path') or '')
@@ -79,7 +109,12 @@ def name_classes(cfg):
                 f'TestDataset.anno_path=FILE, or write class_names: [...] into the config')
         path = _label_list(cfg['class_names'])
         dataset['dataset_dir'], dataset['anno_path'] = os.path.split(path)
-    class_to_category, category_names = get_categories(cfg.metric, anno_file=path)
+    with naming('TestDataset'):
+        (check_categories if path.endswith('.json') else read_class_names)(path)
+        try:
+            class_to_category, category_names = get_categories(cfg.metric, anno_file=path)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f'{path} is no COCO annotation file ({error!r})') from error
     names = [category_names[class_to_category[k]] for k in range(len(class_to_category))]
     if len(names) != cfg.num_classes:
         raise ValueError(f'{path} names {len(names)} classes, but num_classes is '
@@ -88,6 +123,10 @@ def name_classes(cfg):
 
 
 def _label_list(names):
+    sound = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not sound or len(set(names)) < len(names):
+        raise ValueError(f'class_names is a list of different names, got {names}; quote numbers: '
+                         f'"1"')
     folder = tempfile.mkdtemp(prefix='ppdet_ext_')
     atexit.register(shutil.rmtree, folder, ignore_errors=True)  # the data set reads it later
     path = os.path.join(folder, 'label_list.txt')

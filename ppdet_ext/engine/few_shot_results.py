@@ -6,7 +6,6 @@ AP_B, AP_N and AP_All are the mean over the base, the novel and all classes, sha
 1; forgetting is AP_B of the base detector minus AP_B after the novel classes were learned.
 """
 import glob
-import json
 import os
 import re
 import statistics
@@ -16,6 +15,7 @@ from matplotlib.figure import Figure
 from terminaltables import AsciiTable, GithubFlavoredMarkdownTable
 
 from ..data.coco import write_json
+from ..data.files import read_json
 
 __all__ = ['Result', 'figures_line', 'read_results', 'table', 'write_results']
 
@@ -145,8 +145,7 @@ def _content(result):
 
 
 def _read_metrics(path):
-    with open(path, encoding='utf-8') as f:
-        metrics = json.load(f)
+    metrics = read_json(path)
     if 'few_shot' not in metrics:
         raise ValueError(f'{path} has no figures of base and novel classes; was its set made by '
                          f'tools/make_few_shot.py?')

@@ -10,12 +10,12 @@ What the steps leave in the folder of the experiment::
     <method>/5shot_seed1/        a run: model_final.pdparams, metrics.json, train.log ...
 """
 import datetime
-import json
 import os
 import shlex
 from collections import defaultdict
 from typing import NamedTuple, Optional
 
+from ..data.coco_file import read_sound_coco
 from ..data.few_shot import NEU_DET_SPLITS, ClassSplit
 from .few_shot_results import figures_line, write_results
 from .steps import Step, check_finished
@@ -137,9 +137,13 @@ def check_sets(sets, classes, shots, seeds, train_base):
         raise FileNotFoundError(f'{sets.folder} lacks {", ".join(missing)}; make the sets with '
                                 f'{command}, or name their folder with --sets')
     for name in names:
-        with open(sets.path(name), encoding='utf-8') as f:
-            info = json.load(f).get('info', {})
-        found = ClassSplit(*(tuple(info.get(key, ())) for key in ('base_classes', 'novel_classes')))
+        try:
+            info = read_sound_coco(sets.path(name)).info
+        except ValueError as error:
+            command = shlex.join(_make_command(sets, classes, shots, seeds))
+            raise ValueError(f'{error}; make the sets anew with {command} --overwrite') from error
+        found = ClassSplit(*(tuple(info.get(key) or ()) for key in ('base_classes',
+                                                                    'novel_classes')))
         if found != classes:
             raise ValueError(f'{sets.path(name)} is of {_words(found)}, but the configs of '
                              f'{_words(classes)}; give other configs, or other --sets')

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Steps of a long experiment: commands that are run once, and again only if that is asked for."""
 import hashlib
-import json
 import os
 import shlex
 import subprocess
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 import yaml
 
 from ..data.coco import write_json
+from ..data.files import read_json
 
 __all__ = ['Step', 'check_finished']
 
@@ -96,8 +96,7 @@ class Step:
         path = os.path.join(self.folder, RECORD)
         if not os.path.isfile(path):
             return {}
-        with open(path, encoding='utf-8') as f:
-            return json.load(f)
+        return read_json(path)
 
     def _write(self, record):
         write_json(os.path.join(self.folder, RECORD), record)

@@ -3,7 +3,6 @@
 """COCO box metric with a table by class and size, kept as JSON."""
 import contextlib
 import io
-import json
 import os
 
 import numpy as np
@@ -14,6 +13,8 @@ from pycocotools.cocoeval import COCOeval
 from terminaltables import AsciiTable
 
 from ..data.coco import write_json
+from ..data.coco_file import detection_fault, read_sound_coco
+from ..data.files import read_json
 from .few_shot import forgetting, group_figures, load_base_classes
 
 __all__ = ['ClasswiseCOCOMetric', 'evaluate_boxes', 'evaluate_saved_boxes',
@@ -67,21 +68,26 @@ def evaluate_saved_boxes(cfg, folder):
 
     Raises:
         FileNotFoundError: no ``bbox.json`` there.
+        ValueError: it holds no detections, or those of other images or classes.
     """
     folder = folder or os.path.join(cfg.save_dir, cfg.filename)
     path = os.path.join(folder, 'bbox.json')
     if not os.path.isfile(path):
         raise FileNotFoundError(f'--json_eval: {path} does not exist; name its folder with '
                                 f'--output_eval')
-    with open(path, encoding='utf-8') as f:
-        try:
-            detections = json.load(f)
-        except ValueError as error:
-            raise ValueError(f'--json_eval: {path} is no JSON ({error}); evaluate anew, without '
-                             f'--json_eval') from error
     dataset = cfg['EvalDataset']
-    _evaluate(os.path.join(dataset['dataset_dir'], dataset['anno_path']), detections, folder,
-              load_base_classes(cfg.get('base_metrics')))
+    annotations = os.path.join(dataset['dataset_dir'], dataset['anno_path'])
+    content = read_sound_coco(annotations)
+    try:
+        detections = read_json(path)
+        if not isinstance(detections, list):
+            raise ValueError(f'{path} is no list of detections')
+        fault = detection_fault(detections, content)
+        if fault:
+            raise ValueError(f'{path}, {fault}')
+    except ValueError as error:
+        raise ValueError(f'--json_eval: {error}; evaluate anew, without --json_eval') from error
+    _evaluate(annotations, detections, folder, load_base_classes(cfg.get('base_metrics')))
 
 
 def _evaluate(anno_file, detections, folder, base_classes):
@@ -130,7 +136,8 @@ def evaluate_boxes(anno_file, detections, base_classes=None, image_ids=None):
     figures = {name: _share(value) for name, value in zip(SUMMARY_NAMES, evaluation.stats)}
     summary = {**figures, 'classes': classes, 'images': len(evaluation.params.imgIds),
                'detections': len(detections)}
-    info = truth.dataset.get('info') or {}
+    info = truth.dataset.get('info')
+    info = info if isinstance(info, dict) else {}
     few_shot = group_figures(classes, info)
     if few_shot:
         lost = forgetting(classes, info['base_classes'], base_classes)

@@ -135,21 +135,106 @@ def test_other_files_are_no_archives(tmp_path):
         extract(str(tmp_path / 'a.rar'), str(tmp_path))
 
 
-@pytest.mark.parametrize('name', ['a.tar.gz', 'a.zip'])
-def test_damaged_archive_says_so(tmp_path, name):
-    path = tmp_path / name
+def random_archive(path, compression):
+    """An archive of one file of noise, 200000 bytes."""
     content = os.urandom(200000)
-    if name.endswith('zip'):
-        with zipfile.ZipFile(path, 'w') as file:
+    if path.suffix == '.zip':
+        with zipfile.ZipFile(path, 'w', getattr(zipfile, f'ZIP_{compression}')) as file:
             file.writestr('a.jpg', content)
-        damaged = bytearray(path.read_bytes())
-        damaged[1000] ^= 255
-    else:
-        with tarfile.open(path, 'w:gz') as file:
-            member = tarfile.TarInfo('a.jpg')
-            member.size = len(content)
-            file.addfile(member, io.BytesIO(content))
-        damaged = path.read_bytes()[:100000]
+        return
+    with tarfile.open(path, f'w:{compression}') as file:
+        member = tarfile.TarInfo('a.jpg')
+        member.size = len(content)
+        file.addfile(member, io.BytesIO(content))
+
+
+def flip(path, position):
+    damaged = bytearray(path.read_bytes())
+    damaged[position] ^= 255
     path.write_bytes(damaged)
-    with pytest.raises(ValueError, match='cannot be unpacked'):
-        extract(str(path), str(tmp_path))
+
+
+def refusal(archive, folder):
+    """str: why the archive cannot be unpacked; it and no other file is named."""
+    folder.mkdir()
+    with pytest.raises(ValueError) as refused:
+        extract(str(archive), str(folder))
+    assert str(refused.value).startswith(f'{archive}: ') and str(folder) not in str(refused.value)
+    return str(refused.value)
+
+
+REMEDY = '; copy or download it again, or unpack it yourself and give the folder'
+
+
+@pytest.mark.parametrize('name, compression', [
+    ('a.zip', 'STORED'), ('a.zip', 'DEFLATED'), ('a.zip', 'BZIP2'), ('a.zip', 'LZMA'),
+    ('a.tar', 'gz'), ('a.tar', 'bz2'), ('a.tar', 'xz')])
+@pytest.mark.parametrize('position', [1000, 100000])
+def test_flipped_byte(tmp_path, name, compression, position):
+    path = tmp_path / name
+    random_archive(path, compression)
+    flip(path, position)
+    reason = refusal(path, tmp_path / 'out')
+    assert 'cannot be unpacked: ' in reason and reason.endswith(REMEDY)
+
+
+@pytest.mark.parametrize('name, compression', [
+    ('a.zip', 'STORED'), ('a.tar', 'gz'), ('a.tar', 'bz2'), ('a.tar', 'xz'), ('a.tar', '')])
+@pytest.mark.parametrize('left', [20, 100000])
+def test_cut_off(tmp_path, name, compression, left):
+    path = tmp_path / name
+    random_archive(path, compression)
+    os.truncate(path, left)
+    if compression == '' and left == 20:
+        assert 'expected a folder, a .zip or a .tar(.gz)' in refusal(path, tmp_path / 'out')
+        return
+    reason = refusal(path, tmp_path / 'out')
+    assert 'cannot be unpacked: ' in reason and reason.endswith(REMEDY)
+
+
+def test_members_behind_a_damaged_header_are_not_lost(tmp_path):
+    path = tmp_path / 'a.tar'
+    with tarfile.open(path, 'w') as file:
+        for name in 'ab':
+            file.addfile(tarfile.TarInfo(name))
+    flip(path, tarfile.BLOCKSIZE)
+    assert 'damaged header of a member' in refusal(path, tmp_path / 'out')
+
+
+@pytest.mark.parametrize('names, reason', [
+    (['a' * 300], 'File name too long'), (['a\0b'], 'embedded null byte'),
+    (['a', 'a/b'], 'File exists'), (['a/b', 'a'], 'Is a directory')])
+def test_members_that_no_disk_takes(tmp_path, names, reason):
+    path = tmp_path / 'a.tar'
+    with tarfile.open(path, 'w', format=tarfile.PAX_FORMAT) as file:
+        for name in names:
+            member = tarfile.TarInfo('placeholder')
+            member.pax_headers = {'path': name}
+            file.addfile(member)
+    assert f'cannot be unpacked: {reason}; copy' in refusal(path, tmp_path / 'out')
+
+
+def test_sparse_member_without_its_map(tmp_path):
+    path = tmp_path / 'a.tar'
+    with tarfile.open(path, 'w', format=tarfile.PAX_FORMAT) as file:
+        member = tarfile.TarInfo('a')
+        member.pax_headers = {'GNU.sparse.major': '1', 'GNU.sparse.minor': '0'}
+        member.size = 4
+        file.addfile(member, io.BytesIO(b'text'))
+    assert 'cannot be unpacked: ' in refusal(path, tmp_path / 'out')
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'a.zip')
+    with pytest.raises(OSError, match='is a pipe or a device, expected a file: .*a.zip'):
+        extract(str(tmp_path / 'a.zip'), str(tmp_path))
+
+
+def test_an_error_about_the_content_names_the_archive(tmp_path):
+    tar_with(tmp_path / 'a.tar', 'b/c.txt')
+    with pytest.raises(ValueError) as error:
+        with unpacking.unpacked(str(tmp_path / 'a.tar'), str(tmp_path)) as folder:
+            assert os.path.isfile(os.path.join(folder, 'b', 'c.txt'))
+            raise ValueError(f'{folder}: nothing in {folder}')
+    assert str(error.value) == f'{tmp_path}/a.tar: nothing in {tmp_path}/a.tar'
+    assert os.listdir(tmp_path) == ['a.tar']

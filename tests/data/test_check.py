@@ -42,21 +42,25 @@ def box(values):
 @pytest.mark.parametrize('edit, expected', [
     (lambda c: c['images'][1].update(id=1), 'images: id 1 occurs 2 times'),
     (lambda c: c['annotations'][1].update(id=1), 'annotations: id 1 occurs 2 times'),
-    (lambda c: c['images'][0].pop('width'), 'images[0]: missing or malformed width'),
-    (lambda c: c['images'].append(3), 'images[4]: missing or malformed id, file_name'),
+    (lambda c: c['images'][0].pop('width'), 'images[0]: width is missing, expected'),
+    (lambda c: c['images'].append(3), 'images[4]: expected a dictionary, got 3'),
     (lambda c: c.pop('annotations'), 'expected a list "annotations"'),
+    (lambda c: c['annotations'][0].pop('area'), 'annotations[0]: area is missing, expected'),
+    (lambda c: c['annotations'][0].pop('iscrowd'), 'annotations[0]: iscrowd is missing, expected'),
     (lambda c: c['images'][0].update(height=21), 'is 20x20, stated as 20x21'),
     (lambda c: c['images'][0].update(file_name='none.jpg'), 'image none.jpg: [Errno 2]'),
-    (lambda c: c['annotations'][0].update(image_id=99), 'annotation 1: unknown image_id 99'),
-    (lambda c: c['annotations'][0].update(category_id=9), 'annotation 1: unknown category_id 9'),
+    (lambda c: c['annotations'][0].update(image_id=99),
+     'annotations[0]: image_id 99 is not among the images'),
+    (lambda c: c['annotations'][0].update(category_id=9),
+     'annotations[0]: category_id 9 is not among the categories'),
     (lambda c: c['categories'].pop(), "categories ['crazing'] differ from label_list.txt"),
     (box([0, 0, 0, 5]), 'bbox [0, 0, 0, 5] has no positive size'),
-    (box([0, 0, 5, -1]), 'bbox [0, 0, 5, -1] has no positive size'),
+    (box([0, 0, 5, -1]), 'has a negative size, [0, 0, 5, -1]'),
     (box([-1, 0, 5, 5]), 'bbox [-1, 0, 5, 5] is not inside the image of 20x20'),
     (box([0, 16, 5, 5]), 'bbox [0, 16, 5, 5] is not inside the image of 20x20'),
-    (box([0, 0, 5]), 'bbox [0, 0, 5] is not four numbers'),
-    (box([0, 0, 5, 'x']), "bbox [0, 0, 5, 'x'] is not four numbers"),
-    (box([0, 0, 5, float('nan')]), 'bbox [0, 0, 5, nan] is not four numbers'),
+    (box([0, 0, 5]), 'annotations[0]: bbox is x, y, width, height in pixels, got [0, 0, 5]'),
+    (box([0, 0, 5, 'x']), "in pixels, got [0, 0, 5, 'x']"),
+    (box([0, 0, 5, float('nan')]), 'in pixels, got [0, 0, 5, nan]'),
 ])
 def test_fault_in_json_is_named(prepared, edit, expected):
     edit_json(prepared, 'val', edit)
@@ -77,6 +81,21 @@ def test_unreadable_image_is_named(prepared):
     os.truncate(prepared / 'images' / 'crazing_0.jpg', 300)
     fault, = check_coco_folder(str(prepared))[1]
     assert 'image crazing_0.jpg: unreadable image' in str(fault)
+
+
+@pytest.mark.parametrize('name', ['images/crazing_0.jpg', 'label_list.txt',
+                                  'annotations/train.json'])
+def test_a_pipe_is_not_waited_for(prepared, name):
+    (prepared / name).unlink()
+    os.mkfifo(prepared / name)
+    fault, = check_coco_folder(str(prepared))[1]
+    assert 'is a pipe or a device' in str(fault)
+
+
+def test_training_without_a_box_is_named(prepared):
+    edit_json(prepared, 'train', lambda c: c.update(annotations=[]))
+    fault, = check_coco_folder(str(prepared))[1]
+    assert str(fault).endswith('train.json: has no box to learn')
 
 
 @pytest.mark.parametrize('content', [None, '{', '[]'])

@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """The folder of a data set appears whole or not at all."""
+import json
 import os
 
 import pytest
@@ -46,6 +47,61 @@ def test_foreign_file_is_never_deleted(tmp_path):
     with pytest.raises(FileExistsError, match='thesis.doc'):
         make(tmp_path / 'out', overwrite=True)
     assert (tmp_path / 'out' / 'thesis.doc').read_text() == 'precious'
+
+
+def coco(folder, split, *names):
+    write(folder, f'annotations/{split}.json', json.dumps({'categories': [], 'images': [
+        {'id': k, 'file_name': name, 'width': 1, 'height': 1} for k, name in enumerate(names)]}))
+
+
+def whole(output):
+    """A data set of three images; one of val is in a folder of its own."""
+    for folder in ('annotations', 'images/b'):
+        os.makedirs(output / folder)
+    for name in ('a.jpg', 'b/b.jpg', 'c.jpg'):
+        write(output / 'images', name, name)
+    coco(output, 'train', 'a.jpg')
+    coco(output, 'val', 'b/b.jpg', 'c.jpg')
+    for name in ('label_list.txt', 'report.txt'):
+        write(output, name, 'old')
+
+
+def test_every_file_of_a_data_set_is_replaced(tmp_path):
+    whole(tmp_path / 'out')
+    make(tmp_path / 'out', overwrite=True)
+    assert os.listdir(tmp_path / 'out') == ['label_list.txt']
+
+
+@pytest.mark.parametrize('name, said', [
+    ('images/my_precious.txt', 'which is no part of a data set, give another output'),
+    ('images/b/c.jpg', 'which is no part of a data set'),
+    ('annotations/mine.json', 'which is no part of a data set'),
+    ('annotations/few_shot/split1/5shot_seed1.json', 'a few-shot set, which would no longer fit'),
+    ('notes/today.txt', 'which is no part of a data set'),
+    ('.hidden', 'which is no part of a data set'),
+])
+def test_foreign_file_within_a_data_set_is_never_deleted(tmp_path, name, said):
+    whole(tmp_path / 'out')
+    os.makedirs((tmp_path / 'out' / name).parent, exist_ok=True)
+    write(tmp_path / 'out', name, 'precious')
+    with pytest.raises(FileExistsError, match=f'out: holds {name}, {said}'):
+        make(tmp_path / 'out', overwrite=True)
+    assert (tmp_path / 'out' / name).read_text() == 'precious'
+    assert os.listdir(tmp_path) == ['out']
+
+
+def test_link_to_a_folder_is_foreign(tmp_path):
+    whole(tmp_path / 'out')
+    os.symlink(tmp_path, tmp_path / 'out' / 'images' / 'others')
+    with pytest.raises(FileExistsError, match='holds images/others, which is no part'):
+        make(tmp_path / 'out', overwrite=True)
+
+
+def test_images_that_no_list_names_are_never_deleted(tmp_path):
+    whole(tmp_path / 'out')
+    write(tmp_path / 'out', 'annotations/val.json', '{')
+    with pytest.raises(FileExistsError, match='holds images/b/b.jpg, which is no part'):
+        make(tmp_path / 'out', overwrite=True)
 
 
 def test_file_in_the_place_of_the_folder_is_refused(tmp_path):

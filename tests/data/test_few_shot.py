@@ -308,16 +308,17 @@ def test_missing_file(source):
 
 
 @pytest.mark.parametrize('text, reason', [
-    ('{', 'JSONDecodeError'), ('{"images": []}', "KeyError"),
-    ('{"images": [{"id": 1}], "annotations": [], "categories": []}', r'images\[0\].file_name'),
-    ('{"images": [], "categories": [], "annotations": '
-     '[{"id": 1, "image_id": 7, "category_id": 1, "bbox": []}]}', 'KeyError'),
+    ('{', r'train.json is no JSON'), ('{"images": []}', 'is no COCO annotation file'),
+    ('{"images": [{"id": 1}], "annotations": [], "categories": []}',
+     r'train.json, images\[0\]: file_name is missing'),
+    ('{"images": [], "categories": [{"id": 1, "name": null}]}',
+     r'train.json, categories\[0\]: name is'),
 ])
 def test_damaged_file(source, text, reason):
     folder = source.write()
     with open(os.path.join(folder, 'annotations', 'train.json'), 'w') as f:
         f.write(text)
-    with pytest.raises(ValueError, match=f'train.json is no sound COCO.*{reason}.*--check'):
+    with pytest.raises(ValueError, match=f'{reason}.*--check'):
         make_few_shot(folder, CLASSES, [1], [0])
 
 

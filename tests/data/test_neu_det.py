@@ -393,3 +393,11 @@ def test_real_data_in_the_kaggle_layout(tmp_path):
             os.rename(os.path.join(parent, name), target / name)
     report = prepare(str(tmp_path / 'kaggle'), str(tmp_path / 'coco'))
     assert_real_counts(tmp_path / 'coco', report)
+
+
+def test_an_archive_without_a_data_set_is_named(tmp_path):
+    with tarfile.open(tmp_path / 'a.tar', 'w') as file:
+        file.addfile(tarfile.TarInfo('notes.txt'))
+    with pytest.raises(ValueError, match=f'^{tmp_path}/a.tar: expected IMAGES/ and'):
+        prepare(str(tmp_path / 'a.tar'), str(tmp_path / 'out'))
+    assert os.listdir(tmp_path) == ['a.tar']

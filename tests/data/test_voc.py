@@ -69,7 +69,7 @@ def test_fault_of_the_annotation_leaves_the_image_out(voc_tree, old, new, expect
      '7: box [1, 1, 1, 20] (xmin, ymin, xmax, ymax) has no positive size'),
     ('<ymin>1</ymin>', '<ymin>20</ymin>', '7: box [1, 20, 10, 20]'),
     ('<bndbox>', '<polygon/></object><object><name>crazing</name><bndbox>',
-     '4: <xmin> is "", expected a number'),
+     '4: there is no <bndbox>'),
 ], ids=['unknown class', 'no name', 'difficult', 'no xmin', 'text', 'nan', 'before first pixel',
         'past width', 'past height', 'zero width', 'zero height', 'no bndbox'])
 def test_fault_of_a_box_leaves_only_the_box_out(voc_tree, old, new, expected):
@@ -223,3 +223,14 @@ def test_several_data_sets_are_not_mixed(voc_tree, tmp_path):
     voc_tree(folder='source/new').add('a', [GOOD])
     with pytest.raises(ValueError, match='several; give one of them: .*new.*old'):
         read_voc(str(tmp_path / 'source'), CLASSES)
+
+
+@pytest.mark.parametrize('kind, name', [('image', 'a.jpg'), ('xml', 'a.xml')])
+def test_a_pipe_is_not_waited_for(voc_tree, kind, name):
+    tree = voc_tree()
+    tree.add('a', [GOOD])
+    tree.add('b', [GOOD])
+    os.unlink(tree.path(kind, name))
+    os.mkfifo(tree.path(kind, name))
+    data = read_voc(tree.root, CLASSES)
+    assert 'is a pipe or a device' in messages(data)[0] and len(data.images) == 1

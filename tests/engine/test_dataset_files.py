@@ -4,10 +4,11 @@ import json
 
 import pytest
 from PIL import Image
+from ppdet.data.source.coco import COCODataSet
 from tiny import student_yaml
 
 from ppdet_ext.engine.config import load_run_config
-from ppdet_ext.engine.dataset_files import check_datasets
+from ppdet_ext.engine.dataset_files import check_datasets, dataset_fields
 
 
 @pytest.fixture
@@ -35,9 +36,10 @@ def coco(tmp_path, folder):
 
 
 def annotations(classes=6, images=('a.jpg', 'b.jpg')):
-    box = {'category_id': 0, 'bbox': [1, 1, 4, 4]}
-    return {'categories': [{'id': k} for k in range(classes)], 'annotations': [box],
-            'images': [{'file_name': name} for name in images]}
+    box = {'id': 1, 'image_id': 0, 'category_id': 0, 'bbox': [1, 1, 4, 4], 'area': 16, 'iscrowd': 0}
+    return {'categories': [{'id': k, 'name': f'class {k}'} for k in range(classes)],
+            'images': [{'id': k, 'file_name': name, 'width': 8, 'height': 8}
+                       for k, name in enumerate(images)], 'annotations': [box]}
 
 
 def test_a_data_set_that_fits(coco):
@@ -47,8 +49,8 @@ def test_a_data_set_that_fits(coco):
 @pytest.mark.parametrize('content, dataset, error, message', [
     (annotations(classes=5), {}, ValueError, 'has 5 classes, but num_classes is 6'),
     (annotations(images=()), {}, ValueError, 'lists no image'),
-    ('{"images": [', {}, ValueError, 'train.json is no COCO annotation file'),
-    ({'images': []}, {}, ValueError, "no COCO annotation file .*'categories'"),
+    ('{"images": [', {}, ValueError, 'train.json is no JSON .Expecting'),
+    ({'images': []}, {}, ValueError, 'no COCO annotation file .no list "categories"'),
     (annotations(), {'image_dir': 'image'}, FileNotFoundError,
      'image does not exist. Prepare the data set'),
     (annotations(images=('a.jpg', 'c.jpg', 'd.jpg')), {}, FileNotFoundError,
@@ -93,3 +95,66 @@ def test_a_missing_data_set_says_how_to_get_it(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'EvalDataset: .*val.json does not exist. Prepare '
                        r'.*prepare_neu_det.py.*-o EvalDataset.dataset_dir=PATH'):
         check_datasets(cfg, ['EvalDataset'])
+
+
+def evaluation(coco, **dataset):
+    """The section EvalDataset of a config, of the images a.jpg with a box and b.jpg without."""
+    cfg = coco(annotations())
+    cfg['EvalDataset'] = {**dataset_fields(cfg, 'TrainDataset'), **dataset}
+    return cfg
+
+
+@pytest.mark.parametrize('allow_empty', [False, True])
+def test_says_which_images_an_evaluation_leaves_out(coco, log, allow_empty):
+    cfg = evaluation(coco, allow_empty=allow_empty)
+    check_datasets(cfg, ['EvalDataset'])
+    dataset = COCODataSet(**{key: value for key, value in cfg['EvalDataset'].items()
+                             if key != 'name'})
+    dataset.parse_dataset()
+    assert len(dataset.roidbs) == (2 if allow_empty else 1)
+    said = [text for level, text in log if level == 'WARNING']
+    assert len(said) == (0 if allow_empty else 1)
+    if said:
+        assert said[0].startswith('EvalDataset: 1 of the 2 images of ')
+        assert said[0].endswith('evaluate them too with -o EvalDataset.allow_empty=true')
+
+
+@pytest.mark.parametrize('only_predict', [False, True])
+@pytest.mark.parametrize('change', [
+    lambda content: content.update(annotations=[]),
+    lambda content: content['annotations'][0].update(iscrowd=1),
+    lambda content: content.pop('annotations')], ids=['none', 'crowd', 'no list'])
+def test_an_evaluation_without_boxes(coco, change, only_predict):
+    content = annotations()
+    change(content)
+    cfg = coco(content)
+    cfg['EvalDataset'], cfg['save_prediction_only'] = cfg['TrainDataset'], only_predict
+    if only_predict and 'annotations' not in content:
+        check_datasets(cfg, ['EvalDataset'])
+        return
+    with pytest.raises(ValueError, match='has no box to evaluate; annotate its images'):
+        check_datasets(cfg, ['EvalDataset'])
+    dataset_fields(cfg, 'EvalDataset')['allow_empty'] = True
+    check_datasets(cfg, ['EvalDataset'])
+
+
+def test_the_number_of_faults_is_told(coco):
+    content = annotations()
+    content['annotations'] *= 3
+    content['annotations'][0].pop('area')
+    with pytest.raises(ValueError, match=r'annotations\[0\]: area is missing, .* \(and 2 more '
+                                         r'faults\); correct it, or prepare the data set anew'):
+        check_datasets(coco(content), ['TrainDataset'])
+
+
+def test_boxes_of_which_none_is_learned(coco):
+    content = annotations()
+    content['annotations'][0]['area'] = 0
+    with pytest.raises(ValueError, match='has no box of positive size and area'):
+        check_datasets(coco(content), ['TrainDataset'])
+
+
+def test_an_annotation_file_of_another_name(coco, folder):
+    (folder / 'annotations' / 'train.txt').write_text(json.dumps(annotations()))
+    with pytest.raises(ValueError, match=r'anno_path is a COCO annotation file, \*.json, got'):
+        check_datasets(coco(annotations(), anno_path='annotations/train.txt'), ['TrainDataset'])

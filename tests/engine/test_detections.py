@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 import csv
 import json
+import os
+import pathlib
 
 import cv2
 import numpy as np
@@ -125,3 +127,36 @@ def test_another_number_of_names_than_classes(tmp_path):
     (tmp_path / 'labels.txt').write_text('a\nb\n')
     with pytest.raises(ValueError, match='names 2 classes, but num_classes is 6'):
         detections.name_classes(load(tmp_path, anno_path='labels.txt'))
+
+
+@pytest.mark.parametrize('names', [[1, 2, 3, 4, 5, 6], ['a', 'a', 'b', 'c', 'd', 'e'], 'abcdef'])
+def test_class_names_that_are_none(tmp_path, names):
+    cfg = load(tmp_path)
+    cfg['class_names'] = names
+    with pytest.raises(ValueError, match='class_names is a list of different names, got'):
+        detections.name_classes(cfg)
+
+
+def test_names_from_an_annotation_file_that_pycocotools_cannot_read(tmp_path):
+    (tmp_path / 'a.json').write_text(json.dumps({
+        'categories': [{'id': k, 'name': name} for k, name in enumerate(NAMES)],
+        'annotations': [{}]}))
+    with pytest.raises(ValueError, match='TestDataset: .*a.json is no COCO .* .KeyErr'):
+        detections.name_classes(load(tmp_path, anno_path='a.json'))
+    (tmp_path / 'a.json').write_text(json.dumps({
+        'categories': [{'id': k, 'name': name} for k, name in enumerate(NAMES)]}))
+    assert detections.name_classes(load(tmp_path, anno_path='a.json')) == NAMES
+
+
+@pytest.mark.parametrize('link', [os.symlink, os.link])
+def test_an_image_is_never_replaced_by_its_drawing(tmp_path, link):
+    for folder in ('in', 'out'):
+        (tmp_path / folder).mkdir()
+    image, other = str(tmp_path / 'in' / 'a.jpg'), str(tmp_path / 'in' / 'b.jpg')
+    for path in (image, other, tmp_path / 'out' / 'b.jpg'):
+        pathlib.Path(path).touch()
+    detections.check_output_dir([image, other], str(tmp_path / 'out'))
+    detections.check_output_dir([image, other], str(tmp_path / 'new'))
+    link(other, tmp_path / 'out' / 'a.jpg')
+    with pytest.raises(ValueError, match='would replace .*b.jpg, which'):
+        detections.check_output_dir([image, other], str(tmp_path / 'out'))

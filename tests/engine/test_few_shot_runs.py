@@ -57,8 +57,8 @@ def folder(tmp_path, monkeypatch):
 
 
 def write_set(path, classes=SPLIT):
-    path.write_text(json.dumps({'info': {'base_classes': classes.base,
-                                         'novel_classes': classes.novel}}))
+    path.write_text(json.dumps({'images': [], 'categories': [], 'info': {
+        'base_classes': classes.base, 'novel_classes': classes.novel}}))
 
 
 SETS = Sets('data/sets', 'data', 'test')
@@ -79,6 +79,15 @@ def trained(folder):
     path = folder / 'calls'
     return [os.path.basename(line) for line in path.read_text().splitlines()
             ] if path.exists() else []
+
+
+@pytest.mark.parametrize('text', ['{"images": [', '[]', '{"images": [3], "categories": []}'])
+def test_a_set_that_is_damaged(folder, text):
+    with open('data/sets/test.json', 'w') as f:
+        f.write(text)
+    with pytest.raises(ValueError, match='data/sets/test.json.*; make the sets anew with python '
+                                         'tools/make_few_shot.py .* --overwrite'):
+        check_sets(SETS, SPLIT, [5], [1], train_base=False)
 
 
 def test_commands_of_a_distillation(folder):

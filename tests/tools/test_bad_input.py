@@ -4,6 +4,7 @@
 
 The page's tables hold the messages, ``CASES`` what leads to them.
 """
+import codecs
 import json
 import os
 import pathlib
@@ -86,8 +87,44 @@ def annotations(change, part='train'):
     return spoil
 
 
+def annotation(part='train', **values):
+    """Changes the first annotation of a file."""
+    return annotations(lambda content: content['annotations'][0].update(values), part)
+
+
 def box(*numbers):
-    return annotations(lambda content: content['annotations'][0].update(bbox=list(numbers)))
+    return annotation(bbox=list(numbers))
+
+
+def without(key, part='train'):
+    """Removes a key of the first annotation."""
+    return annotations(lambda content: content['annotations'][0].pop(key), part)
+
+
+def with_mark(path):
+    return lambda: pathlib.Path(path).write_bytes(
+        codecs.BOM_UTF8 + pathlib.Path(path).read_bytes())
+
+
+def voc_list(line, xml='<annotation/>'):
+    """A training set in VOC's form, of one image."""
+    def spoil():
+        pathlib.Path('set/train.txt').write_text(line)
+        pathlib.Path('set/a.xml').write_text(xml)
+        keys('student.yml', TrainDataset={
+            'name': 'VOCDataSet', 'dataset_dir': 'set', 'image_dir': '.',
+            'anno_path': 'train.txt', 'label_list': 'label_list.txt'})()
+    return spoil
+
+
+def detection(**values):
+    """A file of one detection that is changed."""
+    sound = {'image_id': 1, 'category_id': 1, 'bbox': [1, 2, 3, 4], 'score': 0.5}
+    return text('set/bbox.json', json.dumps([{**sound, **values}]))
+
+
+def both(*spoils):
+    return lambda: [spoil() for spoil in spoils]
 
 
 def voc(*numbers):
@@ -149,12 +186,29 @@ CASES = [
          annotations(lambda content: content.update(images=[]))),
     Case('annotation file without boxes', 'train', '',
          annotations(lambda content: content.update(annotations=[]))),
+    Case('annotation file without boxes, in evaluation', 'eval', WEIGHTS,
+         annotations(lambda content: content.update(annotations=[]), 'val')),
+    Case('annotation file with a byte order mark', 'train', '',
+         with_mark('set/annotations/train.json')),
+    Case('annotation file nested without end', 'train', '',
+         text('set/annotations/train.json', '[' * 100000)),
     Case('annotation file is a list', 'eval', WEIGHTS, text('set/annotations/val.json', '[]')),
     Case('annotation file without "annotations"', 'train', '',
          annotations(lambda content: content.pop('annotations'))),
     Case('box of an unknown class', 'train', '',
          annotations(lambda content: content['annotations'][0].update(category_id=99))),
     Case('box is no list of four numbers', 'train', '', box(1, 2)),
+    Case('box of an infinite size', 'train', '', box(1, 2, 3, float('inf'))),
+    Case('box of a negative size', 'eval', WEIGHTS, annotation('val', bbox=[8, 8, -2, 3])),
+    Case('box wholly outside of its image', 'train', '', box(64, 8, 9, 9)),
+    Case('box of an image that is not listed', 'eval', WEIGHTS, annotation('val', image_id=99)),
+    Case('annotation without area', 'eval', WEIGHTS, without('area', 'val')),
+    Case('annotation without iscrowd', 'train', '', without('iscrowd')),
+    Case('annotation id that occurs twice', 'eval', WEIGHTS, annotation('val', id=2)),
+    Case('image without a width', 'train', '',
+         annotations(lambda content: content['images'][0].pop('width'))),
+    Case('class without a name', 'train', '',
+         annotations(lambda content: content['categories'][0].update(name=None))),
     Case('all boxes of size zero', 'train', '', annotations(lambda content: [
         record.update(bbox=[8, 8, 0, 0]) for record in content['annotations']])),
     Case('image that does not exist', 'train', '', removed('set/images/train_0.png')),
@@ -164,8 +218,18 @@ CASES = [
     Case('image that is cut off, in training', 'train', '', cut('set/images/train_0.png')),
     Case('image that is cut off, in evaluation', 'eval', WEIGHTS, cut('set/images/val_0.png')),
     Case('num_classes of another data set', 'train', '-o num_classes=5'),
+    Case('line of a VOC list without its XML file', 'train', '',
+         voc_list('images/train_0.png a.xml\nimages/train_1.png\n')),
+    Case('XML file that is broken', 'train', '',
+         voc_list('images/train_0.png a.xml', '<annotation>\n<size>')),
+    Case('XML file without size', 'train', '', voc_list('images/train_0.png a.xml')),
+    Case('label list in another encoding', 'train', '', both(
+        voc_list('images/train_0.png a.xml'),
+        lambda: pathlib.Path('set/label_list.txt').write_bytes(b'\xb2\xe1\n'))),
     Case('batch larger than the data set', 'train', '-o TrainReader.batch_size=99'),
     Case('box of size zero', 'prepare_neu_det', '--check --output set', box(8, 8, 0, 0)),
+    Case('annotation without area, in the check', 'prepare_neu_det', '--check --output set',
+         without('area')),
     Case('box outside of its image', 'prepare_neu_det', '--check --output set',
          box(8, 8, 400, 8)),
     # Weights and checkpoints
@@ -216,8 +280,34 @@ CASES = [
     Case('image to detect on that does not exist', 'infer', '--infer_img nowhere.jpg'),
     Case('image to detect on that is none', 'infer', '--infer_img student.yml'),
     Case('image to detect on that is cut off', 'infer', WEIGHTS, cut('set/images/train_0.png')),
+    Case('image to detect on without a suffix', 'infer', '--infer_img a',
+         lambda: shutil.copy('set/images/train_0.png', 'a')),
+    Case('image to detect on in the output folder', 'infer', '--output_dir set/images'),
+    Case('folder to detect on is the output folder', 'infer',
+         '--infer_img= --infer_dir set/images --output_dir ./set/../set/images'),
+    Case('class names that are numbers', 'infer',
+         '-o class_names=[1,2,3,4,5,6] TestDataset.anno_path=none.txt'),
+    Case('label list for inference in another encoding', 'infer',
+         '-o TestDataset.anno_path=label_list.txt',
+         lambda: pathlib.Path('set/label_list.txt').write_bytes(b'\xb2\xe1\n')),
+    Case('annotation file for inference that is none', 'infer', '',
+         text('set/annotations/val.json', '{"categories": [{"id": 1} {}]}')),
+    Case('categories for inference without names', 'infer', '',
+         annotations(lambda content: content['categories'][0].pop('name'), 'val')),
     Case('folder without images', 'infer', '--infer_img= --infer_dir output'),
     Case('detections that are not there', 'eval', '--json_eval --output_eval nowhere'),
+    Case('detections that are no list', 'eval', '--json_eval --output_eval set',
+         text('set/bbox.json', '{}')),
+    Case('detection that is none', 'eval', '--json_eval --output_eval set',
+         text('set/bbox.json', '[3]')),
+    Case('detection on another image', 'eval', '--json_eval --output_eval set',
+         detection(image_id=99)),
+    Case('detection of another class', 'eval', '--json_eval --output_eval set',
+         detection(category_id=99)),
+    Case('detection without a score', 'eval', '--json_eval --output_eval set',
+         detection(score=None)),
+    Case('detection with text in its box', 'eval', '--json_eval --output_eval set',
+         detection(bbox=[1, 2, 3, 'wide'])),
     Case('detections that are no JSON', 'eval', '--json_eval --output_eval set',
          text('set/bbox.json', '[')),
     # Few shots
@@ -238,6 +328,10 @@ CASES = [
     # Preparing data
     Case('source that does not exist', 'prepare_neu_det', '--source nowhere --output new'),
     Case('source that is no archive', 'prepare_neu_det', '--source student.yml --output new'),
+    Case('source that is damaged', 'prepare_neu_det', '--source a.zip --output new',
+         lambda: pathlib.Path('a.zip').write_bytes(b'PK\x03\x04' + bytes(99))),
+    Case('source with a pipe among its images', 'prepare_neu_det', '--source source --output new',
+         both(voc(9, 9, 20, 20), lambda: os.mkfifo('source/IMAGES/b_1.jpg'))),
     Case('source without annotations', 'prepare_neu_det', '--source output --output new'),
     Case('source with a box of size zero', 'prepare_neu_det', '--source source --output new',
          voc(9, 9, 8, 8)),
@@ -247,6 +341,12 @@ CASES = [
          voc(9, 9, 20, 20)),
     Case('data set over another data set', 'prepare_neu_det', '--source source --output set',
          voc(9, 9, 20, 20)),
+    Case('data set over one with a file of your own', 'prepare_neu_det',
+         '--source source --output set --overwrite',
+         both(voc(9, 9, 20, 20), text('set/images/notes.txt'))),
+    Case('data set over one with few-shot sets', 'make_synthetic_steel',
+         '--output set --images_per_class 10 --overwrite',
+         lambda: shutil.copytree('sets', 'set/annotations/few_shot/split1')),
     Case('data set under a file', 'prepare_neu_det', '--source source --output student.yml/new',
          voc(9, 9, 20, 20)),
     Case('too few synthetic images', 'make_synthetic_steel', '--output new --images_per_class 3'),

@@ -1,0 +1,242 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Reads COCO annotation files and says what PaddleDetection and pycocotools cannot take in them.
+
+What they would trip over, or silently take for something else, is a fault. A box of no size is
+none: the reader leaves it out with a warning.
+"""
+from collections import Counter
+from reprlib import repr as short
+from typing import NamedTuple
+
+from .files import read_json
+
+__all__ = ['CocoFile', 'check_categories', 'detection_fault', 'read_coco', 'read_sound_coco',
+           'takes_part']
+
+# Ids and coordinates become integers and floats of 64 bits.
+LIMIT = 2**63
+# Pixels; the reader leaves out boxes that are not larger.
+LEAST_SIDE = 1e-5
+
+
+class CocoFile(NamedTuple):
+    """The sound records of a COCO annotation file, and what is wrong with the others.
+
+    Attributes:
+        images, categories, annotations (list of dict): the records; no annotations where images
+            or categories have faults.
+        info (dict): what it tells about itself.
+        is_annotated (bool): whether it has ``annotations``, be they none.
+        faults (list of str): each begins with its place, ``annotations[3]: ...``.
+    """
+    images: list
+    categories: list
+    annotations: list
+    info: dict
+    is_annotated: bool
+    faults: list
+
+
+def _is_whole(value):
+    """bool: a whole number, none of ``True`` and ``1.0``."""
+    return type(value) is int and abs(value) < LIMIT
+
+
+def _is_short(value):
+    return _is_whole(value) and abs(value) < 2**31
+
+
+def _is_number(value):
+    """bool: a finite number that a float holds."""
+    return type(value) in (int, float) and abs(value) < LIMIT
+
+
+def _is_box(value):
+    """bool: a list of four numbers."""
+    return type(value) is list and len(value) == 4 and all(map(_is_number, value))
+
+
+def _is_name(value):
+    return type(value) is str and value.strip() != ''
+
+
+def _is_side(value):
+    return _is_number(value) and value > 0
+
+
+def _is_area(value):
+    return _is_number(value) and value >= 0
+
+
+def _is_flag(value):
+    return type(value) in (int, bool) and value in (0, 1)
+
+
+WHOLE = (_is_whole, 'a whole number')
+FIELDS = {
+    'images': {'id': WHOLE, 'file_name': (_is_name, 'the name of a file'),
+               'width': (_is_side, 'a number of pixels above 0'),
+               'height': (_is_side, 'a number of pixels above 0')},
+    'categories': {'id': WHOLE, 'name': (_is_name, 'the name of a class')},
+    'annotations': {'id': WHOLE, 'image_id': WHOLE, 'category_id': WHOLE,
+                    'bbox': (_is_box, 'x, y, width, height in pixels'),
+                    'area': (_is_area, 'a number of square pixels from 0'),
+                    'iscrowd': (_is_flag, '0 or 1'),
+                    'track_id': (_is_short, 'a whole number of 32 bits')},
+}
+OPTIONAL = ('track_id', )
+DETECTION = {key: FIELDS['annotations'][key] for key in ('image_id', 'category_id', 'bbox')}
+DETECTION['score'] = (_is_number, 'a number')
+UNIQUE = {'images': ('id', ), 'categories': ('id', 'name'), 'annotations': ('id', )}
+
+
+def read_coco(path):
+    """Reads and checks a COCO annotation file.
+
+    Args:
+        path (str): JSON with ``images``, ``categories`` and, unless it is to be detected on only,
+            ``annotations``.
+
+    Returns:
+        CocoFile: what stands in it.
+
+    Raises:
+        ValueError: no JSON, or no dictionary with these lists.
+        OSError: it cannot be read.
+    """
+    content = _read_lists(path, ('images', 'categories'))
+    if not isinstance(content.get('annotations', []), list):
+        raise ValueError(f'{path} is no COCO annotation file (no list "annotations")')
+    faults = []
+    images, categories = (list(_sound_records(content, kind, faults).values())
+                          for kind in ('images', 'categories'))
+    # Boxes of missing images would each be a further fault.
+    annotations = [] if faults or not images else _sound_annotations(
+        content, images, categories, faults)
+    info = content.get('info') if isinstance(content.get('info'), dict) else {}
+    return CocoFile(images, categories, annotations, info, 'annotations' in content, faults)
+
+
+def read_sound_coco(path):
+    """CocoFile: as :func:`read_coco`, but a ValueError where a record has a fault."""
+    content = read_coco(path)
+    _refuse(path, content.faults)
+    return content
+
+
+def check_categories(path):
+    """Makes sure that a COCO file, which may hold nothing else, names its classes.
+
+    Raises:
+        ValueError: it does not.
+        OSError: it cannot be read.
+    """
+    faults = []
+    _sound_records(_read_lists(path, ('categories', )), 'categories', faults)
+    _refuse(path, faults)
+
+
+def _read_lists(path, kinds):
+    content = read_json(path)
+    for kind in kinds:
+        if not isinstance(content, dict) or not isinstance(content.get(kind), list):
+            raise ValueError(f'{path} is no COCO annotation file (no list "{kind}")')
+    return content
+
+
+def _refuse(path, faults):
+    if faults:
+        others = f' (and {len(faults) - 1} more faults)' if len(faults) > 1 else ''
+        raise ValueError(f'{path}, {faults[0]}{others}')
+
+
+def detection_fault(detections, annotations):
+    """Says which detection cannot be evaluated.
+
+    Args:
+        detections (list): COCO results, dictionaries of image_id, category_id, bbox and score.
+        annotations (CocoFile): what they are compared with.
+
+    Returns:
+        str or None: the first fault, ``[3]: ...``.
+    """
+    images, categories = ({record['id'] for record in records}
+                          for records in (annotations.images, annotations.categories))
+    for position, record in enumerate(detections):
+        problem = (_field_problem(DETECTION.items(), record)
+                   or _unknown(record, images, categories))
+        if problem:
+            return f'[{position}]: {problem}'
+    return None
+
+
+def _sound_records(content, kind, faults):
+    """dict: position to record of those whose fields are of their kind."""
+    fields, sound = FIELDS[kind].items(), {}
+    for position, record in enumerate(content.get(kind, ())):
+        problem = _field_problem(fields, record)
+        if problem:
+            faults.append(f'{kind}[{position}]: {problem}')
+        else:
+            sound[position] = record
+    for key in UNIQUE[kind]:
+        counts = Counter(record[key] for record in sound.values())
+        faults += [f'{kind}: {key} {value} occurs {times} times'
+                   for value, times in counts.items() if times > 1]
+    return sound
+
+
+def _sound_annotations(content, images, categories, faults):
+    images, categories = ({record['id']: record for record in records}
+                          for records in (images, categories))
+    sound = []
+    for position, box in _sound_records(content, 'annotations', faults).items():
+        problem = _box_problem(box, images, categories)
+        if problem:
+            faults.append(f'annotations[{position}]: {problem}')
+        else:
+            sound.append(box)
+    return sound
+
+
+def _field_problem(fields, record):
+    if not isinstance(record, dict):
+        return f'expected a dictionary, got {short(record)}'
+    for name, (is_sound, expected) in fields:
+        if name not in record and name in OPTIONAL:
+            continue
+        if name not in record:
+            return f'{name} is missing, expected {expected}'
+        if not is_sound(record[name]):
+            return f'{name} is {expected}, got {short(record[name])}'
+    return None
+
+
+def _unknown(box, images, categories):
+    if box['image_id'] not in images:
+        return f'image_id {box["image_id"]} is not among the images'
+    if box['category_id'] not in categories:
+        return f'category_id {box["category_id"]} is not among the categories'
+    return None
+
+
+def _box_problem(box, images, categories):
+    unknown = _unknown(box, images, categories)
+    if unknown:
+        return unknown
+    x, y, w, h = box['bbox']
+    if w < 0 or h < 0:
+        return f'bbox is x, y, width, height, and has a negative size, {box["bbox"]}'
+    image = images[box['image_id']]
+    width, height = image['width'], image['height']
+    if w > 0 and h > 0 and (x >= width or y >= height or x + w <= 0 or y + h <= 0):
+        return (f'bbox {box["bbox"]} lies outside its image {image["file_name"]} of '
+                f'{width}x{height} pixels')
+    return None
+
+
+def takes_part(box, load_crowd=False):
+    """bool: whether PaddleDetection's reader takes a sound annotation, or leaves it out."""
+    return (box['area'] > 0 and min(box['bbox'][2:]) > LEAST_SIDE and not box.get('ignore')
+            and (load_crowd or not box['iscrowd']))

@@ -1,0 +1,131 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Reads Pascal VOC annotations, each an XML file, and says where what is wrong in them."""
+import math
+import re
+from xml.etree.ElementTree import TreeBuilder
+from xml.parsers import expat
+
+from .files import open_regular
+
+__all__ = ['BrokenXmlError', 'line_of', 'parse_xml', 'read_object', 'reader_problems']
+
+
+class BrokenXmlError(Exception):
+    """Line and message."""
+
+
+def parse_xml(path):
+    """Returns the root element; every element knows its line in the file as ``get('line')``."""
+    builder, parser = TreeBuilder(), expat.ParserCreate()
+
+    def start(tag, _):
+        builder.start(tag, {'line': str(parser.CurrentLineNumber)})
+
+    def refuse_entity(name, *_):
+        # A few lines of them can stand for gigabytes of text.
+        raise BrokenXmlError(parser.CurrentLineNumber, f'refused: it defines the entity "{name}"')
+
+    parser.StartElementHandler = start
+    parser.EntityDeclHandler = refuse_entity
+    parser.EndElementHandler = builder.end
+    parser.CharacterDataHandler = builder.data
+    with open_regular(path) as f:
+        content = f.read()
+    try:
+        parser.Parse(content, True)
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        # Errors without a line are about the encoding, which the first line declares.
+        raise BrokenXmlError(getattr(error, 'lineno', 1), f'broken XML: {error}') from error
+    return builder.close()
+
+
+def line_of(element):
+    return int(element.get('line'))
+
+
+def read_object(element, class_names):
+    """Reads an ``<object>``.
+
+    Args:
+        element (Element): of :func:`parse_xml`.
+        class_names (sequence of str): the classes that may occur.
+
+    Returns:
+        tuple: class name, 1 if it is difficult and else 0, its box as it stands in the file (xmin,
+        ymin, xmax, ymax) or None, and (line, message) of each fault.
+    """
+    messages = []
+    name = element.findtext('name', '').strip()
+    if name not in class_names:
+        messages.append((line_of(_child(element, 'name')),
+                         f'unknown class "{name}", expected one of {", ".join(class_names)}'))
+    difficult = element.findtext('difficult', '0').strip()
+    if difficult not in ('0', '1'):
+        messages.append((line_of(_child(element, 'difficult')),
+                         f'<difficult> is "{difficult}", expected 0 or 1'))
+    corners = _numbers(element, 'bndbox', ('xmin', 'ymin', 'xmax', 'ymax'), messages)
+    return name, int(difficult == '1'), corners, messages
+
+
+def reader_problems(path, class_names):
+    """Says what PaddleDetection's reader cannot take in an annotation.
+
+    It cuts boxes off at the edges of the image, and leaves out those of no size.
+
+    Args:
+        path (str): XML file.
+        class_names (sequence of str): the classes that may occur.
+
+    Returns:
+        list of tuple: line and message of each fault.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    try:
+        root = parse_xml(path)
+    except BrokenXmlError as error:
+        return [error.args]
+    messages = []
+    sides = _numbers(root, 'size', ('width', 'height'), messages)
+    if sides and min(sides) <= 0:
+        messages.append((line_of(root.find('size')), f'<size> is above 0, got {sides}'))
+    number = root.findtext('id', '0').strip()
+    if not re.fullmatch(r'-?\d{1,18}', number):
+        messages.append((line_of(root.find('id')), f'<id> is "{number}", expected a whole number'))
+    for element in root.iter('object'):
+        name, _, _, problems = read_object(element, class_names)
+        if not problems and element.findtext('name') != name:
+            problems.append((line_of(element.find('name')), f'blanks around the class "{name}"'))
+        messages += problems
+    return messages
+
+
+def _child(element, tag):
+    """The child, or the element itself where the child is missing: something to point at."""
+    child = element.find(tag)
+    return element if child is None else child
+
+
+def _numbers(parent, name, tags, messages):
+    """Returns numbers of a child, or None after adding to ``messages`` why there are none."""
+    element = parent.find(name)
+    try:
+        if element is None:
+            raise ValueError(f'there is no <{name}>')
+        return [_number(element, tag) for tag in tags]
+    except ValueError as error:
+        messages.append((line_of(_child(parent, name)), str(error)))
+        return None
+
+
+def _number(element, tag):
+    text = element.findtext(tag, '').strip()
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ValueError(f'<{tag}> is "{text}", expected a number')
+    return int(value) if value.is_integer() else value
