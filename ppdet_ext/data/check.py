@@ -15,7 +15,7 @@ from .files import open_regular, read_text
 __all__ = ['IMAGE_FORMATS', 'Fault', 'check_coco_folder', 'image_size', 'read_class_names']
 
 # Whatever the file's name. Pillow knows more, and starts other programs for some of them.
-IMAGE_FORMATS = ('BMP', 'JPEG', 'PNG', 'TIFF')
+IMAGE_FORMATS = ('BMP', 'JPEG', 'PNG', 'TIFF', 'WEBP')
 
 
 class Fault(NamedTuple):

@@ -8,7 +8,7 @@ from PIL import Image, ImageFile
 from ppdet.data.source.voc import pascalvoc_label
 from ppdet.utils.logger import setup_logger
 
-from ..data.check import read_class_names
+from ..data.check import IMAGE_FORMATS, read_class_names
 from ..data.coco_file import read_sound_coco, takes_part
 from ..data.files import read_text
 from ..data.voc_xml import reader_problems
@@ -144,7 +144,7 @@ def _check_images(section, annotations, paths):
 
 
 def _check_image(path):
-    with Image.open(path) as image:
+    with Image.open(path, formats=IMAGE_FORMATS) as image:
         with open(path, 'rb') as f:
             f.seek(-min(os.path.getsize(path), LONGEST_END), os.SEEK_END)
             whole = f.read().endswith(ENDS.get(image.format, ()))
