@@ -293,6 +293,12 @@ def shown():
     return {name: message for name, message, _ in ROW.findall(PAGE.read_text(encoding='utf-8'))}
 
 
+def command_line(case):
+    """list of str: the usual one and the case's options; a config of its own replaces the usual."""
+    usual, options = COMMANDS[case.command].split(), case.options.split()
+    return [*usual[2 if '-c' in options else 0:], *options]
+
+
 def with_marks(case):
     has_gpu = paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
     marks = [pytest.mark.skipif(has_gpu, reason='there is a GPU to use')] if (
@@ -313,8 +319,7 @@ def test_one_line_and_nothing_harmed(case, sound, tmp_path, monkeypatch, capsys)
     case.spoil()
     before = contents(folder)
     tool = {'distill': 'train'}.get(case.command, case.command)
-    options = [*COMMANDS[case.command].split(), *case.options.split()]
-    line = refusal(tool, options, monkeypatch, capsys, case.code)
+    line = refusal(tool, command_line(case), monkeypatch, capsys, case.code)
     assert contents(folder) == before
     assert is_shown(case.name, line[line.index('error: '):])
 
