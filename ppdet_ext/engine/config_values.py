@@ -81,7 +81,8 @@ FIRST_EPOCHS = whole(-1)  # -1 for none
 VALUES = {
     **dict.fromkeys(('epoch', 'log_iter', 'num_classes', 'snapshot_epoch'), whole(1)),
     **dict.fromkeys(('keep_checkpoints', 'base_batch_size'), optional(whole(1))),
-    **dict.fromkeys(('seed', 'vdl_images'), optional(whole(0))),
+    'seed': optional(whole(0, 2**32 - 1)),  # NumPy's
+    'vdl_images': optional(whole(0)),
     'worker_num': whole(0, 1000),  # processes
     **dict.fromkeys(('save_dir', 'vdl_log_dir'), PATH),
     **dict.fromkeys(('pretrain_weights', 'weights', 'teacher_weights', 'output_eval'),

@@ -9,7 +9,7 @@ __all__ = ['summary', 'place', 'is_ours']
 
 PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 ROOT = os.path.dirname(PACKAGE)
-OURS = tuple(os.path.join(ROOT, folder, '') for folder in (os.path.basename(PACKAGE), 'tools'))
+LIBRARY = re.compile(r'.*/((site|dist)-packages|lib(64)?/python3\.\d+)/')
 
 
 def summary(error):
@@ -19,23 +19,29 @@ def summary(error):
 
 
 def place(error):
-    """str: ``file:line`` that raised an error, and where from our code it was reached."""
+    """str: ``file:line`` that raised an error, and from where outside of libraries."""
     frames = _frames(error)
-    ours = [frame for frame in frames if frame.filename.startswith(OURS)]
+    ours = [frame for frame in frames if not _is_library(frame)]
     if not ours or ours[-1] is frames[-1]:
         return _position(frames[-1])
     return f'{_position(frames[-1])}, which was reached from {_position(ours[-1])}'
 
 
 def is_ours(error):
-    """bool: whether a file of this project raised the error itself."""
-    return _frames(error)[-1].filename.startswith(OURS)
+    """bool: whether this project, or a script beside it, raised the error itself."""
+    return not _is_library(_frames(error)[-1])
 
 
 def _frames(error):
     return traceback.extract_tb(error.__traceback__)
 
 
+def _is_library(frame):
+    path = frame.filename  # of compiled code it is no path
+    return not os.path.isabs(path) or (bool(LIBRARY.match(path)) and not path.startswith(PACKAGE))
+
+
 def _position(frame):
-    name = re.sub(r'.*/(site-packages|python3\.\d+)/', '', frame.filename)
-    return f'{os.path.relpath(name, ROOT) if name.startswith(ROOT) else name}:{frame.lineno}'
+    path = frame.filename
+    path = os.path.relpath(path, ROOT) if path.startswith(ROOT) else path
+    return f'{LIBRARY.sub("", path)}:{frame.lineno}'
