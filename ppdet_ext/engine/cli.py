@@ -138,9 +138,8 @@ def _describe(error):
     if isinstance(error, OSError) and path is not None:
         return (f'{path}: {error.strerror}; give another path, or correct what is there or its '
                 f'permissions')
-    text = ' '.join(str(error).splitlines())
-    if _is_expected(error) and text:
-        return text
+    if _is_expected(error) and str(error):
+        return str(error)
     return f'{summary(error)}, in {place(error)}; --verbose shows the traceback'
 
 

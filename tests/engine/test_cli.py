@@ -94,10 +94,3 @@ def test_an_unexpected_error_shows_its_traceback_on_demand(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         cli.run_tool(failing(RuntimeError('a bug')))
     assert capsys.readouterr().err.startswith('Traceback')
-
-
-def test_an_expected_error_of_several_lines_becomes_one(monkeypatch, capsys):
-    monkeypatch.setattr(sys, 'argv', ['tool.py'])
-    with pytest.raises(SystemExit):
-        cli.run_tool(failing(FloatingPointError('loss\nis nan')))
-    assert capsys.readouterr().err == 'error: loss is nan\n'
