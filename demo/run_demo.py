@@ -336,6 +336,10 @@ def main(argv):
     except StepError as error:
         print(error, file=sys.stderr)
         return 1
+    except OSError as error:
+        print(f'error: {error.filename}: {error.strerror}; give another path, or correct what is '
+              'there or its permissions', file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print('error: interrupted', file=sys.stderr)
         return 130

@@ -12,6 +12,8 @@ from ppdet_ext.slim import build_slim_model  # noqa: E402
 
 ROWS = ('student', 'teacher', 'terms', 'whole', 'paddledet FGD')
 
+MINIMUM = {'batch_size': 1, 'image_size': 32, 'boxes': 1, 'steps': 1, 'warmup': 0}
+
 
 def parse_args(argv):
     parser = cli.ArgumentParser()
@@ -23,9 +25,9 @@ def parse_args(argv):
     parser.add_argument('--warmup', type=int, default=3, help='rounds before')
     parser.add_argument('--output', help='write the figures to this JSON file')
     args = parser.parse_args(argv)
-    for name in ('batch_size', 'image_size', 'boxes', 'steps'):
-        if getattr(args, name) < 1:
-            parser.error(f'--{name} is a whole number from 1, got {getattr(args, name)}')
+    for name, minimum in MINIMUM.items():
+        if getattr(args, name) < minimum:
+            parser.error(f'--{name} is a whole number from {minimum}, got {getattr(args, name)}')
     return args
 
 

@@ -19,24 +19,23 @@ def parse_args(argv):
     parser.add_argument('--json_eval', action='store_true',
                         help='evaluate the bbox.json that lies in --output_eval already')
     parser.add_argument('--slim_config', help='YAML of the compression; a distillation needs none')
-    parser.add_argument('--bias', action='store_true',
+    parser.add_argument('--bias', action='store_true', default=None,
                         help='boxes include their last pixel: width = x2 - x1 + 1')
     parser.add_argument('--classwise', action='store_true',
                         help='AP of every class (always shown; for old command lines)')
-    parser.add_argument('--save_prediction_only', action='store_true',
+    parser.add_argument('--save_prediction_only', action='store_true', default=None,
                         help='write the detections, compute nothing')
-    parser.add_argument('--amp', action='store_true', help='mixed precision (GPU)')
+    parser.add_argument('--amp', action='store_true', default=None, help='mixed precision (GPU)')
     return parser.parse_args(argv)
 
 
 def main(argv):
     args = parse_args(argv)
     cfg = config.load_run_config(args.config, args.opt)
-    for name in ('output_eval', 'bias', 'save_prediction_only', 'amp'):
-        cfg[name] = getattr(args, name)
+    cli.apply_flags(cfg, args, ('output_eval', 'bias', 'save_prediction_only', 'amp'))
     check_datasets(cfg, ('EvalDataset', ))
     if args.json_eval:
-        evaluate_saved_boxes(cfg, args.output_eval)
+        evaluate_saved_boxes(cfg, cfg.get('output_eval'))
         return 0
     cli.init_processes(cfg)
     cli.log_versions()

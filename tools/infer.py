@@ -20,15 +20,16 @@ def parse_args(argv):
     parser.add_argument('--save_results', type=cli.boolean, default=False,
                         help='write every box with its score to results.json and results.csv')
     parser.add_argument('--visualize', type=cli.boolean, default=True, help='draw the images')
-    parser.add_argument('--use_vdl', type=cli.boolean, default=False, help='images to VisualDL')
-    parser.add_argument('--vdl_log_dir', default='vdl_log_dir/image', help='VisualDL folder')
+    parser.add_argument('--use_vdl', type=cli.boolean, help='images to VisualDL')
+    parser.add_argument('--vdl_log_dir', help='VisualDL folder; default vdl_log_dir/image')
     return parser.parse_args(argv)
 
 
 def main(argv):
     args = parse_args(argv)
     cfg = config.load_run_config(args.config, args.opt)
-    cfg['use_vdl'], cfg['vdl_log_dir'] = args.use_vdl, args.vdl_log_dir
+    cli.apply_flags(cfg, args, ('use_vdl', 'vdl_log_dir'))
+    cfg.setdefault('vdl_log_dir', 'vdl_log_dir/image')
     images = detections.find_images(args.infer_img, args.infer_dir)
     if args.visualize:
         detections.check_output_dir(images, args.output_dir)

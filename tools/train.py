@@ -18,11 +18,12 @@ def parse_args(argv):
     parser.add_argument('-r', '--resume', type=cli.not_empty, help='checkpoint to continue from, '
                         'output/<run>/<epoch>, or auto for the newest of this run')
     parser.add_argument('--eval', action='store_true', help='evaluate at every snapshot_epoch')
-    parser.add_argument('--amp', action='store_true', help='mixed precision (GPU)')
-    parser.add_argument('--fleet', action='store_true', help='use fleet for several processes')
-    parser.add_argument('--use_vdl', type=cli.boolean, default=False, help='log to VisualDL')
-    parser.add_argument('--vdl_log_dir', default='vdl_log_dir/scalar', help='VisualDL folder')
-    parser.add_argument('--save_prediction_only', action='store_true',
+    parser.add_argument('--amp', action='store_true', default=None, help='mixed precision (GPU)')
+    parser.add_argument('--fleet', action='store_true', default=None,
+                        help='use fleet for several processes')
+    parser.add_argument('--use_vdl', type=cli.boolean, help='log to VisualDL')
+    parser.add_argument('--vdl_log_dir', help='VisualDL folder; default vdl_log_dir/scalar')
+    parser.add_argument('--save_prediction_only', action='store_true', default=None,
                         help='with --eval: write the detections, compute nothing')
     parser.add_argument('--enable_ce', type=cli.boolean, default=False,
                         help='fixed seed 0, as in PaddleDetection (or give -o seed=N)')
@@ -31,10 +32,12 @@ def parse_args(argv):
 
 def main(argv):
     args = parse_args(argv)
+    if 'teacher_weights' in args.opt and not args.slim_config:
+        raise ValueError('-o: teacher_weights has no effect without --slim_config; give that too, '
+                         'or remove it')
     slim_keys = training_keys(args.slim_config) if args.slim_config else {}
     cfg = config.load_run_config(args.config, args.opt, slim_keys)
-    for name in ('amp', 'fleet', 'use_vdl', 'vdl_log_dir', 'save_prediction_only'):
-        cfg[name] = getattr(args, name)
+    cli.apply_flags(cfg, args, ('amp', 'fleet', 'use_vdl', 'vdl_log_dir', 'save_prediction_only'))
     cli.init_processes(cfg)
     cli.log_versions()
     check_datasets(cfg, ('TrainDataset', 'EvalDataset') if args.eval else ('TrainDataset', ))

@@ -16,21 +16,27 @@ from ppdet.utils.logger import setup_logger
 import ppdet_ext
 
 from ..compat.plain_yaml import YamlError, load_yaml
+from .error_text import is_ours, place, summary
 from .master_port import check_master_port
 from .process_errors import earlier_error
 
-__all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'not_empty', 'log_versions', 'run_tool',
+__all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'not_empty', 'apply_flags', 'log_versions',
+           'run_tool',
            'init_processes']
 
 logger = setup_logger('ppdet.engine')
 
 
 class ArgumentParser(ArgsParser):
-    """ppdet's ``-c`` and ``-o`` with an error instead of an assertion, and ``--verbose``."""
+    """ppdet's ``-c``, once, and ``-o``, as often as wanted, and ``--verbose``."""
 
     def __init__(self):
         super().__init__()
         _add_verbose(self)
+
+    def add_argument(self, *names, **options):
+        """As argparse's, for ppdet's flags too."""
+        return super().add_argument(*names, **{**options, **ACTIONS.get(names[0], {})})
 
     def parse_args(self, argv=None):
         """Parses the command line; exits with code 2 where it is wrong."""
@@ -54,6 +60,18 @@ class ArgumentParser(ArgsParser):
                 value = {part: value}
             dict_merge(config, value)
         return config
+
+
+class _Once(argparse.Action):
+    def __call__(self, parser, namespace, value, option_string=None):
+        if getattr(namespace, self.dest) is not None:
+            parser.error(f'{option_string} is given twice: {getattr(namespace, self.dest)}, '
+                         f'{value}; give one')
+        setattr(namespace, self.dest, value)
+
+
+# Else the last of several would win silently.
+ACTIONS = {'-c': {'action': _Once}, '-o': {'action': 'extend'}}
 
 
 def plain_parser(description):
@@ -82,6 +100,18 @@ def not_empty(text):
     return text
 
 
+def apply_flags(cfg, args, names):
+    """Puts flags that were given into the configuration, where they win over all.
+
+    Args:
+        cfg (dict): ppdet's configuration.
+        args (argparse.Namespace): the flags; None for one that was not given.
+        names (iterable of str): which of them.
+    """
+    given = {name: getattr(args, name) for name in names}
+    cfg.update({name: value for name, value in given.items() if value is not None})
+
+
 def log_versions():
     """Logs versions and places, since a second ppdet on the path is a frequent surprise."""
     for module in (paddle, ppdet, ppdet_ext):
@@ -104,17 +134,25 @@ def init_processes(cfg):
         init_parallel_env()
 
 
+def _is_expected(error):
+    """bool: whether the error's own text says all, being written for the user."""
+    return isinstance(error, (OSError, ImportError, FloatingPointError)) or (
+        isinstance(error, ValueError) and is_ours(error))
+
+
 def _describe(error):
-    """str: the message of an error; one of the operating system names the path and what to do."""
+    """str: one line; an error of the operating system names the path and what to do."""
     path = getattr(error, 'filename', None)
-    if path is None:
+    if isinstance(error, OSError) and path is not None:
+        return (f'{path}: {error.strerror}; give another path, or correct what is there or its '
+                f'permissions')
+    if _is_expected(error) and str(error):
         return str(error)
-    return (f'{path}: {error.strerror}; give another path, or correct what is there or its '
-            f'permissions')
+    return f'{summary(error)}, in {place(error)}; --verbose shows the traceback'
 
 
 def run_tool(main):
-    """Runs a tool's ``main(argv)``; an expected error ends it with one line and code 1.
+    """Runs a tool's ``main(argv)``; any error ends it with one line and code 1.
 
     So does, in several processes, the error of another process. Ctrl-C ends it with one line and
     code 130, as shells expect, SIGTERM in training with 143.
@@ -125,14 +163,12 @@ def run_tool(main):
         print(str(stop) or 'interrupted', file=sys.stderr, flush=True)
         sys.exit(getattr(stop, 'exit_code', 130))
     except Exception as error:
-        expected = isinstance(error, (ValueError, OSError, ImportError, FloatingPointError))
-        text = _describe(error) if expected else f'{type(error).__name__}: {error}'
+        text = _describe(error)
         earlier = earlier_error(text)
-        if not expected and earlier is None:
-            raise
         if '--verbose' in sys.argv:
             traceback.print_exc()
-        for line in (text if expected else None, earlier):
+        # An unexpected one is what the other process's end has done to this one.
+        for line in (text if _is_expected(error) or earlier is None else None, earlier):
             if line is not None:
                 print(f'error: {line}', file=sys.stderr, flush=True)
         sys.exit(1)

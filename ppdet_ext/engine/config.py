@@ -9,7 +9,9 @@ from ppdet.core.workspace import (
     merge_config,
 )
 
-from .config_keys import ConfigError, check_keys
+from .config_builds import check_builds
+from .config_keys import check_keys
+from .config_values import ConfigError, check_values
 from .yaml_file import check_bases, read_yaml, yaml_files
 
 __all__ = ['load_run_config', 'clear_config', 'choose_device']
@@ -38,6 +40,9 @@ def load_run_config(path, options=None, slim_keys=None):
             the file, or ``-o``, and the near match.
     """
     check_bases(path)
+    if 'slim' in read_yaml(path):
+        raise ValueError(f'{path} is a slim YAML; give it with --slim_config, and the YAML of the '
+                         f'detector with -c')
     clear_config()
     cfg = load_config(path)
     merge_config(slim_keys or {})
@@ -46,8 +51,10 @@ def load_run_config(path, options=None, slim_keys=None):
     if cfg.get('auto_scale_lr') and base_batch:
         cfg.setdefault('base_batch_size', base_batch)
     try:
-        check_keys(cfg, _sections)
+        check_keys(cfg, _sections, options or ())
+        check_values(cfg)
         choose_device(cfg)
+        check_builds(cfg)
     except ConfigError as error:
         sources = {'-o': options, '--slim_config': slim_keys}
         raise ValueError(f'{_origin(error.key, sources, path)}: {error}') from error
@@ -61,7 +68,7 @@ def _batch_size(cfg):
 
 def _origin(key, sources, path):
     """str: which of the sources, or file of the YAML's chain, has set a key; else the YAML."""
-    keys = key.split('.')
+    keys = key.partition(':')[0].split('.')
     for depth in range(len(keys), 0, -1):
         for name, content in sources.items():
             if _holds(content, keys[:depth]):

@@ -1,21 +1,16 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Checks the sections, keys and values of a configuration."""
-import inspect
-
-import paddle
-import ppdet.data.transform
-import ppdet.optimizer.optimizer
+"""Checks the sections and keys of a configuration."""
 from ppdet.core.config.schema import SchemaDict
 
-from ..compat.named_classes import registered_classes
+from .config_values import SHARE, ConfigError, check_value, whole
 from .yaml_file import near_match
 
-__all__ = ['ConfigError', 'check_keys', 'teacher_check_options']
+__all__ = ['check_keys', 'check_name', 'check_options', 'teacher_check_options']
 
 # Top-level keys that ppdet or our tools read and that are no registered module.
 PLAIN_KEYS = (
-    'architecture', 'base_lr', 'base_metrics', 'bias', 'class_names', 'classwise',
+    'architecture', 'base_metrics', 'bias', 'class_names', 'classwise',
     'custom_black_list', 'custom_white_list', 'cycle_epoch', 'ema_black_list', 'ema_decay',
     'ema_decay_type', 'ema_filter_no_grad', 'epoch', 'eval_height', 'eval_width', 'export',
     'filename', 'find_unused_parameters', 'freeze', 'amp_level', 'init_loss_scaling', 'IouType',
@@ -27,11 +22,6 @@ PLAIN_KEYS = (
     'base_batch_size', 'check_teacher')
 REQUIRED_KEYS = ('architecture', 'epoch', 'log_iter', 'metric', 'num_classes', 'save_dir',
                  'snapshot_epoch', 'worker_num')
-# Whole numbers, with their minimum; those that are not required may be null.
-WHOLE_NUMBERS = {'epoch': 1, 'log_iter': 1, 'num_classes': 1, 'snapshot_epoch': 1, 'worker_num': 0,
-                 'keep_checkpoints': 1, 'seed': 0, 'base_batch_size': 1, 'vdl_images': 0}
-PATHS = ('save_dir', 'pretrain_weights', 'weights', 'teacher_weights', 'output_eval', 'vdl_log_dir')
-FLAGS = ('auto_scale_lr', 'use_ema', 'use_gpu', 'use_npu', 'use_xpu', 'use_mlu')
 # What PaddleDetection reads of a reader beside the arguments of its constructor.
 READER_KEYS = ('use_shared_memory', 'mixup_epoch', 'cutmix_epoch', 'mosaic_epoch', 'pre_img_epoch',
                'inputs_def', 'fuse_normalize')
@@ -40,25 +30,13 @@ METRICS = ('COCO', 'VOC', 'SNIPERCOCO', 'RBOX', 'WiderFace', 'MOTDet', 'MOT', 'R
 TEACHER_CHECK = {'images': 100, 'minimum_ap50': 0.3}  # options of check_teacher
 
 
-class ConfigError(ValueError):
-    """A section, key or value that cannot be meant so.
-
-    Args:
-        key (str): where it stands, sections and key joined by dots.
-        message (str): what is wrong, the key included.
-    """
-
-    def __init__(self, key, message):
-        super().__init__(message)
-        self.key = key
-
-
-def check_keys(cfg, modules):
+def check_keys(cfg, modules, options=()):
     """Refuses sections and keys that nobody reads, and misses those that every run needs.
 
     Args:
         cfg (dict): ppdet's global configuration.
         modules (dict): every registered section, by name.
+        options (iterable of str): the sections and keys given with ``-o``.
 
     Raises:
         ConfigError: names the section, the key and the near match.
@@ -66,9 +44,10 @@ def check_keys(cfg, modules):
     shared = {key for module in modules.values() for key in getattr(module, 'shared', ())}
     known = {*modules, *PLAIN_KEYS, *shared}
     for name, section in cfg.items():
-        if name not in known and not _is_anchor(section) and not _is_object(section):
+        anchor = _is_anchor(section) and name not in options
+        if name not in known and not anchor and not _is_object(section):
             raise ConfigError(name, f'"{name}" is no section or key of a detection config'
-                                    f'{near_match(name, known)}; correct or remove it')
+                                    f'{_meant(name, known, cfg)}; correct or remove it')
         if isinstance(section, SchemaDict):
             _check_section(name, section, modules)
         elif name in modules and name not in shared and not _is_object(section):
@@ -76,42 +55,27 @@ def check_keys(cfg, modules):
     for key in REQUIRED_KEYS:
         if key not in cfg:
             raise ConfigError(key, f'the config has no "{key}"; is a file missing in its _BASE_?')
-    _check_values(cfg)
-    _check_training(cfg)
     teacher_check_options(cfg)
-    for key, known in (('architecture', modules), ('metric', METRICS)):
-        _check_name(key, cfg[key], known)
+    for key, names in (('architecture', modules), ('metric', METRICS)):
+        check_name(key, cfg[key], names)
 
 
-def _check_values(cfg):
-    for key, minimum in WHOLE_NUMBERS.items():
-        if key in REQUIRED_KEYS or cfg.get(key) is not None:
-            _check_whole_number(key, cfg[key], minimum)
-    for key in PATHS:
-        if not isinstance(cfg.get(key), (str, type(None))):
-            raise ConfigError(key, f'{key} is a path, got {cfg[key]!r}')
-    for key in FLAGS:
-        if not isinstance(cfg.get(key, False), bool):
-            raise ConfigError(key, f'{key} is true or false, got {cfg[key]!r}')
+def _meant(name, known, cfg):
+    """str: the section that has such a key, or else the near match."""
+    sections = [f'{section}.{name}' for section, content in cfg.items()
+                if isinstance(content, SchemaDict) and content and name in content.schema]
+    return f' (did you mean "{sections[0]}"?)' if sections else near_match(name, known)
 
 
-def _check_whole_number(key, value, minimum):
-    if type(value) is not int or value < minimum:
-        raise ConfigError(key, f'{key} is a whole number from {minimum}, got {value!r}')
+def check_name(key, name, known):
+    """Refuses an unknown name.
 
-
-def _check_name(key, name, known):
+    Raises:
+        ConfigError: names the near match, or, of a few, all.
+    """
     if not isinstance(name, str) or name not in known:
-        raise ConfigError(key, f'{key}: unknown name "{name}"{near_match(name, known)}')
-
-
-def _check_training(cfg):
-    rate = (cfg.get('LearningRate') or {}).get('base_lr', 0.01)
-    if type(rate) not in (int, float) or not 0 < rate < float('inf'):
-        raise ConfigError('LearningRate.base_lr',
-                          f'LearningRate.base_lr is a number above 0, got {rate!r}')
-    optimizer = ((cfg.get('OptimizerBuilder') or {}).get('optimizer') or {}).get('type', 'Momentum')
-    _check_name('OptimizerBuilder.optimizer.type', optimizer, paddle.optimizer.__all__)
+        names = f'; known: {", ".join(sorted(known))}' if len(known) < 20 else ''
+        raise ConfigError(key, f'{key}: unknown name "{name}"{near_match(name, known) or names}')
 
 
 def teacher_check_options(cfg):
@@ -132,13 +96,10 @@ def teacher_check_options(cfg):
     if not isinstance(value, dict):
         raise ConfigError('check_teacher', f'check_teacher is true, false or a mapping of '
                                            f'{", ".join(TEACHER_CHECK)}, got {value!r}')
-    _check_options('check_teacher', value, TEACHER_CHECK)
+    check_options('check_teacher', value, TEACHER_CHECK)
     options = {**TEACHER_CHECK, **value}
-    _check_whole_number('check_teacher.images', options['images'], 1)
-    minimum = options['minimum_ap50']
-    if type(minimum) not in (int, float) or not 0 <= minimum <= 1:
-        raise ConfigError('check_teacher.minimum_ap50', f'check_teacher.minimum_ap50 is a number '
-                                                        f'from 0 to 1, got {minimum!r}')
+    check_value('check_teacher.images', options['images'], whole(1))
+    check_value('check_teacher.minimum_ap50', options['minimum_ap50'], SHARE)
     return options
 
 
@@ -161,58 +122,38 @@ def _check_replaced(name, value):
 
 def _check_section(name, section, modules):
     if name.endswith('Reader'):
-        _check_reader(name, section)
+        check_options(name, section, (*section.schema, *READER_KEYS))
     elif section.strict:
-        _check_options(name, section, section.schema)
+        check_options(name, section, section.schema)
     if name.endswith('Dataset') and 'name' in section:
         _check_named(name, section, modules)
     for key in section.inject:
         if isinstance(section.get(key), dict) and 'name' in section[key]:
             _check_named(f'{name}.{key}', section[key], modules)
-    if name == 'LearningRate':
-        for scheduler in _list_of_mappings(f'{name}.schedulers', section.get('schedulers')):
-            options = {k: v for k, v in scheduler.items() if k != 'name'}
-            _check_class(f'{name}.schedulers', ppdet.optimizer.optimizer, scheduler.get('name'),
-                         options)
-
-
-def _check_reader(name, section):
-    _check_options(name, section, (*section.schema, *READER_KEYS))
-    _check_whole_number(f'{name}.batch_size', section.get('batch_size', 1), 1)
-    for key in ('sample_transforms', 'batch_transforms'):
-        for transform in _list_of_mappings(f'{name}.{key}', section.get(key)):
-            for operator, options in transform.items():
-                _check_class(f'{name}.{key}', ppdet.data.transform, operator, options)
-
-
-def _list_of_mappings(key, value):
-    if not isinstance(value, (list, tuple, type(None))):
-        raise ConfigError(key, f'{key} is a list, each entry beginning with a dash, got {value!r}')
-    # Schedulers may be objects, which a YAML writes with tags.
-    return [entry for entry in value or () if isinstance(entry, dict)]
 
 
 def _check_named(where, content, modules):
     """Checks ``{name: Class, option: value ...}`` against a registered class."""
-    _check_name(where, content['name'], modules)
+    check_name(where, content['name'], modules)
     module = modules[content['name']]
     if module.strict:
-        _check_options(where, content, ('name', *module.schema))
+        check_options(where, content, ('name', *module.schema))
 
 
-def _check_class(where, module, name, options):
-    """Checks options against the constructor of a class of ``module``."""
-    known = registered_classes(module)
-    _check_name(where, name, known)
-    parameters = inspect.signature(known[name]).parameters
-    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        _check_options(f'{where}: {name}', options or (), parameters)
+def check_options(where, options, known):
+    """Refuses unknown options.
 
+    Args:
+        where (str): what has the options.
+        options (dict): name to value.
+        known (iterable of str): the names that it takes.
 
-def _check_options(where, options, known):
-    if options and not isinstance(options, dict):
+    Raises:
+        ConfigError: no dict, or names the near match.
+    """
+    if not isinstance(options, dict):
         raise ConfigError(where, f'{where} takes "key: value" pairs, got {options!r}; its keys: '
-                                 f'{", ".join(known)}')
+                                 f'{", ".join(known) or "none, write {}"}')
     for key in options:
         if key not in known:
             raise ConfigError(f'{where}.{key}', f'{where}: unknown key "{key}"'

@@ -4,9 +4,14 @@
 import difflib
 import os
 
-from ..compat.plain_yaml import load_yaml
+import yaml
+from ppdet.utils.logger import setup_logger
+
+from ..compat.plain_yaml import ConfigLoader, load_yaml
 
 __all__ = ['read_yaml', 'check_bases', 'yaml_files', 'near_match']
+
+logger = setup_logger('ppdet.engine')
 
 MOST_FILES = 100
 
@@ -16,7 +21,8 @@ def read_yaml(path):
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: not a YAML mapping, or a tag that is refused; the message names file and line.
+        ValueError: not a YAML mapping, or what ``load_yaml`` refuses; the message names file and
+            line.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'config file not found: {path}; correct the path')
@@ -25,6 +31,27 @@ def read_yaml(path):
     if not isinstance(content, dict):
         raise ValueError(f'{path}: expected "key: value" sections, got {type(content).__name__}')
     return content
+
+
+def _warn_of_repeated_keys(path):
+    """Of a key that stands in one mapping twice, PaddleDetection takes the second."""
+    with open(path, encoding='utf-8') as f:
+        nodes = [yaml.compose(f, Loader=ConfigLoader)]
+    for node in nodes:
+        if isinstance(node, yaml.MappingNode):
+            _warn_of_repeated(path, [key for key, _ in node.value])
+            nodes += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+
+
+def _warn_of_repeated(path, keys):
+    first = {}
+    for key in keys:
+        line = first.setdefault(key.value, key.start_mark.line)
+        if line != key.start_mark.line:
+            logger.warning(f'{path}, line {key.start_mark.line + 1}: "{key.value}" stands in line '
+                           f'{line + 1} already, which has no effect')
 
 
 def check_bases(path):
@@ -53,9 +80,8 @@ def _followed(path, chain):
     if path in chain:
         raise ValueError(f'{chain[-1]}: _BASE_ {path} leads back to itself; remove it')
     yield path
-    bases = read_yaml(path).get('_BASE_', [])
-    if not isinstance(bases, list) or not all(isinstance(base, str) for base in bases):
-        raise ValueError(f'{path}: _BASE_ is a list of paths, [one.yml, two.yml], got {bases!r}')
+    bases = _bases(path)
+    _warn_of_repeated_keys(path)
     for base in bases:
         base = os.path.expanduser(base)
         yield from _followed(os.path.join(os.path.dirname(path), base), (*chain, path))
@@ -70,8 +96,15 @@ def yaml_files(path):
     """
     folder = os.path.dirname(path)
     bases = [os.path.normpath(os.path.join(folder, os.path.expanduser(base)))
-             for base in read_yaml(path).get('_BASE_') or ()]
+             for base in _bases(path)]
     return [path, *(file for base in bases for file in yaml_files(base))]
+
+
+def _bases(path):
+    bases = read_yaml(path).get('_BASE_', ())
+    if not isinstance(bases, (list, tuple)) or not all(isinstance(base, str) for base in bases):
+        raise ValueError(f'{path}: _BASE_ is a list of paths, like [../runtime.yml], got {bases!r}')
+    return bases
 
 
 def near_match(name, known):

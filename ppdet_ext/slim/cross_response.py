@@ -6,6 +6,7 @@ import inspect
 from paddle import nn
 from paddle.nn import functional as F
 
+from ..engine.config_values import NOT_NEGATIVE
 from ..engine.yaml_file import near_match
 from . import functional
 from .head_adapters import find_head_adapter, head_families
@@ -158,9 +159,9 @@ def build_cross_response(student, teacher, options):
             raise ValueError(f'cross_response: "{key}" is no option{near_match(key, known)}; '
                              f'known: {", ".join(known)}')
     for key in ('alpha_cls', 'alpha_box'):
-        value = options.get(key, 1.0)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ValueError(f'cross_response: {key} is a number, got {value!r}')
+        if not NOT_NEGATIVE.fits(options.get(key, 1.0)):
+            raise ValueError(f'cross_response: {key} is {NOT_NEGATIVE.words}, got '
+                             f'{options[key]!r}')
     if not isinstance(options.get('align', False), bool):
         raise ValueError(f'cross_response: align is true or false, got {options["align"]!r}')
     return CrossResponse(student, teacher, **options)

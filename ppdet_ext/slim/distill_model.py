@@ -70,10 +70,12 @@ class DistillModel(nn.Layer):
         self._teacher = (teacher, )
         self._inherit(slim.content.get('inherit') or [])
         freeze_parts(self.student_model, cfg.get('freeze'))
-        terms = slim.content.get('distill_losses') or list(self.default_terms)
-        if not isinstance(terms, list):
+        terms = slim.content.get('distill_losses')
+        terms = list(self.default_terms) if terms is None else terms
+        if not isinstance(terms, list) or not terms:
             raise ValueError(f'{slim.path}: distill_losses is a list of entries like "- loss: '
-                             f'MGDFeatureLoss", got {terms!r}')
+                             f'MGDFeatureLoss", got {terms!r}; without the key the method has its '
+                             f'usual ones')
         self._build_terms(terms)
         if any('gt_boxes' in level.batch_arguments for level in self.levels.values()):
             keep_boxes(cfg)

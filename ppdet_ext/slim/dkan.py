@@ -5,6 +5,7 @@ import paddle
 from ppdet.modeling.architectures import FasterRCNN
 from ppdet.modeling.heads import BBoxHead
 
+from ..engine.config_values import FLAG, NOT_NEGATIVE
 from ..engine.yaml_file import near_match
 from ..modeling import CosineClassifier
 from .distill_model import DistillModel
@@ -16,9 +17,7 @@ __all__ = ['DKANDistillModel']
 
 NECK, CLASSIFIER = 'neck', 'bbox_head.bbox_score'
 LOGIT_TERM = 'dkan_lka'
-NUMBER = ((int, float), 'a number')
-LOGIT_OPTIONS = {'tau': NUMBER, 'loss_weight': NUMBER,
-                 'use_scaled_logits': ((bool, ), 'true or false')}
+LOGIT_OPTIONS = {'tau': NOT_NEGATIVE, 'loss_weight': NOT_NEGATIVE, 'use_scaled_logits': FLAG}
 
 
 @register_distill_method('DKAN')
@@ -132,7 +131,6 @@ def _checked(options):
         if key not in LOGIT_OPTIONS:
             raise ValueError(f'logit_loss: "{key}" is no option{near_match(key, LOGIT_OPTIONS)}; '
                              f'known: {", ".join(LOGIT_OPTIONS)}')
-        kinds, words = LOGIT_OPTIONS[key]
-        if type(value) not in kinds:
-            raise ValueError(f'logit_loss: {key} is {words}, got {value!r}')
+        if not LOGIT_OPTIONS[key].fits(value):
+            raise ValueError(f'logit_loss: {key} is {LOGIT_OPTIONS[key].words}, got {value!r}')
     return dict(options)

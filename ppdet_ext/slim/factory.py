@@ -1,9 +1,12 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Which class builds which distillation method."""
+import contextlib
+
 import ppdet.slim
 from ppdet.slim import build_slim_model as ppdet_build_slim_model
 
+from ..engine.error_text import is_ours, summary
 from ..engine.yaml_file import check_bases, near_match, read_yaml
 from .config_scope import SlimConfig
 
@@ -53,7 +56,7 @@ def training_keys(slim_config_path):
     Returns:
         dict: these keys; none for what PaddleDetection itself builds.
     """
-    model = _methods.get(read_yaml(slim_config_path).get('slim_method'))
+    model = _methods.get(str(read_yaml(slim_config_path).get('slim_method')))
     return SlimConfig(slim_config_path, model.method_keys).training if model else {}
 
 
@@ -86,8 +89,9 @@ def build_slim_model(cfg, slim_config_path, mode='train'):
     if content['slim'] != 'Distill' or method is None or method in PPDET_METHODS:
         if mode == 'train' or content['slim'] != 'Distill':
             check_bases(slim_config_path)
-        return ppdet_build_slim_model(cfg, slim_config_path, mode)
-    if method not in _methods:
+        with _named(slim_config_path):
+            return ppdet_build_slim_model(cfg, slim_config_path, mode)
+    if method not in distill_methods():
         raise ValueError(f'{slim_config_path}: unknown slim_method "{method}"'
                          f'{near_match(method, distill_methods())}; known: '
                          f'{", ".join(distill_methods())}')
@@ -95,6 +99,19 @@ def build_slim_model(cfg, slim_config_path, mode='train'):
         cfg['model'] = _methods[method](cfg, slim_config_path)
         cfg['slim'] = cfg['slim_type'] = 'Distill'
     return cfg
+
+
+@contextlib.contextmanager
+def _named(slim_config_path):
+    """Names the slim YAML in errors of PaddleDetection's own builder, which does not check it."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, (OSError, ImportError)) or is_ours(error):
+            raise
+        raise ValueError(f'{slim_config_path}: PaddleDetection cannot build it with this detector '
+                         f'({summary(error)}); is a section missing, or the detector not one that '
+                         f'it supports?') from error
 
 
 def install():

@@ -9,6 +9,7 @@ from paddle.nn import functional as F
 from ppdet.core.config.schema import SchemaDict
 from ppdet.core.workspace import global_config
 
+from ..engine.config_values import NOT_NEGATIVE, NUMBER, is_number
 from ..engine.yaml_file import near_match
 from .batch import Batch
 
@@ -59,8 +60,8 @@ class FeatureTerm:
                                        all(type(level) is int for level in levels)):
             raise ValueError(f'{self.name}: levels is a list of indices, counted from 0, like '
                              f'[0, 1], got {levels!r}')
-        if not _is_number(self.weight):
-            raise ValueError(f'{self.name}: weight is a number, got {self.weight!r}')
+        if not NOT_NEGATIVE.fits(self.weight):
+            raise ValueError(f'{self.name}: weight is {NOT_NEGATIVE.words}, got {self.weight!r}')
         if self.interpolate is not None and self.interpolate not in INTERPOLATIONS:
             raise ValueError(f'{self.name}: interpolate is one of {", ".join(INTERPOLATIONS)}, '
                              f'got {self.interpolate!r}')
@@ -77,9 +78,17 @@ class FeatureTerm:
                 raise ValueError(
                     f'distill_losses: "{key}" is no option of {self.loss_class.__name__}'
                     f'{near_match(key, allowed)}; known: {", ".join(allowed)}')
-            if _is_number(known[key].default) and not _is_number(value):
-                raise ValueError(f'distill_losses: {key} of {self.loss_class.__name__} is a '
-                                 f'number, got {value!r}')
+            default = known[key].default
+            kind = NOT_NEGATIVE if is_number(default) and default > 0 else NUMBER
+            if is_number(default) and not kind.fits(value):
+                raise ValueError(f'distill_losses: {key} of {self.loss_class.__name__} is '
+                                 f'{kind.words}, got {value!r}')
+        missing = [key for key, parameter in known.items() if key not in self.options and
+                   parameter.default is parameter.empty and not key.endswith('_channels') and
+                   parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
+        if missing:
+            raise ValueError(f'distill_losses: {self.loss_class.__name__} needs '
+                             f'{", ".join(missing)}')
 
     def build(self, shapes_s, shapes_t):
         """Builds the term's losses, one a level.
@@ -220,10 +229,6 @@ def _taps(feature):
         raise ValueError(f'distill_losses: feature is a sublayer name or {{student: name, '
                          f'teacher: name}}, got {feature!r}')
     return taps['student'], taps['teacher']
-
-
-def _is_number(value):
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
 def _loss_class(name):

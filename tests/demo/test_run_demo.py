@@ -117,6 +117,14 @@ def test_missing_source_stops_the_demo_and_keeps_earlier_data(tmp_path):
     assert kept.read_text() == 'crazing\n'
 
 
+def test_output_under_a_file_is_one_line(tmp_path):
+    (tmp_path / 'file').touch()
+    result = run('--output', tmp_path / 'file' / 'new')
+    assert result.returncode == 1 and 'Traceback' not in result.stderr
+    assert result.stderr == (f'error: {tmp_path}/file/new: Not a directory; give another path, or '
+                             f'correct what is there or its permissions\n')
+
+
 def test_stopped_demo_leaves_no_training_behind(tmp_path):
     code = ('import sys, run_demo\n'
             'run_demo.Demo.prepare_data = lambda self: self.execute("wait", [\n'

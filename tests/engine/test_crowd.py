@@ -40,7 +40,8 @@ def options(tmp_path):
         sets = make_few_shot(str(tmp_path), ClassSplit(('a', ), ('b', )), [], [], unlabelled)
         write_few_shot(str(tmp_path), sets)
         return {'epoch': 1, 'worker_num': 0, 'use_gpu': False, 'save_dir': str(tmp_path),
-                'num_classes': 1, 'pretrain_weights': None, 'TrainReader': {'batch_size': 1},
+                'num_classes': 1, 'class_names': ['a'], 'pretrain_weights': None,
+                'TrainReader': {'batch_size': 1},
                 'TrainDataset': {'dataset_dir': str(tmp_path), 'anno_path': 'base_train.json'}}
 
     return make

@@ -81,7 +81,8 @@ def test_only_training_has_a_learning_rate(load, log):
 
 def test_rates_written_out_cannot_be_scaled(load):
     cfg = load(4, {'auto_scale_lr': True}, {'LearningRate': {'schedulers': [
-        {'name': 'PiecewiseDecay', 'milestones': [1], 'values': [0.1, 0.01]}]}})
+        {'name': 'PiecewiseDecay', 'milestones': [1], 'values': [0.1, 0.01],
+         'use_warmup': False}]}})
     with pytest.raises(ValueError, match='PiecewiseDecay gives its rates as "values"'):
         schedule(cfg)
 

@@ -48,12 +48,76 @@ def test_nothing_is_left_of_a_data_set_that_a_tag_has_built(tmp_path):
      r'RetinaHead.conv_feat: unknown key "feat_inn" \(did you mean "feat_in"'),
     ({'LearningRate': {'schedulers': [{'name': 'CosineDecay', 'max_epoch': 3}]}},
      r'LearningRate.schedulers: CosineDecay: unknown key "max_epoch" \(did you mean "max_epochs"'),
+    ({'LearningRate': {'schedulers': [{'max_epochs': 3}]}},
+     r'LearningRate.schedulers: unknown name "None"; known: CosineDecay'),
+    ({'LearningRate': {'schedulers': [{'name': 'LinearWarmup'}, {'name': 'CosineDecay'}]}},
+     r"expected are a decay and, .* a warmup after it \(AttributeError: 'LinearWarmup'"),
+    ({'OptimizerBuilder': {'optimizer': {'type': 'lr'}}}, r'type: unknown name "lr"; known'),
+    ({'OptimizerBuilder': {'optimizer': {'type': 'LBFGS'}}}, r'type: unknown name "LBFGS"'),
+    ({'OptimizerBuilder': {'optimizer': {'type': 'AdamWDL', 'layerdecay': 0.75}}},
+     r'unknown key "layerdecay" \(did you mean "layer_decay"'),
+    ({'OptimizerBuilder': {'regularizer': {'factor': 0.1, 'factr': 1, 'type': 'L1'}}},
+     r'regularizer is {type: L1 or L2, factor: NUMBER} or false, got'),
+    ({'LearningRate': {'schedulers': [3]}}, r'entries like "- name: CosineDecay", got \[3\]'),
+    ({'TestReader': {'batch_transforms': None}}, r'TestReader.batch_transforms is a list .*None'),
+    ({'EvalReader': {'drop_last': 'maybe'}}, r"EvalReader.drop_last is true or false, got 'maybe'"),
+    ({'EvalDataset': {'anno_path': ['x']}}, r'EvalDataset.anno_path is a path'),
+    ({'use_ema': True, 'cycle_epoch': 'x'}, r"cycle_epoch is a whole number from -1, got 'x'"),
+    ({'batch_size': 3}, r'did you mean "TrainReader.batch_size"'),
     ({'snapshot_epoch': 0}, r'snapshot_epoch is a whole number from 1, got 0'),
     ({'epoch': 'ten'}, r"epoch is a whole number from 1, got 'ten'"),
 ])
 def test_misspelt_keys_name_the_near_match(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         load_run_config(student_yaml(tmp_path), options)
+
+
+@pytest.mark.parametrize('options', [
+    {'LearningRate': {'schedulers': [{'name': 'CosineDecay', 'use_warmup': False}]}},
+    {'OptimizerBuilder': {'optimizer': {
+        'type': 'AdamWDL', 'layer_decay': 0.75, 'num_layers': 12, 'skip_decay_names': ['pos_embed'],
+        'set_param_lr_func': 'layerwise_lr_decay', 'weight_decay': 0.05}}},
+    {'OptimizerBuilder': {'optimizer': {'param_groups': [{'params': ['head']}]}}},
+    {'OptimizerBuilder': {'regularizer': False, 'clip_grad_by_norm': None}},
+    {'TrainDataset': None, 'class_names': None},
+])
+def test_what_paddledetection_knows_passes(tmp_path, options):
+    load_run_config(student_yaml(tmp_path), options)
+
+
+def test_a_decay_that_a_tag_has_built_passes(tmp_path):
+    tagged = tmp_path / 'tagged.yml'
+    tagged.write_text(f'_BASE_: [{student_yaml(tmp_path)}]\nLearningRate:\n  schedulers:\n'
+                      f'  - !CosineDecay {{max_epochs: 3}}\n  - !LinearWarmup {{steps: 5}}\n')
+    load_run_config(str(tagged))
+
+
+@pytest.mark.parametrize('text, message', [
+    ('a: &x {b: [*x]}\n', 'line 1: with every alias .* it holds more than 1,000,000 values, or it'),
+    ('_BASE_:\n', r'_BASE_ is a list of paths, like \[../runtime.yml\], got None'),
+    ('_BASE_: [3]\n', r'_BASE_ is a list of paths, .* got \[3\]'),
+])
+def test_a_yaml_that_is_not_meant_so(tmp_path, text, message):
+    path = tmp_path / 'x.yml'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_run_config(str(path))
+
+
+def test_a_key_that_stands_twice_is_warned_of(tmp_path, log):
+    path = tmp_path / 'x.yml'
+    path.write_text(f'_BASE_: [{student_yaml(tmp_path)}]\nepoch: 1\nFPN: {{out_channel: 16,\n'
+                    f'  out_channel: 24}}\nepoch: 2\n')
+    assert load_run_config(str(path)).epoch == 2
+    assert [message for level, message in log if level == 'WARNING'] == [
+        f'{path}, line 5: "epoch" stands in line 2 already, which has no effect',
+        f'{path}, line 4: "out_channel" stands in line 3 already, which has no effect']
+
+
+def test_an_alias_may_be_used_several_times(tmp_path):
+    path = tmp_path / 'x.yml'
+    path.write_text(f'_BASE_: [{student_yaml(tmp_path)}]\nsizes: &x [[1], [2]]\nothers: [*x, *x]\n')
+    load_run_config(str(path))
 
 
 def test_a_list_under_a_name_of_its_own_may_serve_as_anchor(tmp_path):

@@ -10,7 +10,7 @@ from paddle import nn
 from ppdet.core.workspace import create, load_config
 from tiny import batch, slim_yaml, student_yaml
 
-from ppdet_ext.slim import MGDDistillModel
+from ppdet_ext.slim import MGDDistillModel, wiring
 from ppdet_ext.slim.losses import MGDFeatureLoss
 from ppdet_ext.slim.wiring import FeatureTerm
 
@@ -160,13 +160,25 @@ def test_unequal_strides_need_the_yamls_consent(build):
     ({'levels': 2}, r'levels is a list of indices, counted from 0, like \[0, 1\], got 2'),
     ({'levels': ['p3']}, r"levels is a list of indices.*got \['p3'\]"),
     ({'levels': []}, r'levels is a list of indices.*got \[\]'),
-    ({'weight': None}, r'mgd: weight is a number, got None'),
-    ({'alpha_mgd': 'small'}, r"alpha_mgd of MGDFeatureLoss is a number, got 'small'"),
+    ({'weight': None}, r'mgd: weight is a number from 0, got None'),
+    ({'weight': -1}, r'mgd: weight is a number from 0, got -1'),
+    ({'alpha_mgd': 'small'}, r"alpha_mgd of MGDFeatureLoss is a number from 0, got 'small'"),
+    ({'alpha_mgd': -1}, r'alpha_mgd of MGDFeatureLoss is a number from 0, got -1'),
     ({'interpolate': 'bilinar'}, r"interpolate is one of nearest, bilinear.*got 'bilinar'"),
 ])
 def test_wrong_wiring_is_found_when_building(build, entry, message):
     with pytest.raises(ValueError, match=message):
         build(distill_losses=[entry])
+
+
+def test_a_loss_without_an_option_that_it_needs(build, monkeypatch):
+    class NeedingLoss(MGDFeatureLoss):
+        def __init__(self, student_channels, teacher_channels, temperature):
+            super().__init__(student_channels, teacher_channels)
+
+    monkeypatch.setattr(wiring, '_loss_class', lambda name: NeedingLoss)
+    with pytest.raises(ValueError, match='distill_losses: NeedingLoss needs temperature'):
+        build(distill_losses=[{}])
 
 
 def test_levels_of_one_stride_have_names_of_their_own():

@@ -141,6 +141,10 @@ def voc(*numbers):
     return spoil
 
 
+def transforms(*entries):
+    return keys('student.yml', TrainReader={'sample_transforms': list(entries)})
+
+
 WEIGHTS = '-o weights=student.pdparams'
 # They need a process of their own.
 STARTS = ('package that is missing', 'port in use')
@@ -152,16 +156,23 @@ CASES = [
     Case('-o with broken YAML', 'train', '-o class_names=[a', code=2),
     Case('flag with a value that is none', 'infer', '--draw_threshold high', code=2),
     Case('true or false misspelt', 'train', '--use_vdl maybe', code=2),
+    Case('two configs', 'train', '-c student.yml -c teacher.yml', code=2),
     # The config
     Case('config that does not exist', 'train', '-c nowhere.yml'),
     Case('config is a folder', 'train', '-c set'),
     Case('YAML syntax error', 'train', '', text('student.yml', 'epoch: [1\nseed: 2\n')),
     Case('empty config', 'train', '', text('student.yml')),
     Case('config is a binary file', 'train', '-c student.pdparams'),
+    Case('slim YAML given as config', 'train', '-c slim.yml'),
+    Case('value that holds itself', 'train', '', text('student.yml', 'epoch: &x [*x]')),
+    Case('_BASE_ that is no list', 'train', '', keys('student.yml', _BASE_='runtime.yml')),
     Case('_BASE_ that does not exist', 'train', '', keys('student.yml', _BASE_=['nowhere.yml'])),
     Case('_BASE_ of itself', 'train', '', keys('student.yml', _BASE_=['student.yml'])),
     Case('_BASE_ forgotten', 'train', '', text('student.yml', 'architecture: RetinaNet\n')),
     Case('unknown key', 'train', '-o epochs=3'),
+    Case('unknown list', 'train', '-o class_name=[a]'),
+    Case('key without its section', 'train', '-o base_lr=0.5'),
+    Case('-o for _BASE_', 'train', '-o _BASE_=[teacher.yml]'),
     Case('misspelt section', 'train', '', keys('student.yml', TrainReeder={'batch_size': 3})),
     Case('misspelt key of a section', 'train', '-o TrainReader.batchsize=3'),
     Case('epoch 0', 'train', '-o epoch=0'),
@@ -171,13 +182,42 @@ CASES = [
     Case('learning rate is text', 'train', '-o LearningRate.base_lr=high'),
     Case('-o for a whole section', 'train', '-o TrainReader=3'),
     Case('section that is empty', 'train', '-o LearningRate=null'),
+    Case('section that is a list', 'train', '-o TrainDataset=[]'),
     Case('transforms that are no list', 'train', '',
          keys('student.yml', TrainReader={'sample_transforms': {'Decode': {}}})),
+    Case('no transforms', 'train', '', transforms()),
+    Case('transforms that are names only', 'train', '', transforms('Decode')),
+    Case('transform without options', 'train', '', transforms({'Decode': None})),
+    Case('unknown transform', 'train', '', transforms({'Decod': {}})),
+    Case('name that is no transform', 'train', '', transforms({'os': {}})),
+    Case('transform that lacks an option', 'train', '',
+         transforms({'Decode': {}}, {'Resize': {'target_size': [64, 64]}})),
+    Case('shuffle is no flag', 'train', '-o TrainReader.shuffle=3'),
+    Case('mosaic_epoch is text', 'train', '-o TrainReader.mosaic_epoch=x'),
     Case('path that is a number', 'train', '-o save_dir=3'),
+    Case('path that is empty', 'train', '-o save_dir=null'),
+    Case('path of the data set is a number', 'train', '-o TrainDataset.dataset_dir=3'),
     Case('worker_num is negative', 'train', '-o worker_num=-1'),
+    Case('worker_num beyond reason', 'train', '-o worker_num=100000'),
+    Case('class_names given as text', 'train', '-o class_names=scratch'),
+    Case('class_names of another number', 'train', '-o class_names=[a,b]'),
+    Case('ema_decay above 1', 'train', '-o ema_decay=3'),
+    Case('unknown ema_decay_type', 'train', '-o ema_decay_type=linear'),
+    Case('teacher_weights without a distillation', 'train', '-o teacher_weights=teacher.pdparams'),
     Case('unknown architecture', 'train', '-o architecture=RetinaNett'),
     Case('unknown metric', 'eval', f'{WEIGHTS} metric=COC'),
     Case('unknown optimizer', 'train', '-o OptimizerBuilder.optimizer.type=Adamm'),
+    Case('optimizer that is empty', 'train', '-o OptimizerBuilder.optimizer=null'),
+    Case('unknown option of the optimizer', 'train', '-o OptimizerBuilder.optimizer.momentu=0.9'),
+    Case('option of the optimizer is text', 'train', '-o OptimizerBuilder.optimizer.epsilon=x'),
+    Case('unknown regularizer', 'train',
+         '-o OptimizerBuilder.regularizer={"type":"L3","factor":0.1}'),
+    Case('clipping that is negative', 'train', '-o OptimizerBuilder.clip_grad_by_norm=-1'),
+    Case('no scheduler', 'train', '-o LearningRate.schedulers=[]'),
+    Case('unknown scheduler', 'train', '-o LearningRate.schedulers=[{"name":"sys"}]'),
+    Case('decay without its warmup', 'train',
+         '-o LearningRate.schedulers=[{"name":"CosineDecay"}]'),
+    Case('network without a part', 'train', '-o RetinaNet.neck=null'),
     Case('GPU asked for without one', 'train', '-o use_gpu=true'),
     # The data set
     Case('data set that does not exist', 'train', '-o TrainDataset.dataset_dir=nowhere'),
@@ -217,7 +257,7 @@ CASES = [
          text('set/images/val_0.png', 'x')),
     Case('image that is cut off, in training', 'train', '', cut('set/images/train_0.png')),
     Case('image that is cut off, in evaluation', 'eval', WEIGHTS, cut('set/images/val_0.png')),
-    Case('num_classes of another data set', 'train', '-o num_classes=5'),
+    Case('num_classes of another data set', 'train', '-o num_classes=5 class_names=null'),
     Case('line of a VOC list without its XML file', 'train', '',
          voc_list('images/train_0.png a.xml\nimages/train_1.png\n')),
     Case('XML file that is broken', 'train', '',
@@ -253,10 +293,20 @@ CASES = [
     Case('slim YAML without "slim"', 'distill', '', keys('slim.yml', slim=None)),
     Case('unknown slim', 'distill', '', keys('slim.yml', slim='Destill')),
     Case('unknown slim_method', 'distill', '', keys('slim.yml', slim_method='MDG')),
+    Case('slim_method is a list', 'distill', '', keys('slim.yml', slim_method=['MGD'])),
+    Case('slim that lacks its section', 'distill', '',
+         keys('slim.yml', slim='Pruner', slim_method=None)),
+    Case('method of another detector', 'distill', '', keys('slim.yml', slim_method='LD')),
+    Case('section of the slim YAML is a number', 'distill', '', keys('slim.yml', TrainReader=3)),
     Case('unknown loss', 'distill', '', keys('slim.yml', distill_losses=[{'loss': 'MDGLoss'}])),
     Case('unknown key of a loss', 'distill', '',
          keys('slim.yml', distill_losses=[{'loss': 'MGDFeatureLoss', 'alpha': 1}])),
     Case('distill_losses is no list', 'distill', '', keys('slim.yml', distill_losses=3)),
+    Case('no loss', 'distill', '', keys('slim.yml', distill_losses=[])),
+    Case('weight that is negative', 'distill', '',
+         keys('slim.yml', distill_losses=[{'weight': -1}])),
+    Case('option of a loss is negative', 'distill', '',
+         keys('slim.yml', distill_losses=[{'alpha_mgd': -1}])),
     Case('slim YAML without a teacher', 'distill', '', keys('slim.yml', _BASE_=None)),
     Case("teacher's YAML that does not exist", 'distill', '',
          keys('slim.yml', _BASE_=['nowhere.yml'])),
@@ -268,6 +318,8 @@ CASES = [
          keys('slim.yml', slim_method='MDG')),
     Case('benchmark of no steps', 'benchmark_distill', '--steps 0', code=2),
     Case('benchmark of an empty batch', 'benchmark_distill', '--batch_size 0', code=2),
+    Case('benchmark of tiny images', 'benchmark_distill', '--image_size 1', code=2),
+    Case('benchmark of a negative warm-up', 'benchmark_distill', '--warmup -1', code=2),
     Case('benchmark output under a file', 'benchmark_distill',
          '--steps 1 --warmup 0 --image_size 64 --batch_size 2 --output student.yml/figures.json'),
     # Output
@@ -393,6 +445,12 @@ def shown():
     return {name: message for name, message, _ in ROW.findall(PAGE.read_text(encoding='utf-8'))}
 
 
+def command_line(case):
+    """list of str: the usual one and the case's options; a config of its own replaces the usual."""
+    usual, options = COMMANDS[case.command].split(), case.options.split()
+    return [*usual[2 if '-c' in options else 0:], *options]
+
+
 def with_marks(case):
     has_gpu = paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0
     marks = [pytest.mark.skipif(has_gpu, reason='there is a GPU to use')] if (
@@ -413,8 +471,7 @@ def test_one_line_and_nothing_harmed(case, sound, tmp_path, monkeypatch, capsys)
     case.spoil()
     before = contents(folder)
     tool = {'distill': 'train'}.get(case.command, case.command)
-    options = [*COMMANDS[case.command].split(), *case.options.split()]
-    line = refusal(tool, options, monkeypatch, capsys, case.code)
+    line = refusal(tool, command_line(case), monkeypatch, capsys, case.code)
     assert contents(folder) == before
     assert is_shown(case.name, line[line.index('error: '):])
 
