@@ -33,8 +33,14 @@ def dataset_fields(cfg, section):
 
     Returns:
         dict: the fields themselves, so that setting one has effect.
+
+    Raises:
+        ValueError: there is no such data set.
     """
-    dataset = cfg[section]
+    dataset = cfg.get(section)
+    if dataset is None:
+        raise ValueError(f'{section} is missing or null; give it a data set, as '
+                         f'configs/datasets/neu_det_coco.yml does')
     return dataset if isinstance(dataset, dict) else vars(dataset)
 
 

@@ -158,3 +158,9 @@ def test_an_annotation_file_of_another_name(coco, folder):
     (folder / 'annotations' / 'train.txt').write_text(json.dumps(annotations()))
     with pytest.raises(ValueError, match=r'anno_path is a COCO annotation file, \*.json, got'):
         check_datasets(coco(annotations(), anno_path='annotations/train.txt'), ['TrainDataset'])
+
+
+def test_a_data_set_that_is_null(tmp_path):
+    cfg = load_run_config(student_yaml(tmp_path), {'TrainDataset': None})
+    with pytest.raises(ValueError, match='TrainDataset is missing or null; give it a data set'):
+        check_datasets(cfg, ['TrainDataset'])
