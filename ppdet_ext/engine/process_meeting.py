@@ -20,13 +20,15 @@ __all__ = ['meet', 'of_first_process', 'CommonStop', 'EpochMeeting']
 MEETINGS, NEWS = 'ppdet_ext/meetings', 'ppdet_ext/news'
 STOPS_ASKED, LAST_STEP = 'ppdet_ext/stops_asked', 'ppdet_ext/last_step'
 SECONDS_BETWEEN_LOOKS = 0.05
-# One that arrives while Paddle waits for the store's answer would break the connection.
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)
 
 
 def _store(method, *arguments):
-    """Calls a method of the store of the processes."""
-    usual = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
+    """Calls a method of the store of the processes.
+
+    A signal that arrives while Paddle waits for the answer would break the connection.
+    """
+    signals = signal.SIGINT, signal.SIGTERM, signal.SIGCHLD
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         return getattr(core.create_or_get_global_tcp_store(), method)(*arguments)
     finally:
