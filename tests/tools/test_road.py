@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -181,11 +182,11 @@ def test_infer_over_a_folder_shows_its_progress_in_few_lines(road):
 
 def test_resume_goes_on_with_epoch_losses_and_best_metric(road):
     state = paddle.load(str(road.path('best_model.pdstate')))
-    output = road.distill('-r', 'output/mgd/0', '-o', 'save_dir=resumed', 'epoch=3')
+    shutil.copytree(road.folder / 'output' / 'mgd', road.folder / 'resumed' / 'mgd')
+    output = road.distill('-r', 'resumed/mgd/0', '-o', 'save_dir=resumed', 'epoch=3')
     assert 'Epoch: [0]' not in output and 'Epoch: [1]' in output and 'Epoch: [2]' in output
     resumed = paddle.load(str(road.folder / 'resumed' / 'mgd' / '1.pdstate'))
-    assert resumed['best_metric'] == paddle.load(str(road.path('0.pdstate')))['best_metric']
-    assert state['best_metric'] >= resumed['best_metric']
+    assert resumed['best_metric'] == state['best_metric'] >= 0
     os.rename(road.path('0.pdstate'), road.path('hidden'))
     refused = road.distill('-r', 'output/mgd/0', code=1)
     os.rename(road.path('hidden'), road.path('0.pdstate'))
