@@ -30,6 +30,7 @@ from ppdet_ext.engine import cli
 from ppdet_ext.slim.config_scope import isolated_config
 
 PAGE = pathlib.Path(__file__).parents[2] / 'docs' / 'troubleshooting.md'
+TRANSLATION = PAGE.with_name('troubleshooting_cn.md')
 ROW = re.compile(r'^\| ([^|`]+) \| `([^`]+)` \| ([^|]+) \|$', re.MULTILINE)
 
 # What every tool is called with, beside the options of a case.
@@ -440,9 +441,15 @@ def contents(folder):
     return {path: path.read_bytes() for path in folder.rglob('*') if path.is_file()}
 
 
+def sections(page):
+    """list of dict: by section, of every case its message; "..." stands for anything."""
+    return [{name: message for name, message, _ in ROW.findall(section)}
+            for section in page.read_text(encoding='utf-8').split('\n## ')]
+
+
 def shown():
-    """dict: of every case on the page, its message; "..." stands for anything."""
-    return {name: message for name, message, _ in ROW.findall(PAGE.read_text(encoding='utf-8'))}
+    """dict: of every case on the page, its message."""
+    return {name: message for section in sections(PAGE) for name, message in section.items()}
 
 
 def command_line(case):
@@ -523,3 +530,9 @@ def test_verbose_shows_the_traceback(sound, monkeypatch, capsys):
 def test_the_page_shows_every_case_and_no_other():
     names = [*STARTS, *(case.name for case in CASES)]
     assert list(shown()) == names and len(set(names)) == len(names) >= 40
+
+
+def test_both_languages_show_the_same_messages():
+    messages = [list(section.values()) for section in sections(PAGE)]
+    assert messages == [list(section.values()) for section in sections(TRANSLATION)]
+    assert sum(map(len, messages)) >= 40
