@@ -7,7 +7,7 @@ import os
 import pytest
 from PIL import EpsImagePlugin, Image, ImageFile
 
-from ppdet_ext.data.check import check_coco_folder, image_size, read_class_names
+from ppdet_ext.data.check import IMAGE_FORMATS, check_coco_folder, image_size, read_class_names
 from ppdet_ext.data.neu_det import prepare
 
 CLASSES = ('crazing', 'scratches')
@@ -146,7 +146,7 @@ def test_cut_off_image_is_unreadable_whatever_pillow_is_set_to(tmp_path, monkeyp
     assert ImageFile.LOAD_TRUNCATED_IMAGES is tolerant
 
 
-@pytest.mark.parametrize('kind', ['BMP', 'JPEG', 'PNG', 'TIFF'])
+@pytest.mark.parametrize('kind', IMAGE_FORMATS)
 def test_images_of_every_accepted_format(tmp_path, kind):
     Image.new('RGB', (7, 5)).save(tmp_path / 'x.png', format=kind)
     assert image_size(str(tmp_path / 'x.png')) == (7, 5)

@@ -151,7 +151,7 @@ WEIGHTS = '-o weights=student.pdparams'
 STARTS = ('package that is missing', 'port in use')
 CASES = [
     # The command line
-    Case('no config', 'prepare_neu_det', code=2),
+    Case('required flag that is missing', 'prepare_neu_det', code=2),
     Case('unknown flag', 'eval', '--batch 3', code=2),
     Case('-o without "="', 'train', '-o epoch 3', code=2),
     Case('-o with broken YAML', 'train', '-o class_names=[a', code=2),
