@@ -6,7 +6,8 @@ import json
 import numpy as np
 from PIL import Image
 
-CLASSES = ('crazing', 'inclusion', 'patches', 'pitted_surface', 'rolled-in_scale', 'scratches')
+from ppdet_ext.data.coco import NEU_DET_CLASSES
+
 SIZE = 64  # pixels
 
 
@@ -29,7 +30,7 @@ def noise_set(folder, **parts):
             noise = rng.integers(0, 256, [SIZE, SIZE, 3], dtype='uint8')
             Image.fromarray(noise).save(folder / 'images' / name)
         (folder / 'annotations' / f'{part}.json').write_text(json.dumps({
-            'categories': [{'id': k + 1, 'name': name} for k, name in enumerate(CLASSES)],
+            'categories': [{'id': k + 1, 'name': name} for k, name in enumerate(NEU_DET_CLASSES)],
             'images': [{'id': k + 1, 'file_name': name, 'width': SIZE, 'height': SIZE}
                        for k, name in enumerate(names)],
             'annotations': [{'id': k + 1, 'image_id': k + 1, 'category_id': k % 6 + 1,

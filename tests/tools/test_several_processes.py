@@ -13,9 +13,9 @@ import time
 import numpy as np
 import paddle
 import pytest
-from PIL import Image
+from noise_set import noise_set
 from tiny import slim_yaml, student_yaml
-from tiny_faster_rcnn import CLASSES, build_detector, faster_rcnn_yaml
+from tiny_faster_rcnn import build_detector, faster_rcnn_yaml
 
 from ppdet_ext.engine.head_expansion import Detector, expand_head
 
@@ -27,23 +27,6 @@ REASON = 'the disk of the second process is full'
 ERROR = f'error: process 1: {REASON}'
 # Relative, of float32 sums in another order.
 TOLERANCE = 1e-5
-
-
-def make_images(folder):
-    """Noise with one box an image, enough for STEPS of two processes."""
-    (folder / 'set' / 'images').mkdir(parents=True)
-    rng, count = np.random.default_rng(0), 2 * BATCH * STEPS
-    names = [f'{k}.png' for k in range(count)]
-    for name in names:
-        noise = rng.integers(0, 255, [64, 64, 3], dtype='uint8')
-        Image.fromarray(noise).save(folder / 'set' / 'images' / name)
-    (folder / 'set' / 'all.json').write_text(json.dumps({
-        'categories': [{'id': k + 1, 'name': name} for k, name in enumerate(CLASSES)],
-        'images': [{'id': k, 'file_name': name, 'width': 64, 'height': 64}
-                   for k, name in enumerate(names)],
-        'annotations': [{'id': k, 'image_id': k, 'category_id': k % 6 + 1, 'bbox': [8, 8, 40, 40],
-                         'area': 1600, 'iscrowd': 0} for k in range(count)]}))
-    return str(folder / 'set')
 
 
 def save(tensors, path):
@@ -58,7 +41,8 @@ def numpy_state(yaml):
 def folder(tmp_path_factory):
     """Student, slim YAML and teacher of every method, with a set of noise images."""
     folder = tmp_path_factory.mktemp('several')
-    dataset = {'dataset_dir': make_images(folder), 'anno_path': 'all.json'}
+    images = noise_set(folder / 'set', train=2 * BATCH * STEPS)
+    dataset = {'dataset_dir': images, 'anno_path': 'annotations/train.json'}
     common = {'epoch': 1, 'worker_num': 0, 'use_gpu': False, 'log_iter': 1, 'seed': 0,
               'TrainDataset': dataset, 'EvalDataset': dataset, 'TrainReader': {
                   'batch_size': BATCH, 'sample_transforms': [
