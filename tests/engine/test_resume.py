@@ -20,6 +20,11 @@ from ppdet_ext.slim import build_slim_model
 
 IMAGES, EPOCHS = 8, 4
 AVERAGE = {'use_ema': True, 'ema_decay': 0.9}
+# More frequent with the images that were read.
+GRID_MASK = {'TrainReader': {'sample_transforms': [
+    {'Decode': {}}, {'GridMask': {'prob': 1.0, 'upper_iter': IMAGES * EPOCHS}},
+    {'NormalizeImage': {'is_scale': True, 'mean': [0.5] * 3, 'std': [0.25] * 3}},
+    {'Permute': {}}]}}
 
 
 class Killed(Exception):
@@ -91,6 +96,7 @@ def assert_same(trainer, other, name):
 @pytest.mark.parametrize('distill, moment, options', [
     (False, ('train', 2, 1), {}),
     (False, ('train', 2, 1), AVERAGE),
+    (False, ('train', 2, 1), GRID_MASK),
     (True, ('train', 2, 1), {'worker_num': 2}),
     (True, ('train', 2, 1), AVERAGE),
     (True, ('eval', 1, 0), {}),
