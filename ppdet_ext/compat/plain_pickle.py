@@ -16,6 +16,7 @@ stays as it is, since a program that imports ppdet_ext may keep objects of its
 own in its files.
 """
 import collections
+import os
 import pickle
 import re
 
@@ -87,8 +88,9 @@ KNOWN = {('collections', 'OrderedDict'): _Call(collections.OrderedDict),
          ('numpy', 'dtype'): _Call(_DType),
          ('numpy', 'ndarray'): 'numpy.ndarray'}
 for _module in ('builtins', '__builtin__'):
-    for _kind in (tuple, list, dict, bytes, complex):
+    for _kind in (tuple, list, dict, complex):
         KNOWN[_module, _kind.__name__] = _Call(_kind)
+    KNOWN[_module, 'bytes'] = _Call(lambda: b'')  # only those of no length are written so
 for _package in ('numpy.core', 'numpy._core'):
     KNOWN[f'{_package}.multiarray', '_reconstruct'] = _Call(lambda *args: _Array())
     KNOWN[f'{_package}.multiarray', 'scalar'] = _Call(
@@ -199,6 +201,8 @@ def load_state(path, return_numpy=False):
         ValueError: no such state; it holds something else, is damaged or no pickle. The message
             names the file.
     """
+    if os.path.exists(path) and not os.path.isfile(path):  # a pipe would never end
+        raise ValueError(f'{path} is no file; give one, as paddle.save writes it')
     with open(path, 'rb') as file:
         state, tensors = _read(file)
     if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):

@@ -12,7 +12,7 @@ from ppdet.core.workspace import create
 
 from ..compat.named_classes import registered_classes
 from .config_keys import check_name, check_options
-from .config_values import FLAG, NUMBER, ConfigError, check_value
+from .config_values import FLAG, NUMBER, ConfigError, check_value, whole
 from .error_text import summary
 
 __all__ = ['check_builds']
@@ -20,6 +20,8 @@ __all__ = ['check_builds']
 SCHEDULERS = ('CosineDecay', 'PiecewiseDecay', 'LinearWarmup', 'ExpWarmup')
 # The others of Paddle have no step of their own, or one that asks for a function.
 OPTIMIZERS = {'AdamWDL', *paddle.optimizer.__all__} - {'Optimizer', 'LBFGS'}
+FOLDERS = {'cache_root', 'output_dir'}  # options of transforms that make them
+MOST_STEPS = 10**7  # PaddleDetection makes a list of the rates of a warmup
 GIVEN = ('learning_rate', 'lr', 'parameters', 'model', 'grad_clip')  # by PaddleDetection
 # Of an option, by the type of its default.
 KINDS = {bool: FLAG, int: NUMBER, float: NUMBER}
@@ -48,8 +50,9 @@ def _check_transforms(where, transforms):
         check_name(where, operator, known)
         constructor = known[operator]
         _check_arguments(f'{where}: {operator}', options, constructor)
-        with _refused(where, f'{operator} cannot be built'):
-            constructor(**options)
+        if not FOLDERS & set(inspect.signature(constructor).parameters):
+            with _refused(where, f'{operator} cannot be built'):
+                constructor(**options)
 
 
 def _check_learning_rate(section):
@@ -60,6 +63,8 @@ def _check_learning_rate(section):
             check_name(where, scheduler.get('name'), SCHEDULERS)
             _check_arguments(f'{where}: {scheduler["name"]}', options,
                              getattr(ppdet.optimizer.optimizer, scheduler['name']))
+            check_value(f'{where}: {scheduler["name"]}.steps', options.get('steps', 0),
+                        whole(0, MOST_STEPS))
     with _refused(where, 'expected are a decay and, unless that has use_warmup: false, a warmup '
                          'after it'):
         create('LearningRate')(step_per_epoch=1)

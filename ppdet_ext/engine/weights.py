@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 
 import numpy as np
+import paddle
 from ppdet.utils.checkpoint import is_url, match_state_dict
 from ppdet.utils.download import WEIGHTS_HOME, get_weights_path, map_path, parse_url
 from ppdet.utils.logger import setup_logger
@@ -72,11 +73,19 @@ def load_tensors(path):
     """
     state = load_state(path, return_numpy=True)
     for name, value in state.items():
+        value = state[name] = _widened(value)
         if not isinstance(value, np.ndarray) or value.dtype.kind not in NUMBERS:
             kind = getattr(value, 'dtype', type(value).__name__)
             raise ValueError(f'{path}: {name!r} is of type {kind}, expected a tensor; save the '
                              f'weights anew with paddle.save(model.state_dict(), path)')
     return state
+
+
+def _widened(value):
+    """bfloat16, which Paddle writes as the bits of 16 bit integers, as float32."""
+    if isinstance(value, np.ndarray) and value.dtype == np.uint16:
+        return (value.astype(np.uint32) << 16).view(np.float32)
+    return value
 
 
 def load_weights(model, weights, role, minimum=0.0):
@@ -108,5 +117,5 @@ def load_weights(model, weights, role, minimum=0.0):
         raise ValueError(f'{path}: {len(broken)} of {len(matched)} tensors are not finite, first '
                          f'{broken[0]}; the training that wrote it has diverged: give another file')
     for key, value in matched.items():
-        target[key].set_value(value.astype(str(target[key].dtype).split('.')[-1]))
+        target[key].set_value(paddle.to_tensor(value).astype(target[key].dtype))
     logger.info(report)

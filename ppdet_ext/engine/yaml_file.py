@@ -73,7 +73,7 @@ def check_bases(path):
 
 def _followed(path, chain):
     """Yields every file that ppdet reads, in order; ``chain`` are those that have led to it."""
-    path = os.path.normpath(os.path.expanduser(path))
+    path = _tidy(os.path.expanduser(path))
     if chain and not os.path.isfile(path):
         raise FileNotFoundError(f'{chain[-1]}: _BASE_ {path} does not exist; correct the path, '
                                 f'which is relative to the file it stands in')
@@ -95,9 +95,14 @@ def yaml_files(path):
         ValueError: one of them is no YAML mapping.
     """
     folder = os.path.dirname(path)
-    bases = [os.path.normpath(os.path.join(folder, os.path.expanduser(base)))
-             for base in _bases(path)]
+    bases = [_tidy(os.path.join(folder, os.path.expanduser(base))) for base in _bases(path)]
     return [path, *(file for base in bases for file in yaml_files(base))]
+
+
+def _tidy(path):
+    """str: without needless parts; behind a link ".." is another folder, and stays."""
+    short = os.path.normpath(path)
+    return short if os.path.realpath(short) == os.path.realpath(path) else path
 
 
 def _bases(path):

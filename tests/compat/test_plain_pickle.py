@@ -292,6 +292,12 @@ def test_a_file_that_was_cut_off(tmp_path):
         assert 'is damaged or cut off' in refusal(tmp_path, content[:int(share * len(content))])
 
 
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / 'x.pdparams')
+    with pytest.raises(ValueError, match='x.pdparams is no file'):
+        load_state(str(tmp_path / 'x.pdparams'))
+
+
 def test_a_missing_file():
     with pytest.raises(FileNotFoundError, match='nowhere.pdparams'):
         load_state('nowhere.pdparams')

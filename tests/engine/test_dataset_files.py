@@ -1,8 +1,10 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
 import json
 
 import pytest
+from noise_set import noise_set
 from PIL import Image
 from ppdet.data.source.coco import COCODataSet
 from tiny import student_yaml
@@ -163,4 +165,21 @@ def test_an_annotation_file_of_another_name(coco, folder):
 def test_a_data_set_that_is_null(tmp_path):
     cfg = load_run_config(student_yaml(tmp_path), {'TrainDataset': None})
     with pytest.raises(ValueError, match='TrainDataset is missing or null; give it a data set'):
+        check_datasets(cfg, ['TrainDataset'])
+
+
+@pytest.mark.parametrize('data_fields, refused', [
+    (['image', 'gt_bbox', 'gt_class', 'is_crowd', 'gt_poly'], True),
+    (['image', 'gt_bbox', 'gt_class', 'is_crowd'], False),
+])
+def test_masks_are_checked_where_they_are_read(tmp_path, data_fields, refused):
+    folder = tmp_path / 'noise'
+    dataset = {'dataset_dir': noise_set(folder, train=2), 'data_fields': data_fields}
+    path = folder / 'annotations' / 'train.json'
+    content = json.loads(path.read_text())
+    content['annotations'][1]['segmentation'] = [[0, 0, 1e9, 1e9, 0, 1e9]]
+    path.write_text(json.dumps(content))
+    cfg = load_run_config(student_yaml(tmp_path, TrainDataset=dataset))
+    with pytest.raises(ValueError, match=r'annotations\[1\]: segmentation is a list') if (
+            refused) else contextlib.nullcontext():
         check_datasets(cfg, ['TrainDataset'])

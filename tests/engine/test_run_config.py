@@ -160,3 +160,16 @@ def test_the_message_names_who_has_set_the_key(tmp_path, values, options, slim_k
         load_run_config(path, options, slim_keys)
     expected = str(tmp_path / origin) if origin.endswith('.yml') else origin
     assert str(error.value).startswith(f'{expected}: ')
+
+
+def test_transforms_that_make_folders_make_none_before_they_are_used(tmp_path):
+    made = tmp_path / 'made'
+    load_run_config(student_yaml(tmp_path), {'TestReader': {'sample_transforms': [
+        {'DebugVisibleImage': {'output_dir': str(made)}}, {'Decode': {}}]}})
+    assert not made.exists()
+
+
+def test_a_warmup_without_end(tmp_path):
+    with pytest.raises(ValueError, match='LinearWarmup.steps is a whole number from 0 to'):
+        load_run_config(student_yaml(tmp_path), {'LearningRate': {'schedulers': [
+            {'name': 'CosineDecay', 'max_epochs': 3}, {'name': 'LinearWarmup', 'steps': 10**10}]}})

@@ -154,3 +154,14 @@ def test_yaml_files_are_those_of_the_whole_chain(folder):
     (folder / 'base' / 'b.yml').write_text('_BASE_: [../a.yml]')
     (folder / 'c.yml').write_text('_BASE_: [base/b.yml]')
     assert yaml_files('c.yml') == ['c.yml', 'base/b.yml', 'a.yml']
+
+
+def test_the_files_that_are_checked_are_those_that_are_read(folder):
+    for name in ('other', 'other/sub'):
+        (folder / name).mkdir()
+    (folder / 'b.yml').write_text('epoch: 1')
+    (folder / 'other' / 'b.yml').write_text('[')
+    (folder / 'link').symlink_to(folder / 'other' / 'sub')
+    (folder / 'own.yml').write_text('_BASE_: [link/../b.yml]')
+    with pytest.raises(ValueError, match=r'link/\.\./b\.yml, line'):
+        check_bases('own.yml')

@@ -80,3 +80,24 @@ def test_a_cached_download_needs_no_network(monkeypatch, tmp_path, saved):
     monkeypatch.setattr(weights, 'get_weights_path',
                         lambda url: os.path.join(str(tmp_path), os.path.basename(url)))
     assert weights.local_weights('https://example.org/model.pdparams') == saved[1]
+
+
+@pytest.mark.parametrize('saved_as', ['float16', 'bfloat16', 'float32'])
+@pytest.mark.parametrize('loaded_as', ['bfloat16', 'float32'])
+def test_weights_of_less_precision(tmp_path, saved_as, loaded_as):
+    path = str(tmp_path / 'x.pdparams')
+    paddle.save({'weight': paddle.full([2], 1.5).astype(saved_as)}, path)
+    model = nn.Layer()
+    model.weight = model.create_parameter([2], dtype=loaded_as)
+    weights.load_weights(model, path, 'model', minimum=1.0)
+    assert model.weight.astype('float32').tolist() == [1.5, 1.5]
+
+
+@pytest.mark.parametrize('kind', ['float32', 'bfloat16'])
+def test_weights_that_are_not_finite_are_refused(tmp_path, kind):
+    path = str(tmp_path / 'x.pdparams')
+    state = network().state_dict()
+    state['head.bias'] = paddle.full([4], float('nan')).astype(kind)
+    paddle.save(state, path)
+    with pytest.raises(ValueError, match=f'{path}: 1 of 4 tensors are not finite, first head.bias'):
+        weights.load_weights(network(), path, 'model')
