@@ -16,7 +16,7 @@ import functools
 import importlib
 import sys
 
-from . import threads, zlib_order
+from . import mkl_on_amd, threads, zlib_order
 
 __all__ = ['apply']
 
@@ -29,6 +29,7 @@ MENDS = (
     'termination', 'video_command', 'visualdl_writer', 'yaml_numbers')
 
 zlib_order.mend()
+mkl_on_amd.mend()
 _THREADS_ARE_CHOSEN = 'paddle' in sys.modules or threads.chosen_by_user()
 
 
