@@ -4,9 +4,11 @@
 import math
 
 import paddle
-from paddle import ParamAttr, nn
+from paddle import nn
 from paddle.nn import functional as F
-from paddle.nn.initializer import Constant, Uniform
+from paddle.nn.initializer import Constant
+
+from .initializers import uniform_fan_in
 
 __all__ = ['GloReUnit2D', 'InstanceGraph']
 
@@ -38,10 +40,10 @@ class GloReUnit2D(nn.Layer):
                              f'{mid_channels} for {in_channels} channels')
         self.normalize = normalize
         states = 2 * mid_channels
-        self.conv_state = nn.Conv2D(in_channels, states, 1, **_uniform(in_channels))
-        self.conv_proj = nn.Conv2D(in_channels, mid_channels, 1, **_uniform(in_channels))
+        self.conv_state = nn.Conv2D(in_channels, states, 1, **uniform_fan_in(in_channels))
+        self.conv_proj = nn.Conv2D(in_channels, mid_channels, 1, **uniform_fan_in(in_channels))
         self.gcn = GraphConvolution(states, mid_channels)
-        self.conv_extend = nn.Conv2D(states, in_channels, 1, **_uniform(states, bias=False))
+        self.conv_extend = nn.Conv2D(states, in_channels, 1, **uniform_fan_in(states, bias=False))
         self.blocker = BatchStatisticsNorm(in_channels)
 
     def forward(self, x):
@@ -74,8 +76,8 @@ class GraphConvolution(nn.Layer):
 
     def __init__(self, num_state, num_node):
         super().__init__()
-        self.conv1 = nn.Conv1D(num_node, num_node, 1, **_uniform(num_node))
-        self.conv2 = nn.Conv1D(num_state, num_state, 1, **_uniform(num_state, bias=False))
+        self.conv1 = nn.Conv1D(num_node, num_node, 1, **uniform_fan_in(num_node))
+        self.conv2 = nn.Conv1D(num_state, num_state, 1, **uniform_fan_in(num_state, bias=False))
 
     def forward(self, nodes):
         """Maps [N, states, nodes] to the same shape."""
@@ -119,7 +121,7 @@ class InstanceGraph(nn.Layer):
     def __init__(self, num_state):
         super().__init__()
         self.num_state = num_state
-        self.state = nn.Linear(num_state, num_state, **_uniform(num_state, bias=False))
+        self.state = nn.Linear(num_state, num_state, **uniform_fan_in(num_state, bias=False))
 
     def forward(self, x):
         """Reasons over instances.
@@ -139,10 +141,3 @@ class InstanceGraph(nn.Layer):
 
     def _standardise(self, nodes):
         return F.layer_norm(nodes, self.num_state, epsilon=EPSILON)
-
-
-def _uniform(fan_in, bias=True):
-    """dict: weight and bias of a layer start uniform within 1/sqrt(fan_in)."""
-    bound = 1.0 / math.sqrt(fan_in)
-    attr = ParamAttr(initializer=Uniform(-bound, bound))
-    return {'weight_attr': attr, 'bias_attr': attr if bias else False}

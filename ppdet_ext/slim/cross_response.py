@@ -9,6 +9,7 @@ from paddle.nn import functional as F
 from ..engine.config_values import NOT_NEGATIVE
 from ..engine.yaml_file import near_match
 from . import functional
+from .adapters import align_conv
 from .head_adapters import find_head_adapter, head_families
 from .wiring import level_names, level_shapes
 
@@ -91,7 +92,7 @@ class CrossResponse(nn.Layer):
             raise ValueError(f'cross_response: the student\'s head has {channels_s} channels, the '
                              f'teacher\'s {channels_t}; make them equal, or set "align: true"')
         if channels_s != channels_t:
-            self.aligns.extend(nn.Conv2D(channels_s, channels_t, 1) for _ in self.student_names)
+            self.aligns.extend(align_conv(channels_s, channels_t) for _ in self.student_names)
         self.level_names = level_names(strides_s)
 
     def forward(self, student_taps, teacher_taps, batch):

@@ -7,7 +7,7 @@ import pytest
 from ppdet.core.workspace import create, global_config
 from slim.vectors import each_case, relative_error
 
-from ppdet_ext.slim import MGDFeatureLoss
+from ppdet_ext.slim import MGDFeatureLoss, TSKDFeatureLoss
 from ppdet_ext.slim.functional import random_mask
 
 
@@ -105,3 +105,16 @@ def test_takes_over_the_registered_name_and_leaves_ppdets_own_class_alone():
     modules = own.distill_feat_loss_modules
     assert all(type(m) is ppdet.slim.distill_loss.MGDFeatureLoss for m in modules)
     assert isinstance(create('MGDFeatureLoss'), MGDFeatureLoss)
+
+
+@pytest.mark.parametrize('layer', [
+    lambda: MGDFeatureLoss(64, 128).align, lambda: MGDFeatureLoss(128, 128).generation[0],
+    lambda: MGDFeatureLoss(128, 128).generation[2], lambda: TSKDFeatureLoss(64, 128).align])
+def test_adapters_start_as_in_the_papers_code(layer):
+    """Uniform within 1/sqrt(fan in), which PyTorch gives weights and biases."""
+    layer = layer()
+    bound = np.prod(layer.weight.shape[1:])**-0.5
+    for parameter, tolerance in ((layer.weight, 0.02), (layer.bias, 0.25)):
+        values = parameter.numpy()
+        assert np.abs(values).max() <= bound
+        assert np.std(values) == pytest.approx(bound / 3**0.5, rel=tolerance)

@@ -5,6 +5,7 @@ from paddle import nn
 from ppdet.core.workspace import global_config, register
 
 from .. import functional
+from ..adapters import align_conv, generation_block
 from .map_shapes import check_map_shapes
 
 __all__ = ['MGDFeatureLoss']
@@ -47,10 +48,8 @@ class MGDFeatureLoss(nn.Layer):
         self.lambda_mgd = lambda_mgd
         self.align = None
         if student_channels != teacher_channels:
-            self.align = nn.Conv2D(student_channels, teacher_channels, 1)
-        self.generation = nn.Sequential(
-            nn.Conv2D(teacher_channels, teacher_channels, 3, padding=1), nn.ReLU(),
-            nn.Conv2D(teacher_channels, teacher_channels, 3, padding=1))
+            self.align = align_conv(student_channels, teacher_channels)
+        self.generation = generation_block(teacher_channels)
 
     @property
     def term_weight(self):

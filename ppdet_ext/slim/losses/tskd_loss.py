@@ -7,6 +7,7 @@ from ppdet.core.workspace import register
 
 from ...modeling import GloReUnit2D, InstanceGraph
 from .. import functional
+from ..adapters import align_conv
 from .map_shapes import check_map_shapes
 
 __all__ = ['TSKDFeatureLoss']
@@ -75,7 +76,7 @@ class TSKDFeatureLoss(nn.Layer):
         self.clip_boxes = clip_boxes
         self.align = None
         if student_channels != teacher_channels and any(self.alphas.values()):
-            self.align = nn.Conv2D(student_channels, teacher_channels, 1)
+            self.align = align_conv(student_channels, teacher_channels)
         self.pixel_graph = self.instance_graph = None
         if alpha_pixel_rea:
             self.pixel_graph = GloReUnit2D(teacher_channels, max(teacher_channels // 2, 1))
