@@ -16,6 +16,7 @@ stays as it is, since a program that imports ppdet_ext may keep objects of its
 own in its files.
 """
 import collections
+import contextlib
 import os
 import pickle
 import re
@@ -103,15 +104,23 @@ class _RefusedError(Exception):
     """The name that is refused."""
 
 
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, file):
+class PlainUnpickler(pickle.Unpickler):
+    """Reads a pickle without importing or calling anything but what is known.
+
+    Args:
+        file (file): open for reading bytes.
+        known (dict): what the pickle may name, as (module, name), and what stands for it.
+    """
+
+    def __init__(self, file, known=KNOWN):
         super().__init__(file, encoding='latin1')
+        self._known = known
 
     def find_class(self, module, name):
         """Looks a name up among those that are known; nothing is imported."""
-        if (module, name) not in KNOWN:
+        if (module, name) not in self._known:
             raise _RefusedError(f'{module}.{name}')
-        return KNOWN[module, name]
+        return self._known[module, name]
 
 
 def load_plain(file):
@@ -137,17 +146,30 @@ def _read(file):
         kind = 'no pickle, as paddle.save writes it' if start else 'empty'
         raise ValueError(f'{name} is {kind}; copy or download it again, or give another file')
     file.seek(-1, 1)
+    with explained_errors(name, 'paddle.save(model.state_dict(), path)'):
+        content = PlainUnpickler(file).load()
+        return _converted(content, lambda value: _plain(value, tensors)), tensors
+
+
+@contextlib.contextmanager
+def explained_errors(name, remedy):
+    """Turns whatever the reading of a file raises into a ``ValueError`` that names it.
+
+    Args:
+        name (str): path of the file.
+        remedy (str): the call that saves weights so that they can be read.
+    """
     try:
-        return _converted(_Unpickler(file).load(), lambda value: _plain(value, tensors)), tensors
+        yield
     except _RefusedError as error:
         raise ValueError(
             f'{name} is refused: it names {_line(error)}, which is no part of weights and could '
             f'run code. Do not use this file; if it is your own, save it anew with '
-            f'paddle.save(model.state_dict(), path)') from error
+            f'{remedy}') from error
     except MemoryError as error:
         raise ValueError(f'{name} asks for more memory than there is; it is damaged, or too large '
                          f'for this computer') from error
-    except Exception as error:  # a damaged pickle raises whatever the damage leads to
+    except Exception as error:  # a damaged file raises whatever the damage leads to
         raise ValueError(f'{name} is damaged or cut off ({type(error).__name__}: {_line(error)}); '
                          f'copy or download it again') from error
 
