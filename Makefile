@@ -34,10 +34,10 @@ lint: .venv/$(installed)
 
 test-paddle2.6.2: .venv-paddle2.6.2/$(installed)
 	@echo "== Tests on Paddle 2.6.2"
-	.venv-paddle2.6.2/bin/python -m pytest -q tests/compat tests/modeling tests/slim
+	.venv-paddle2.6.2/bin/python -m pytest -q tests/compat tests/modeling tests/safe_io tests/slim
 
-.venv/$(installed): requirements := -e ".[cpu,test]"
-.venv-paddle2.6.2/$(installed): requirements := -e ".[test]" paddlepaddle==2.6.2
+.venv/$(installed): requirements := -e ".[cpu,backbones,test]"
+.venv-paddle2.6.2/$(installed): requirements := -e ".[backbones,test]" paddlepaddle==2.6.2
 
 %/$(installed): setup.py $(constraints)
 	@sh tools/make_environment.sh $* "$(python)" $(constraints) $(requirements)

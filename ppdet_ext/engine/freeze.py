@@ -1,23 +1,18 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Keeps parts of a detector as they are while the rest trains."""
-from paddle import nn
 from ppdet.utils.logger import setup_logger
 
+from ..modeling.freeze import freeze, is_frozen
 from .yaml_file import near_match
 
 __all__ = ['freeze_parts']
 
 logger = setup_logger('ppdet.engine')
 
-BATCH_NORMS = (nn.BatchNorm, nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D, nn.SyncBatchNorm)
-
 
 def freeze_parts(model, parts):
-    """Freezes sublayers: no gradient for their parameters, and fixed batch-norm statistics.
-
-    The batch norms normalise with their stored statistics and leave them alone, whoever calls
-    ``train()`` on the model or on what holds it.
+    """Freezes sublayers, as :func:`ppdet_ext.modeling.freeze.freeze` does.
 
     Args:
         model (nn.Layer): the detector that trains.
@@ -35,20 +30,6 @@ def freeze_parts(model, parts):
             children = ', '.join(name for name, _ in model.named_children())
             raise ValueError(f'freeze: {type(model).__name__} has no sublayer "{part}"'
                              f'{near_match(part, sublayers)}; its parts are {children}')
-        if not getattr(sublayers[part], 'is_frozen', False):
-            _freeze(sublayers[part])
+        if not is_frozen(sublayers[part]):
+            freeze(sublayers[part])
             logger.info(f'"{part}" is frozen')
-
-
-def _freeze(part):
-    part.is_frozen = True
-    for parameter in part.parameters():
-        parameter.stop_gradient = True
-    for layer in part.sublayers(include_self=True):
-        if isinstance(layer, BATCH_NORMS):
-            # A flag set once would not last: every epoch begins with train().
-            layer.register_forward_pre_hook(_use_stored_statistics)
-
-
-def _use_stored_statistics(layer, inputs):
-    layer.training = False

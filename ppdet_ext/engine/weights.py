@@ -12,6 +12,9 @@ from ppdet.utils.download import WEIGHTS_HOME, get_weights_path, map_path, parse
 from ppdet.utils.logger import setup_logger
 
 from ..compat.plain_pickle import load_state
+from ..modeling.pretrained import BACKBONE, PACKAGES, backbone_tensors, packaged_weights
+from ..safe_io import torch_file
+from .yaml_file import near_match
 
 __all__ = ['load_tensors', 'load_weights', 'local_weights']
 
@@ -22,16 +25,18 @@ NUMBERS = 'biufc'  # NumPy's letters for kinds of numbers
 
 
 def local_weights(weights):
-    """Finds the ``.pdparams`` file of a path or URL, downloading it when it is not cached.
+    """Finds the file of weights, downloading it when it is a URL that is not cached.
 
     Args:
-        weights (str): path with or without ``.pdparams``, or URL.
+        weights (str): path with or without ``.pdparams``, path of a PyTorch file (``.pth``,
+            ``.pt``), URL, or the name of a backbone whose weights an installed package carries
+            (``efficientnet_lite0``).
 
     Returns:
         str: path of the file.
 
     Raises:
-        FileNotFoundError: no such file.
+        FileNotFoundError: no such file, or the package is not installed.
         ValueError: no path.
         ConnectionError: the URL cannot be reached.
     """
@@ -40,9 +45,13 @@ def local_weights(weights):
                          f'config or give -o weights=PATH')
     if is_url(weights):
         return _downloaded(weights)
-    path = weights if weights.endswith('.pdparams') else f'{weights}.pdparams'
+    if weights in PACKAGES:
+        return packaged_weights(weights)
+    is_whole = weights.endswith(('.pdparams', *torch_file.SUFFIXES))
+    path = weights if is_whole else f'{weights}.pdparams'
     if not os.path.isfile(path):
-        raise FileNotFoundError(f'weights not found: {path}; correct the path, or train them')
+        raise FileNotFoundError(f'weights not found: {path}; correct the path'
+                                f'{near_match(weights, PACKAGES)}, or train them')
     return path
 
 
@@ -62,16 +71,22 @@ def _downloaded(url):
 
 
 def load_tensors(path):
-    """Reads a ``.pdparams`` file.
+    """Reads a ``.pdparams`` file, or a backbone that PyTorch saved.
 
     Returns:
-        dict of str to ndarray: the tensors by name.
+        dict of str to ndarray: the tensors by name; of a PyTorch file those of the backbone, by
+        the names they have in a detector.
 
     Raises:
         ValueError: something else is in it, or as
-            :func:`ppdet_ext.compat.plain_pickle.load_state` says.
+            :func:`ppdet_ext.compat.plain_pickle.load_state`,
+            :func:`ppdet_ext.safe_io.torch_file.load_torch_state` and
+            :func:`ppdet_ext.modeling.pretrained.backbone_tensors` say.
     """
-    state = load_state(path, return_numpy=True)
+    if is_torch_file(path):
+        state = backbone_tensors(torch_file.load_torch_state(path), path)
+    else:
+        state = load_state(path, return_numpy=True)
     for name, value in state.items():
         value = state[name] = _widened(value)
         if not isinstance(value, np.ndarray) or value.dtype.kind not in NUMBERS:
@@ -79,6 +94,11 @@ def load_tensors(path):
             raise ValueError(f'{path}: {name!r} is of type {kind}, expected a tensor; save the '
                              f'weights anew with paddle.save(model.state_dict(), path)')
     return state
+
+
+def is_torch_file(path):
+    """bool: whether a file of weights is PyTorch's, by its name."""
+    return path.endswith(torch_file.SUFFIXES)
 
 
 def _widened(value):
@@ -91,9 +111,11 @@ def _widened(value):
 def load_weights(model, weights, role, minimum=0.0):
     """Loads what fits by name and shape, as PaddleDetection does, and says how much that was.
 
+    The backbone of a PyTorch file has to fit whole, but for stages that the model does not have.
+
     Args:
         model (nn.Layer): a detector.
-        weights (str): path or URL.
+        weights (str): path, URL or name, as :func:`local_weights` takes it.
         role (str): what the model is called in the report.
         minimum (float): share of the model's tensors that must load.
 
@@ -102,8 +124,11 @@ def load_weights(model, weights, role, minimum=0.0):
             as :func:`load_tensors` says.
     """
     path = local_weights(weights)
-    target = model.state_dict()
-    matched = match_state_dict(target, load_tensors(path))
+    target, tensors = model.state_dict(), load_tensors(path)
+    if is_torch_file(path):
+        matched = _matched_backbone(target, tensors, path)
+    else:
+        matched = match_state_dict(target, tensors)
     missing = [key for key in target if key not in matched]
     report = f'{role}: {len(matched)} of {len(target)} tensors loaded from {path}'
     if missing:
@@ -118,4 +143,21 @@ def load_weights(model, weights, role, minimum=0.0):
                          f'{broken[0]}; the training that wrote it has diverged: give another file')
     for key, value in matched.items():
         target[key].set_value(paddle.to_tensor(value).astype(target[key].dtype))
+    if is_torch_file(path):
+        report = f'{role}: {len(matched)} of {len(matched)} backbone tensors loaded from {path}'
     logger.info(report)
+
+
+def _matched_backbone(target, tensors, path):
+    """dict: the tensors of a backbone; raises ValueError where one is missing or does not fit."""
+    names = [name for name in target if name.startswith(BACKBONE)]
+    for name in names:
+        expected = list(target[name].shape)
+        found = list(tensors[name].shape) if name in tensors else 'no such tensor'
+        if found != expected:
+            raise ValueError(f'{path} is of another network than the backbone that the YAML '
+                             f'describes: {name} has shape {expected} there, and in the file '
+                             f'{found}; give the file of that backbone, or change the YAML')
+    if not names:
+        raise ValueError(f'{path} holds a backbone, and this model has none')
+    return {name: tensors[name] for name in names}

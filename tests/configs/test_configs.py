@@ -18,7 +18,7 @@ from ppdet_ext.slim import build_slim_model
 from ppdet_ext.slim.config_scope import SlimConfig, isolated_config
 
 CONFIGS = os.path.abspath(CONFIGS)
-FOLDERS = ('nano', 'retinanet', 'fcos', 'gfl', 'faster_rcnn', 'picodet', 'ppyoloe')
+FOLDERS = ('nano', 'lite', 'retinanet', 'fcos', 'gfl', 'faster_rcnn', 'picodet', 'ppyoloe')
 READMES = ('README.md', 'README_cn.md')
 
 

@@ -9,6 +9,8 @@ import pytest
 from paddle import nn
 
 from ppdet_ext.engine import weights
+from ppdet_ext.modeling import EfficientNetLite
+from ppdet_ext.safe_io import torch_file
 
 
 def network():
@@ -101,3 +103,41 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, kind):
     paddle.save(state, path)
     with pytest.raises(ValueError, match=f'{path}: 1 of 4 tensors are not finite, first head.bias'):
         weights.load_weights(network(), path, 'model')
+
+
+def backbone(**options):
+    return nn.Sequential(('backbone', EfficientNetLite(**options)), ('head', nn.Linear(3, 4)))
+
+
+@pytest.mark.parametrize('levels, count', [([1, 2, 3], 240), ([1, 2], 165)])
+def test_a_packaged_backbone_is_loaded_by_name(log, levels, count):
+    model = backbone(return_idx=levels)
+    weights.load_weights(model, 'efficientnet_lite0', 'student')
+    assert f'student: {count} of {count} backbone tensors loaded from' in log[-1][1]
+    stored = torch_file.load_torch_state(weights.local_weights('efficientnet_lite0'))
+    np.testing.assert_array_equal(model.backbone.blocks[3].project.bn._variance.numpy(),
+                                  stored['_blocks.3._bn2.running_var'])
+
+
+def test_a_backbone_of_another_network_is_refused_by_name_and_changes_nothing():
+    model = backbone(version=2)
+    before = model.backbone.stem.conv.weight.numpy().copy()
+    message = r'another network .* backbone\.blocks\.\S+ has shape \[.*\] there, and in the file'
+    with pytest.raises(ValueError, match=message):
+        weights.load_weights(model, 'efficientnet_lite0', 'student')
+    np.testing.assert_array_equal(model.backbone.stem.conv.weight.numpy(), before)
+
+
+def test_a_backbone_is_no_trained_detector():
+    with pytest.raises(ValueError, match='240 of 242 tensors(.|\n)*At least 100% must fit'):
+        weights.load_weights(backbone(), 'efficientnet_lite0', 'model', minimum=1.0)
+
+
+def test_a_model_without_backbone_is_named():
+    with pytest.raises(ValueError, match='holds a backbone, and this model has none'):
+        weights.load_weights(nn.Linear(2, 3), 'efficientnet_lite0', 'model')
+
+
+def test_a_misspelt_backbone_is_an_error_with_the_near_match():
+    with pytest.raises(FileNotFoundError, match='did you mean "efficientnet_lite0"'):
+        weights.local_weights('efficientnet_lite_0')
