@@ -28,6 +28,7 @@ setup(
         'PyYAML',
         # ppdet imports it, but asks for "sklearn", an empty package.
         'scikit-learn',
+        'scipy',
         'threadpoolctl',
         # ppdet imports pkg_resources, which newer ones no longer have.
         'setuptools<81',

@@ -65,6 +65,8 @@ def parse_args(argv):
                         help='set to evaluate on (default: test)')
     parser.add_argument('--output', default='output/few_shot',
                         help='folder of the experiment (default: output/few_shot)')
+    parser.add_argument('--jobs', type=cli.positive, default=1,
+                        help='runs side by side, which share the cores (default: 1)')
     parser.add_argument('--overwrite', action='store_true',
                         help='run again what this method has finished with other settings')
     args = parser.parse_args(argv)
@@ -117,7 +119,8 @@ def main(argv):
     os.makedirs(args.output, exist_ok=True)
     try:
         with folder_lock(args.output, 'wait until it has ended, or give another --output'):
-            table = run_plan(plan, args.output, TOOLS, sets.path(sets.eval_set), args.overwrite)
+            table = run_plan(plan, args.output, TOOLS, sets.path(sets.eval_set), args.overwrite,
+                             args.jobs)
     except KeyboardInterrupt:
         print('error: interrupted; the same command goes on from here', file=sys.stderr)
         return 130

@@ -93,6 +93,14 @@ def boolean(text):
     return values[text.lower()]
 
 
+def positive(text):
+    """int: the value of a flag that counts something; ValueError, which argparse reports."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
 def not_empty(text):
     """str: the text; an empty one is a variable of the shell that is not set."""
     if not text:

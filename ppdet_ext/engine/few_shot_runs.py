@@ -18,7 +18,7 @@ from typing import NamedTuple, Optional
 from ..data.coco_file import read_sound_coco
 from ..data.few_shot import NEU_DET_SPLITS, ClassSplit
 from .few_shot_results import figures_line, write_results
-from .steps import Step, check_finished
+from .steps import Step, check_finished, run_steps
 from .yaml_file import yaml_files
 
 __all__ = ['Base', 'Method', 'Plan', 'Run', 'Sets', 'check_sets', 'class_split', 'make_plan',
@@ -241,7 +241,7 @@ def _options(options):
 # Running
 
 
-def run_plan(plan, output, tools, source, overwrite=False):
+def run_plan(plan, output, tools, source, overwrite=False, jobs=1):
     """Runs what is not finished yet and prints how it goes; results are written after every run.
 
     Args:
@@ -250,6 +250,7 @@ def run_plan(plan, output, tools, source, overwrite=False):
         tools (str): folder of the tools.
         source (str): what the figures are of, for the table.
         overwrite (bool): run again what was finished with other settings.
+        jobs (int): runs side by side.
 
     Returns:
         str: the table.
@@ -259,23 +260,24 @@ def run_plan(plan, output, tools, source, overwrite=False):
         ChildProcessError: a tool failed.
     """
     check_finished(plan.steps, overwrite)
-    for step in plan.preparation:
+    places = {run.step: f'run {number} of {len(plan.runs)}: '
+              for number, run in enumerate(plan.runs, start=1)}
+    for step in plan.steps:
         if step.finished:
-            _say(f'{step.title}: finished before')
-        else:
-            _say(f'{step.title}, logs in {step.folder}')
-            step.run(tools)
-    for number, run in enumerate(plan.runs, start=1):
-        place = f'run {number} of {len(plan.runs)}: {run.step.title}'
-        if run.step.finished:
-            _say(f'{place}: finished before')
-            continue
-        left = seconds_left(plan.runs)
-        left = '' if left is None else f', about {_duration(left)} left'
-        _say(f'{place}, logs in {run.step.folder}{left}')
-        run.step.run(tools)
-        _say(f'    {figures_line(run.step.result)}; took {_duration(run.step.seconds)}')
-        write_results(output, source)
+            _say(f'{places.get(step, "")}{step.title}: finished before')
+
+    def begin(step):
+        left = seconds_left(plan.runs) if step in places else None
+        left = '' if left is None else f', about {_duration(left / jobs)} left'
+        _say(f'{places.get(step, "")}{step.title}, logs in {step.folder}{left}')
+
+    def end(step):
+        if step in places:
+            _say(f'    {places[step]}{figures_line(step.result)}; took {_duration(step.seconds)}')
+            write_results(output, source)
+
+    run_steps(plan.preparation, tools, 1, begin)
+    run_steps([run.step for run in plan.runs], tools, jobs, begin, end)
     return write_results(output, source)
 
 

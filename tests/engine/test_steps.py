@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from ppdet_ext.engine.steps import Step, check_finished
+from ppdet_ext.engine.steps import Step, check_finished, run_steps
 from ppdet_ext.engine.yaml_file import check_bases, yaml_files
 
 STUB = """
@@ -52,8 +52,9 @@ def test_runs_all_commands_and_is_finished(folder, step):
     step.run('tools')
     assert calls(folder) == ['between', 'result']
     assert step.finished and step.differences() == []
-    log = (folder / 'step' / 'copy.log').read_text().splitlines()
-    assert log[0].endswith('tools/copy.py between step/result') and log[1] == 'words of the tool'
+    for log, words in (('copy', 'a.yml between'), ('copy_2', 'between step/result')):
+        first, second = (folder / 'step' / f'{log}.log').read_text().splitlines()
+        assert first.endswith(f'tools/copy.py {words}') and second == 'words of the tool'
 
 
 @pytest.mark.parametrize('lost', ['result', 'seconds'])
@@ -131,6 +132,91 @@ def test_an_interrupt_ends_the_command(folder, step):
     with pytest.raises(ProcessLookupError):
         os.kill(int((folder / 'pid').read_text()), 0)
     assert not step.finished
+
+
+def independent(name, **options):
+    """A step with one command, which writes its result."""
+    return Step(name, name, (('copy', 'a.yml', f'{name}/result'), ), ('a.yml', ),
+                f'{name}/result', **options)
+
+
+def test_what_is_required_runs_first(folder):
+    first = independent('first')
+    second = independent('second', requires=(first, ))
+    run_steps([second, first], 'tools', jobs=2)
+    assert first.finished and second.finished
+    assert (folder / 'first' / 'result').stat().st_mtime_ns < (
+        folder / 'second' / 'result').stat().st_mtime_ns
+    run_steps([second, first], 'tools')
+    assert len(calls(folder)) == 2, 'what is finished does not run again'
+
+
+def test_what_requires_a_stranger_is_refused(folder):
+    second = independent('second', requires=(independent('first'), ))
+    with pytest.raises(ValueError, match='second requires what is not among the steps'):
+        run_steps([second], 'tools')
+
+
+MEET = """
+import os, pathlib, sys, time
+folder = pathlib.Path(sys.argv[2]).parent
+(folder / 'threads').write_text(os.environ['OMP_NUM_THREADS'])
+while len(list(pathlib.Path().glob('*/threads'))) < 2:
+    time.sleep(0.01)
+pathlib.Path(sys.argv[2]).touch()
+"""
+
+
+def test_jobs_run_side_by_side_and_share_the_cores(folder, monkeypatch):
+    monkeypatch.setattr(os, 'cpu_count', lambda: 6)
+    (folder / 'tools' / 'copy.py').write_text(MEET)
+    begun, ended = [], []
+    steps = [independent('first'), independent('second')]
+    run_steps(steps, 'tools', jobs=2, begin=begun.append, end=ended.append)
+    assert begun == steps and sorted(step.title for step in ended) == ['first', 'second']
+    assert [(folder / step.title / 'threads').read_text() for step in steps] == ['3', '3']
+
+
+SAVING = """
+import pathlib, signal, sys, time
+folder = pathlib.Path(sys.argv[2]).parent
+def stop(*_):
+    (folder / 'saved').touch()
+    sys.exit(143)
+signal.signal(signal.SIGTERM, stop)
+(folder / 'begun').touch()
+if folder.name == 'second':
+    while not pathlib.Path('first/begun').exists():
+        time.sleep(0.01)
+    sys.exit('out of luck')
+time.sleep(1000)
+"""
+
+
+def test_a_failure_ends_the_other_jobs_which_save(folder):
+    (folder / 'tools' / 'copy.py').write_text(SAVING)
+    steps = [independent(name) for name in ('first', 'second', 'third')]
+    with pytest.raises(ChildProcessError, match='out of luck'):
+        run_steps(steps, 'tools', jobs=2)
+    assert (folder / 'first' / 'saved').exists() and not (folder / 'third').exists()
+
+
+def test_a_step_that_resumes_counts_all_its_seconds_and_keeps_its_settings(folder):
+    step = independent('first', resumes=True)
+    (folder / 'tools' / 'copy.py').write_text('import sys; sys.exit("out of luck")')
+    with pytest.raises(ChildProcessError):
+        step.run('tools')
+    record = json.loads((folder / 'first' / 'run.json').read_text())
+    assert step.begun and not step.finished and record['spent'] > 0
+    (folder / 'first' / 'run.json').write_text(json.dumps({**record, 'spent': 1000.0}))
+    (folder / 'a.yml').write_text('lr: 2')
+    with pytest.raises(ValueError, match='first was begun with other settings: a.yml has another'):
+        check_finished([step], overwrite=True)
+    (folder / 'a.yml').write_text('lr: 1')
+    check_finished([step])
+    (folder / 'tools' / 'copy.py').write_text(STUB)
+    step.run('tools')
+    assert step.seconds > 1000
 
 
 def test_bases_that_multiply_end_quickly(folder):

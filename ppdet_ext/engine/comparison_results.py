@@ -1,0 +1,192 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Tables and chart of a comparison: means over seeds, and differences by seed to a baseline."""
+import os
+import statistics
+from typing import NamedTuple
+
+from matplotlib.figure import Figure
+from scipy import stats
+from terminaltables import AsciiTable, GithubFlavoredMarkdownTable
+
+from ..data.coco import write_json
+from ..data.files import read_json
+
+__all__ = ['Run', 'difference', 'figures_line', 'read_runs', 'write_results']
+
+FIGURES = ('mAP', 'AP50')
+CONFIDENCE = 0.95
+
+
+class Run(NamedTuple):
+    """A finished run.
+
+    Attributes:
+        entry (Entry): what was trained.
+        seed (int): with which seed.
+        seconds (float): the time that training and evaluation took.
+        sets (dict): ``metrics.json`` of every set.
+    """
+    entry: tuple
+    seed: int
+    seconds: float
+    sets: dict
+
+
+def read_runs(comparison, output):
+    """list of Run: those that are finished, in the order of the comparison."""
+    runs = []
+    for entry in comparison.entries:
+        for seed in entry.seeds:
+            folder = os.path.join(output, entry.name, f'seed{seed}')
+            record = os.path.join(folder, 'run.json')
+            seconds = read_json(record).get('seconds') if os.path.isfile(record) else None
+            if seconds is not None:
+                runs.append(Run(entry, seed, seconds, {
+                    name: read_json(os.path.join(folder, name, 'metrics.json'))
+                    for name in comparison.sets}))
+    return runs
+
+
+def write_results(comparison, output):
+    """Writes ``results.json``, ``table.md`` and, of several schedules, ``schedule.png``.
+
+    Args:
+        comparison (Comparison): what is compared.
+        output (str): folder of the comparison.
+
+    Returns:
+        str: the tables, for a terminal.
+    """
+    runs = read_runs(comparison, output)
+    write_json(os.path.join(output, 'results.json'), {'runs': [
+        {'method': run.entry.method, 'epochs': run.entry.epochs, 'seed': run.seed,
+         'seconds': run.seconds, 'sets': run.sets} for run in runs]})
+    with open(os.path.join(output, 'table.md'), 'w', encoding='utf-8') as f:
+        f.write('\n\n'.join(_tables(comparison, runs, GithubFlavoredMarkdownTable)) + '\n')
+    curves = _curves(comparison, runs)
+    if curves:
+        _draw(curves, list(comparison.sets)[-1], os.path.join(output, 'schedule.png'))
+    return '\n'.join(_tables(comparison, runs, AsciiTable))
+
+
+def figures_line(folder):
+    """str: mAP and AP50 of the set whose evaluation lies in a folder."""
+    metrics = read_json(os.path.join(folder, 'metrics.json'))
+    return ', '.join(f'{name} {_percent(metrics[name])}' for name in FIGURES
+                     ) + f' on {os.path.basename(folder)}'
+
+
+def difference(values, baseline):
+    """Compares runs with those of a baseline that have the same seeds.
+
+    Args:
+        values (dict of int to float): figure by seed.
+        baseline (dict of int to float): the same of the baseline.
+
+    Returns:
+        tuple or None: mean of the differences by seed, and half the width of its 95 % confidence
+        interval (Student's t; None for one seed). None without a common seed.
+    """
+    pairs = [values[seed] - baseline[seed] for seed in values if seed in baseline]
+    if not pairs:
+        return None
+    if len(pairs) == 1:
+        return pairs[0], None
+    error = statistics.stdev(pairs) / len(pairs)**0.5
+    return statistics.mean(pairs), stats.t.ppf((1 + CONFIDENCE) / 2, len(pairs) - 1) * error
+
+
+def _tables(comparison, runs, kind):
+    """Yields title and table: of each set the methods, and of the last set the classes."""
+    for name in comparison.sets:
+        rows = [['method', 'epochs', 'seeds', *FIGURES,
+                 *(f'{figure}, difference by seed' for figure in FIGURES), 'to']]
+        rows += [_row(entry, name, runs) for entry in comparison.entries if _of(entry, runs)]
+        yield f'{name}: mean ± standard deviation over the seeds; differences with their 95 % ' \
+              'interval'
+        yield _aligned(kind, rows)
+    classes = next((list(run.sets[name]['classes']) for run in runs), [])
+    rows = [['method', 'epochs', *classes]]
+    for entry in comparison.entries:
+        found = _of(entry, runs)
+        if found:
+            rows.append([entry.method, str(entry.epochs), *(
+                _mean([run.sets[name]['classes'][each]['AP'] for run in found])
+                for each in classes)])
+    yield f'{name}: AP by class'
+    yield _aligned(kind, rows)
+
+
+def _aligned(kind, rows):
+    table = kind(rows)
+    table.justify_columns = {column: 'right' for column in range(1, len(rows[0]))}
+    return table.table
+
+
+def _of(entry, runs):
+    return [run for run in runs if run.entry == entry]
+
+
+def _by_seed(entry, set_name, figure, runs):
+    return {run.seed: run.sets[set_name][figure] for run in _of(entry, runs)}
+
+
+def _row(entry, set_name, runs):
+    values = {figure: _by_seed(entry, set_name, figure, runs) for figure in FIGURES}
+    cells = [entry.method, str(entry.epochs), str(len(values[FIGURES[0]]))]
+    cells += [_mean(list(values[figure].values())) for figure in FIGURES]
+    baseline = next((run.entry for run in runs if run.entry.method == entry.baseline
+                     and run.entry.epochs == entry.epochs), None)
+    if baseline is None:
+        return [*cells, '', '', '']
+    differences = [difference(values[figure], _by_seed(baseline, set_name, figure, runs))
+                   for figure in FIGURES]
+    return [*cells, *map(_difference_text, differences), entry.baseline]
+
+
+def _difference_text(found):
+    if found is None:
+        return ''
+    mean, half = found
+    return f'{100 * mean:+.1f}' + ('' if half is None else f' ± {100 * half:.1f}')
+
+
+def _mean(values):
+    if None in values:
+        return '-'
+    mean = _percent(statistics.mean(values))
+    return f'{mean} ± {100 * statistics.stdev(values):.1f}' if len(values) > 1 else mean
+
+
+def _percent(share):
+    return '-' if share is None else f'{100 * share:.1f}'
+
+
+def _curves(comparison, runs):
+    """dict of str to dict: mAP of the last set by epochs, of methods with several schedules.
+
+    Of each schedule the first seed counts, since longer ones have no other.
+    """
+    set_name, curves = list(comparison.sets)[-1], {}
+    for run in runs:
+        if run.seed == run.entry.seeds[0]:
+            curves.setdefault(run.entry.method, {})[run.entry.epochs] = run.sets[set_name]['mAP']
+    return {method: points for method, points in curves.items() if len(points) > 1}
+
+
+def _draw(curves, set_name, path):
+    figure = Figure(figsize=(6.4, 4), layout='constrained')
+    panel = figure.subplots()
+    ticks = sorted({epochs for points in curves.values() for epochs in points})
+    for (method, points), marker, line in zip(curves.items(), 'osD^v*', ('-', '--', '-.', ':') * 2):
+        epochs = sorted(points)
+        panel.plot(epochs, [100 * points[number] for number in epochs], marker=marker,
+                   linestyle=line, label=method)
+    panel.set_xscale('log', base=2)
+    panel.set(xlabel='epochs of the schedule', ylabel=f'mAP, {set_name}, seed 0', xticks=ticks,
+              xticklabels=ticks)
+    panel.minorticks_off()
+    panel.grid(alpha=0.3)
+    panel.legend()
+    figure.savefig(path, dpi=150)

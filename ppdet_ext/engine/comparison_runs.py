@@ -1,0 +1,268 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""A comparison of detectors and distillations: many trainings over seeds and schedules.
+
+What a comparison leaves in its folder::
+
+    sets/validation.json         the annotations of a set that the figures are of
+    MGD_12e/seed0/               a run: best_model.pdparams, logs, run.json ...
+    MGD_12e/seed0/validation/    its figures on a set: metrics.json, bbox.json
+    MGD_12e/slim.yml             the distillation with the changes of the comparison
+    results.json, table.md, schedule.png
+"""
+import copy
+import datetime
+import json
+import os
+from typing import NamedTuple, Optional
+
+import yaml
+
+from ..data.coco import write_json
+from ..data.coco_file import read_sound_coco
+from .comparison_results import figures_line, write_results
+from .config import load_run_config
+from .steps import Step, check_finished, run_steps
+from .yaml_file import near_match, read_yaml, yaml_files
+
+__all__ = ['Comparison', 'Entry', 'read_comparison', 'make_steps', 'run_comparison']
+
+KEYS = ('dataset_dir', 'sets', 'runs')
+OPTIONAL = ('slim_config', 'slim_changes', 'teacher', 'baseline', 'options')
+
+
+class Entry(NamedTuple):
+    """A line of the tables: one method with one schedule, trained with one or more seeds.
+
+    Attributes:
+        method (str): its name in the tables.
+        epochs (int): of the schedule.
+        seeds (list of int): of its runs.
+        config (str): the detector's YAML.
+        slim_config (str or None): YAML of the distillation.
+        slim_changes (dict or None): values that replace those of the slim YAML, by dotted keys
+            (``distill_losses.0.temp``).
+        teacher (str or None): name of the entry whose first run teaches.
+        baseline (str or None): method that the differences are to, with the same schedule.
+        options (list of str): ``key=value`` for the training and the evaluation.
+    """
+    method: str
+    epochs: int
+    seeds: list
+    config: str
+    slim_config: Optional[str] = None
+    slim_changes: Optional[dict] = None
+    teacher: Optional[str] = None
+    baseline: Optional[str] = None
+    options: tuple = ()
+
+    @property
+    def name(self):
+        """str: of its folder, and of the teacher that others name."""
+        return f'{self.method}_{self.epochs}e'.replace(' ', '_')
+
+
+class Comparison(NamedTuple):
+    """What is compared.
+
+    Attributes:
+        dataset_dir (str): the data set.
+        sets (dict of str to list of str): names of the sets that the figures are of, and the
+            annotation files in ``dataset_dir`` whose images each has.
+        entries (list of Entry): the lines of the tables.
+    """
+    dataset_dir: str
+    sets: dict
+    entries: list
+
+
+def read_comparison(path):
+    """Reads and checks the YAML of a comparison.
+
+    Args:
+        path (str): the YAML, with ``dataset_dir``, ``sets`` and ``runs``.
+
+    Returns:
+        Comparison: what it says.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a key is missing, unknown or names what is not there.
+    """
+    content = read_yaml(path)
+    _check_keys(content, KEYS, KEYS, path)
+    entries = []
+    for number, run in enumerate(content['runs']):
+        where = f'{path}, runs[{number}]'
+        _check_keys(run, Entry._fields, set(Entry._fields) - set(OPTIONAL), where)
+        entries.append(Entry(**run))
+    names = []
+    for entry in entries:
+        if entry.name in names:
+            raise ValueError(f'{path}: {entry.name} appears twice; give one of the two another '
+                             f'method')
+        if entry.teacher and entry.teacher not in names:
+            raise ValueError(f'{path}: {entry.name} has the teacher "{entry.teacher}", which is '
+                             f'not above it{near_match(entry.teacher, names)}; above it are '
+                             f'{", ".join(names) or "no runs"}')
+        names.append(entry.name)
+    return Comparison(content['dataset_dir'], content['sets'], entries)
+
+
+def _check_keys(content, known, needed, where):
+    if not isinstance(content, dict):
+        raise ValueError(f'{where}: expected keys and values, got {content!r}')
+    for key in content:
+        if key not in known:
+            raise ValueError(f'{where}: "{key}" is not a key{near_match(key, known)}; known: '
+                             f'{", ".join(known)}')
+    missing = [key for key in known if key in needed and key not in content]
+    if missing:
+        raise ValueError(f'{where}: {", ".join(missing)} is missing')
+
+
+def make_steps(comparison, output):
+    """Plans the runs, and writes what they read to the folder of the comparison.
+
+    Args:
+        comparison (Comparison): what is compared.
+        output (str): folder of the comparison.
+
+    Returns:
+        list of Step: one for each entry and seed, in the order of the comparison.
+    """
+    sets = {name: _write_set(comparison, name, output) for name in comparison.sets}
+    steps = {}
+    for entry in comparison.entries:
+        teacher = steps[entry.teacher][0] if entry.teacher else None
+        steps[entry.name] = [_step(comparison, entry, seed, teacher, sets, output)
+                             for seed in entry.seeds]
+    return sum(steps.values(), [])
+
+
+def _write_set(comparison, name, output):
+    """str: path of a set's annotation file, whose ids count anew over all images."""
+    images, annotations = [], []
+    for file in comparison.sets[name]:
+        content = read_sound_coco(os.path.join(comparison.dataset_dir, file))
+        ids = {image['id']: len(images) + place for place, image in enumerate(content.images)}
+        images += [{**image, 'id': ids[image['id']]} for image in content.images]
+        annotations += [{**box, 'image_id': ids[box['image_id']], 'id': len(annotations) + place}
+                        for place, box in enumerate(content.annotations, start=1)]
+    path = os.path.join(output, 'sets', f'{name}.json')
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    write_json(path, {'info': content.info, 'images': images, 'annotations': annotations,
+                      'categories': content.categories})
+    return path
+
+
+def _step(comparison, entry, seed, teacher, sets, output):
+    folder = os.path.join(output, entry.name, f'seed{seed}')
+    slim_config = _slim_config(entry, output)
+    slim = ['--slim_config', slim_config] if slim_config else []
+    weights = [f'teacher_weights={_best_model(teacher.folder)}'] if teacher else []
+    datasets = [f'{section}.dataset_dir={comparison.dataset_dir}'
+                for section in ('TrainDataset', 'EvalDataset')]
+    train = ('train', '-c', entry.config, *slim, '--eval', '-r', 'auto', '-o', f'seed={seed}',
+             *weights, *_schedule(entry), *datasets, *entry.options,
+             f'save_dir={os.path.dirname(folder)}', f'filename={os.path.basename(folder)}')
+    evaluations = [('eval', '-c', entry.config, '--output_eval', os.path.join(folder, name), '-o',
+                    *datasets, f'EvalDataset.anno_path={os.path.abspath(path)}', *entry.options,
+                    f'weights={_best_model(folder)}') for name, path in sets.items()]
+    configs = [file for path in (entry.config, slim_config) if path for file in yaml_files(path)]
+    return Step(f'{entry.method}, {entry.epochs} epochs, seed {seed}', folder,
+                (train, *evaluations), (*configs, *sets.values()),
+                os.path.join(folder, list(sets)[-1], 'metrics.json'), resumes=True,
+                requires=(teacher, ) if teacher else ())
+
+
+def _best_model(folder):
+    return os.path.join(folder, 'best_model.pdparams')
+
+
+def _schedule(entry):
+    """list of str: options that stretch the schedule of the YAML to the epochs of the entry."""
+    cfg = load_run_config(entry.config)
+    if cfg.epoch == entry.epochs:
+        return []
+    factor = entry.epochs / cfg.epoch
+    schedulers = [_plain(scheduler) for scheduler in cfg.LearningRate['schedulers']]
+    for scheduler in schedulers:
+        if 'max_epochs' in scheduler:
+            scheduler['max_epochs'] = round(factor * scheduler['max_epochs'])
+        if 'milestones' in scheduler:
+            scheduler['milestones'] = [round(factor * epoch) for epoch in scheduler['milestones']]
+    return [f'epoch={entry.epochs}', f'LearningRate.schedulers={json.dumps(schedulers)}']
+
+
+def _plain(scheduler):
+    """dict: of a YAML's mapping with a name, which is the only form that ``-o`` can give."""
+    if not isinstance(scheduler, dict):
+        raise ValueError(f'a learning-rate schedule is {type(scheduler).__name__} of a tag; write '
+                         f'it as "name: {type(scheduler).__name__}" in the YAML')
+    return dict(scheduler)
+
+
+def _slim_config(entry, output):
+    """str or None: the slim YAML, with the entry's changes in a file of the comparison."""
+    if not entry.slim_changes:
+        return entry.slim_config
+    content = copy.deepcopy(read_yaml(entry.slim_config))
+    for key, value in entry.slim_changes.items():
+        *parents, last = [int(part) if part.isdigit() else part for part in key.split('.')]
+        place = content
+        try:
+            for parent in parents:
+                place = place[parent]
+            place[last] = value
+        except (LookupError, TypeError) as error:
+            raise ValueError(f'{entry.name}: slim_changes has "{key}", which leads nowhere in '
+                             f'{entry.slim_config}') from error
+    folder = os.path.dirname(entry.slim_config)
+    path = os.path.join(output, entry.name, 'slim.yml')
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    content['_BASE_'] = [os.path.relpath(os.path.join(folder, base), os.path.dirname(path))
+                         for base in content['_BASE_']]
+    with open(path, 'w', encoding='utf-8') as f:
+        yaml.safe_dump(content, f, sort_keys=False, allow_unicode=True)
+    return path
+
+
+def run_comparison(comparison, output, tools, jobs):
+    """Runs what is not finished yet and prints how it goes; tables are written after every run.
+
+    Args:
+        comparison (Comparison): what is compared.
+        output (str): folder of the comparison.
+        tools (str): folder of the tools.
+        jobs (int): runs side by side.
+
+    Returns:
+        str: the tables.
+
+    Raises:
+        ValueError: something was begun with other settings.
+        ChildProcessError: a tool failed.
+    """
+    steps = make_steps(comparison, output)
+    check_finished(steps)
+    finished = sum(step.finished for step in steps)
+    _say(f'{finished} of {len(steps)} runs are finished')
+
+    def begin(step):
+        again = ', goes on' if step.begun else ''
+        _say(f'{step.title}{again}, logs in {step.folder}')
+
+    def end(step):
+        figures = figures_line(os.path.dirname(step.result))
+        _say(f'    {step.title}: {figures}; took '
+             f'{datetime.timedelta(seconds=round(step.seconds))}; '
+             f'{sum(other.finished for other in steps)} of {len(steps)} runs are finished')
+        write_results(comparison, output)
+
+    run_steps(steps, tools, jobs, begin, end)
+    return write_results(comparison, output)
+
+
+def _say(text):
+    print(f'{datetime.datetime.now():%Y-%m-%d %H:%M} {text}', flush=True)

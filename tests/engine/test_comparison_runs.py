@@ -1,0 +1,165 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Comparisons: what is read and planned, and whole ones with stub tools that take no time."""
+import json
+import os
+import pathlib
+
+import pytest
+import yaml
+from tiny import CONFIGS
+
+from ppdet_ext.engine.comparison_runs import make_steps, read_comparison, run_comparison
+from ppdet_ext.engine.yaml_file import read_yaml
+from ppdet_ext.slim.config_scope import SlimConfig
+
+CONFIGS = os.path.abspath(CONFIGS)
+PUBLISHED = pathlib.Path(CONFIGS).parent / 'docs' / 'results'
+STUDENT = os.path.join(CONFIGS, 'lite', 'retinanet_lite0_neu_det.yml')
+TSKD = os.path.join(CONFIGS, 'slim', 'distill', 'retinanet_lite2_neu_det_tskd_distill.yml')
+STUBS = {
+    'train': """
+options = dict(word.partition('=')[::2] for word in sys.argv[1:] if '=' in word)
+folder = os.path.join(options['save_dir'], options['filename'])
+open(os.path.join(folder, 'best_model.pdparams'), 'w').write(options['seed'])
+open('calls', 'a').write(folder + '\\n')
+""",
+    'eval': """
+options = dict(word.partition('=')[::2] for word in sys.argv[1:] if '=' in word)
+folder = sys.argv[sys.argv.index('--output_eval') + 1]
+os.makedirs(folder, exist_ok=True)
+seed = float(open(options['weights']).read())
+better = 0.05 if 'MGD' in folder else 0.0
+with open(os.path.join(folder, 'metrics.json'), 'w') as f:
+    json.dump({'mAP': 0.2 + better + 0.01 * seed, 'AP50': 0.5,
+               'classes': {'dent': {'AP': None}, 'scratch': {'AP': 0.1}}}, f)
+"""}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'tools').mkdir()
+    for name, code in STUBS.items():
+        (tmp_path / 'tools' / f'{name}.py').write_text(f'import json, os, sys\n{code}')
+    (tmp_path / 'data').mkdir()
+    for name, count in (('val', 2), ('test', 3)):
+        (tmp_path / 'data' / f'{name}.json').write_text(json.dumps({
+            'categories': [{'id': 1, 'name': 'dent'}],
+            'images': [{'id': 7 * k, 'file_name': f'{name}_{k}.jpg', 'width': 9, 'height': 9}
+                       for k in range(count)],
+            'annotations': [{'id': 5, 'image_id': 7, 'category_id': 1, 'bbox': [1, 1, 2, 2],
+                             'area': 4, 'iscrowd': 0}]}))
+    return tmp_path
+
+
+RUNS = [{'method': 'teacher', 'epochs': 12, 'seeds': [0], 'config': STUDENT},
+        {'method': 'student', 'epochs': 12, 'seeds': [0, 1], 'config': STUDENT},
+        {'method': 'MGD', 'epochs': 12, 'seeds': [0, 1], 'config': STUDENT, 'slim_config': TSKD,
+         'teacher': 'teacher_12e', 'baseline': 'student'}]
+
+
+def comparison(folder, runs=RUNS, **changes):
+    path = folder / 'comparison.yml'
+    path.write_text(yaml.safe_dump({
+        'dataset_dir': 'data', 'sets': {'test': ['test.json'], 'pooled': ['val.json', 'test.json']},
+        'runs': runs, **changes}, sort_keys=False))
+    return read_comparison(str(path))
+
+
+def test_a_whole_comparison(folder, capsys):
+    text = run_comparison(comparison(folder), 'out', 'tools', jobs=2)
+    rows = [line.split('|')[1:-1] for line in (folder / 'out' / 'table.md').read_text().splitlines()
+            if line.startswith('| MGD')]
+    assert [[cell.strip() for cell in row] for row in rows] == [
+        ['MGD', '12', '2', '25.5 ± 0.7', '50.0 ± 0.0', '+5.0 ± 0.0', '+0.0 ± 0.0', 'student'],
+        ['MGD', '12', '2', '25.5 ± 0.7', '50.0 ± 0.0', '+5.0 ± 0.0', '+0.0 ± 0.0', 'student'],
+        ['MGD', '12', '-', '10.0 ± 0.0']]
+    assert '25.5 ± 0.7' in text and '5 of 5 runs are finished' in capsys.readouterr().out
+    results = json.loads((folder / 'out' / 'results.json').read_text())['runs']
+    assert [(run['method'], run['seed']) for run in results] == [
+        ('teacher', 0), ('student', 0), ('student', 1), ('MGD', 0), ('MGD', 1)]
+    assert not (folder / 'out' / 'schedule.png').exists()
+    run_comparison(comparison(folder), 'out', 'tools', jobs=1)
+    assert len((folder / 'calls').read_text().splitlines()) == 5, 'nothing runs twice'
+
+
+def test_commands(folder):
+    teacher, *_, step = make_steps(comparison(folder), 'out')
+    train, *evaluations = step.commands
+    assert train == (
+        'train', '-c', STUDENT, '--slim_config', TSKD, '--eval', '-r', 'auto', '-o', 'seed=1',
+        'teacher_weights=out/teacher_12e/seed0/best_model.pdparams',
+        'TrainDataset.dataset_dir=data', 'EvalDataset.dataset_dir=data', 'save_dir=out/MGD_12e',
+        'filename=seed1')
+    assert [words[words.index('--output_eval') + 1] for words in evaluations] == [
+        'out/MGD_12e/seed1/test', 'out/MGD_12e/seed1/pooled']
+    assert f'EvalDataset.anno_path={folder}/out/sets/pooled.json' in evaluations[1]
+    assert 'weights=out/MGD_12e/seed1/best_model.pdparams' in evaluations[1]
+    assert step.requires == (teacher, ) and teacher.requires == ()
+
+
+def test_a_pooled_set_has_the_images_and_boxes_of_both_under_new_ids(folder):
+    make_steps(comparison(folder), 'out')
+    content = json.loads((folder / 'out' / 'sets' / 'pooled.json').read_text())
+    names = {image['id']: image['file_name'] for image in content['images']}
+    assert sorted(names.values()) == ['test_0.jpg', 'test_1.jpg', 'test_2.jpg', 'val_0.jpg',
+                                      'val_1.jpg']
+    assert [names[box['image_id']] for box in content['annotations']] == ['val_1.jpg', 'test_1.jpg']
+    assert [box['id'] for box in content['annotations']] == [1, 2]
+
+
+def test_a_schedule_is_stretched(folder):
+    run = {**RUNS[0], 'epochs': 24}
+    words = make_steps(comparison(folder, [run]), 'out')[0].commands[0]
+    assert 'epoch=24' in words
+    schedule = next(word for word in words if word.startswith('LearningRate.schedulers='))
+    assert json.loads(schedule.partition('=')[2]) == [
+        {'name': 'CosineDecay', 'max_epochs': 24},
+        {'name': 'LinearWarmup', 'start_factor': 0.01, 'steps': 200}]
+
+
+def test_a_changed_slim_yaml_is_a_slim_yaml(folder):
+    run = {**RUNS[2], 'slim_changes': {'distill_losses.0.temp': 5.0, 'cross_response': False}}
+    words = make_steps(comparison(folder, [RUNS[0], run]), 'out')[-1].commands[0]
+    path = words[words.index('--slim_config') + 1]
+    assert path == 'out/MGD_12e/slim.yml'
+    content = SlimConfig(path, ('distill_losses', 'cross_response')).content
+    assert content['distill_losses'][0]['temp'] == 5.0 and content['cross_response'] is False
+    base = os.path.join('out', 'MGD_12e', content['_BASE_'][0])
+    assert os.path.samefile(base, os.path.join(CONFIGS, 'lite', 'retinanet_lite2_neu_det.yml'))
+
+
+@pytest.mark.parametrize('runs, message', [
+    ([RUNS[0], RUNS[0]], 'teacher_12e appears twice'),
+    ([RUNS[2]], 'has the teacher "teacher_12e", which is not above it; above it are no runs'),
+    ([{**RUNS[0], 'seed': 1}], r'runs\[0\]: "seed" is not a key .did you mean "seeds"'),
+    ([{'method': 'x'}], r'runs\[0\]: epochs, seeds, config is missing'),
+    ([3], r'runs\[0\]: expected keys and values, got 3'),
+])
+def test_a_wrong_comparison_is_refused(folder, runs, message):
+    with pytest.raises(ValueError, match=message):
+        comparison(folder, runs)
+
+
+def test_a_change_that_leads_nowhere_is_refused(folder):
+    run = {**RUNS[2], 'slim_changes': {'distill_losses.3.temp': 5.0}}
+    with pytest.raises(ValueError, match='"distill_losses.3.temp", which leads nowhere in'):
+        make_steps(comparison(folder, [RUNS[0], run]), 'out')
+
+
+def test_an_unknown_key_is_refused(folder):
+    with pytest.raises(ValueError, match='"set" is not a key .did you mean "sets"'):
+        comparison(folder, set={})
+
+
+@pytest.mark.parametrize('path', sorted(PUBLISHED.glob('*.yml')), ids=lambda path: path.stem)
+def test_published_comparisons_can_be_planned(path, monkeypatch, folder):
+    content = read_yaml(str(path))
+    content = {**content, 'dataset_dir': 'data',
+               'sets': {name: ['val.json'] for name in content['sets']}}
+    monkeypatch.chdir(PUBLISHED.parents[1])
+    (folder / 'comparison.yml').write_text(yaml.safe_dump(content, sort_keys=False))
+    plan = read_comparison(str(folder / 'comparison.yml'))._replace(
+        dataset_dir=str(folder / 'data'))
+    assert make_steps(plan, str(folder / 'out'))

@@ -1,0 +1,52 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Trains and evaluates everything that a comparison names, and writes its tables.
+
+The YAML names methods, schedules and seeds; docs/results has those that the published figures are
+from. Ctrl-C stops; the same command goes on where the trainings were, each from its newest
+checkpoint.
+
+  python tools/run_comparison.py docs/results/lite.yml --output output/comparison/lite --jobs 2
+
+Written to --output: table.md, results.json, schedule.png, and a folder for each method.
+"""
+import os
+import signal
+import sys
+
+TOOLS = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(TOOLS))
+
+from ppdet_ext.engine import cli  # noqa: E402
+from ppdet_ext.engine.comparison_runs import read_comparison, run_comparison  # noqa: E402
+from ppdet_ext.engine.folder_lock import folder_lock  # noqa: E402
+
+
+def parse_args(argv):
+    parser = cli.plain_parser(__doc__)
+    parser.add_argument('comparison', help='its YAML')
+    parser.add_argument('--output', default='output/comparison',
+                        help='folder of the comparison (default: output/comparison)')
+    parser.add_argument('--jobs', type=cli.positive, default=1,
+                        help='runs side by side, which share the cores (default: 1)')
+    return parser.parse_args(argv)
+
+
+def main(argv):
+    args = parse_args(argv)
+    comparison = read_comparison(args.comparison)
+    # So that the trainings do not go on alone when this process is ended.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.makedirs(args.output, exist_ok=True)
+    try:
+        with folder_lock(args.output, 'wait until it has ended, or give another --output'):
+            tables = run_comparison(comparison, os.path.normpath(args.output), TOOLS, args.jobs)
+    except KeyboardInterrupt:
+        print('error: interrupted; the same command goes on from here', file=sys.stderr)
+        return 130
+    print(f'{tables}\nwritten to {args.output}: table.md, results.json')
+    return 0
+
+
+if __name__ == '__main__':
+    cli.run_tool(main)
