@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import os
 import shlex
+import signal
 import subprocess
 import sys
 import threading
@@ -22,8 +23,6 @@ __all__ = ['Step', 'check_finished', 'run_steps']
 RECORD = 'run.json'
 LAST_LINES = 15  # of a log, in an error
 POLL_INTERVAL = 0.2  # seconds
-# A training saves before it ends; what takes longer is killed.
-SECONDS_TO_SAVE = 120
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,7 @@ def _fingerprint(path):
 
 
 def _execute(command, log, threads, stopped):
-    """Runs a command; its own session keeps a Ctrl-C of the terminal from reaching it twice."""
+    """Runs a command in a session of its own, which a Ctrl-C of the terminal does not reach."""
     environment = {**os.environ, 'OMP_NUM_THREADS': str(threads)} if threads else None
     with open(log, 'a', encoding='utf-8') as f:
         f.write(f'{shlex.join(command)}\n')
@@ -182,22 +181,16 @@ def _execute(command, log, threads, stopped):
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(POLL_INTERVAL)
         except BaseException:
-            _end(process)
+            # A training that is killed goes on from the end of an epoch, to the same bits as
+            # without; one that is asked to stop would repeat part of an epoch.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
             raise
     if process.returncode:
         with open(log, encoding='utf-8', errors='replace') as f:
             last = ''.join(f.readlines()[-LAST_LINES:])
         raise ChildProcessError(f'{os.path.basename(command[1])} ended with code '
                                 f'{process.returncode}; the end of {log}:\n{last}')
-
-
-def _end(process):
-    process.terminate()
-    try:
-        process.wait(SECONDS_TO_SAVE)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
 
 
 def run_steps(steps, tools, jobs=1, begin=lambda step: None, end=lambda step: None):

@@ -177,28 +177,27 @@ def test_jobs_run_side_by_side_and_share_the_cores(folder, monkeypatch):
     assert [(folder / step.title / 'threads').read_text() for step in steps] == ['3', '3']
 
 
-SAVING = """
-import pathlib, signal, sys, time
+FAILING = """
+import os, pathlib, sys, time
 folder = pathlib.Path(sys.argv[2]).parent
-def stop(*_):
-    (folder / 'saved').touch()
-    sys.exit(143)
-signal.signal(signal.SIGTERM, stop)
-(folder / 'begun').touch()
 if folder.name == 'second':
-    while not pathlib.Path('first/begun').exists():
+    while not pathlib.Path('first/process').exists():
         time.sleep(0.01)
     sys.exit('out of luck')
+(folder / 'number').write_text(str(os.getpid()))
+(folder / 'number').rename(folder / 'process')
 time.sleep(1000)
 """
 
 
-def test_a_failure_ends_the_other_jobs_which_save(folder):
-    (folder / 'tools' / 'copy.py').write_text(SAVING)
+def test_a_failure_ends_the_other_jobs(folder):
+    (folder / 'tools' / 'copy.py').write_text(FAILING)
     steps = [independent(name) for name in ('first', 'second', 'third')]
     with pytest.raises(ChildProcessError, match='out of luck'):
         run_steps(steps, 'tools', jobs=2)
-    assert (folder / 'first' / 'saved').exists() and not (folder / 'third').exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((folder / 'first' / 'process').read_text()), 0)
+    assert not (folder / 'third').exists()
 
 
 def test_a_step_that_resumes_counts_all_its_seconds_and_keeps_its_settings(folder):
