@@ -18,7 +18,7 @@ TRANSLATED = (('README.md', 'README_cn.md'), ('docs/mgd.md', 'docs/mgd_cn.md'),
 WITHOUT_TOOLS = ('docs/visualdl.md', 'docs/visualdl_cn.md')
 WITH_TOOLS = (*(page for pages in TRANSLATED for page in pages if page not in WITHOUT_TOOLS),
               'docs/adding_a_method.md')
-FOLDERS = ('.', 'configs', 'data', 'docs')
+FOLDERS = ('.', 'configs', 'data', 'docs', 'docs/results')
 
 
 def text_of(page):
