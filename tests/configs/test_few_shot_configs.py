@@ -16,9 +16,27 @@ from ppdet_ext.modeling import CosineSimBBoxHead, MultiClassSoftNMS
 from ppdet_ext.slim import build_slim_model
 
 RUNS = [f'faster_rcnn_{detector}_fpn_neu_det_split{split}'
-        for detector in ('nano', 'r50', 'r101') for split in (1, 2, 3)]
+        for detector in ('nano', 'lite0', 'r50', 'r101') for split in (1, 2, 3)]
 # All are written alike; of the large ones a single build shows that they fit.
-BUILT = [*RUNS[:3], 'faster_rcnn_r50_fpn_neu_det_split1']
+BUILT = [*RUNS[:6], 'faster_rcnn_r50_fpn_neu_det_split1']
+# The backbone of each detector, and the side of its images in pixels.
+NETWORKS = {'nano': ('CSPResNet', 128), 'lite0': ('EfficientNetLite', 192),
+            'r50': ('ResNet', 320), 'r101': ('ResNet', 320)}
+
+
+def target_sizes(cfg):
+    """set of (height, width): to what the readers resize."""
+    return {tuple(transform['Resize']['target_size'])
+            for reader in ('TrainReader', 'EvalReader', 'TestReader')
+            for transform in cfg[reader]['sample_transforms'] if 'Resize' in transform}
+
+
+def ignores_crowd(cfg):
+    """bool: whether crowd boxes are read, and ignored by RPN and box head, as crowd.yml says."""
+    rpn, head = cfg['RPNHead']['rpn_target_assign'], cfg['BBoxAssigner']
+    return (cfg['TrainDataset']['load_crowd']
+            and rpn['ignore_thresh'] == rpn['negative_overlap']
+            and head['ignore_thresh'] == head['bg_thresh'])
 
 
 def few_shot(run, kind):
@@ -35,8 +53,15 @@ def test_every_config_is_what_its_name_says(run):
     split, depth = run[-1], run.split('_')[2]
     assert base['weights'] == f'output/{run}_base/best_model'
     assert base['TrainDataset']['anno_path'].split('/')[-2] == f'split{split}'
-    if depth != 'nano':
+    backbone, size = NETWORKS[depth]
+    assert base['FasterRCNN']['backbone'] == backbone
+    assert target_sizes(base) == {(size, size)}
+    if backbone == 'ResNet':
         assert f'r{base["ResNet"]["depth"]}' == depth
+    if backbone == 'EfficientNetLite':
+        version = base['EfficientNetLite']['version']
+        assert f'lite{version}' == depth
+        assert base['pretrain_weights'] == f'efficientnet_lite{version}'
     heads = {'ft': ('BBoxHead', None), 'tfa': ('CosineSimBBoxHead', ['backbone'])}
     for kind, (head, frozen) in heads.items():
         cfg = plain(load_run_config(few_shot(run, kind), {}))
@@ -45,6 +70,8 @@ def test_every_config_is_what_its_name_says(run):
         assert cfg['pretrain_weights'] == f'output/{run}_{kind}/expanded.pdparams'
         assert cfg['TrainDataset']['anno_path'].endswith(f'split{split}/5shot_seed1.json')
         assert cfg['FasterRCNN']['bbox_head'] == head and cfg.get('freeze') == frozen
+        assert target_sizes(cfg) == target_sizes(base)
+        assert ignores_crowd(cfg) and ignores_crowd(base)
         assert cfg['LearningRate']['schedulers'][0].get('max_epochs', cfg['epoch']) == cfg['epoch']
     slim = read_yaml(distillation(run))
     assert slim['_BASE_'] == [f'../../few_shot/{run}_base.yml']
@@ -68,7 +95,10 @@ def test_the_chain_fits_from_base_detector_to_dkan(run, tmp_path):
     assert type(model.bbox_head) is BBoxHead
     teacher, student = str(tmp_path / 'base.pdparams'), str(tmp_path / 'expanded.pdparams')
     paddle.save(model.state_dict(), teacher)
-    _, _, linear = built(run, 'ft')
+    _, model, linear = built(run, 'ft')
+    kernels = [p for p in model.backbone.parameters() if p.ndim == 4]
+    assert any(p.stop_gradient for p in kernels) == ('lite0' in run), 'freeze_at'
+    assert not all(p.stop_gradient for p in kernels)
     assert set(expand_head(linear, base)[0]) == set(base.tensors)
     cfg, model, cosine = built(run, 'tfa')
     assert type(model.bbox_head) is CosineSimBBoxHead

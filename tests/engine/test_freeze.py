@@ -6,6 +6,7 @@ import pytest
 from paddle import nn
 
 from ppdet_ext.engine.freeze import freeze_parts
+from ppdet_ext.modeling.freeze import freeze
 
 
 class TwoParts(nn.Layer):
@@ -65,6 +66,15 @@ def test_a_part_of_a_part():
     moved = moved_by_training(model)
     assert 'backbone.0.weight' in moved
     assert not [name for name in moved if name.startswith('backbone.1')]
+
+
+def test_a_whole_of_which_a_part_is_frozen_already():
+    model = TwoParts()
+    freeze(model.backbone[1])  # as a backbone's freeze_at does
+    freeze_parts(model, ['backbone'])
+    moved = moved_by_training(model)
+    assert 'head.0.weight' in moved
+    assert not [name for name in moved if name.startswith('backbone')]
 
 
 def test_the_gradient_passes_through_to_what_lies_before():
