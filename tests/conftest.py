@@ -3,15 +3,22 @@
 import ppdet_ext  # noqa: F401, isort: skip, it must come before anything that imports paddle
 
 import logging
+import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import paddle
 import pytest
 from ppdet.core.workspace import create, global_config
 from tiny import student_yaml
 
-from ppdet_ext.engine.config import clear_config
-from ppdet_ext.slim.config_scope import isolated_config
+from ppdet_ext.config.load import clear_config
+from ppdet_ext.config.scope import isolated_config
+
+ROOT = Path(__file__).resolve().parents[1]
+HELPERS = ROOT / 'tests' / 'helpers'
 
 # A shell starts what runs in the background with Ctrl-C ignored, which processes of tests inherit.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -50,3 +57,17 @@ def teacher_yaml(tmp_path):
         paddle.seed(1)
         paddle.save(create(cfg.architecture).state_dict(), str(tmp_path / 'teacher.pdparams'))
     return path
+
+
+@pytest.fixture(scope='session')
+def run_python():
+    """Run Python on some arguments, in a process of its own that may import ppdet_ext."""
+
+    def run(*arguments, **environment):
+        settled = {key: value for key, value in os.environ.items() if key != 'OMP_NUM_THREADS'}
+        settled['PYTHONPATH'] = os.pathsep.join(
+            [str(ROOT), str(HELPERS), settled.get('PYTHONPATH', '')])
+        return subprocess.run([sys.executable, *arguments], env={**settled, **environment},
+                              capture_output=True, text=True, timeout=600)
+
+    return run

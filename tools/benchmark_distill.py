@@ -6,9 +6,10 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from ppdet_ext.data.coco import write_json  # noqa: E402
-from ppdet_ext.engine import benchmark, cli, config  # noqa: E402
+from ppdet_ext.config.load import load_run_config  # noqa: E402
+from ppdet_ext.engine import benchmark, cli  # noqa: E402
 from ppdet_ext.slim import build_slim_model  # noqa: E402
+from ppdet_ext.utils.files import write_json  # noqa: E402
 
 ROWS = ('student', 'teacher', 'terms', 'whole', 'paddledet FGD')
 
@@ -33,7 +34,7 @@ def parse_args(argv):
 
 def main(argv):
     args = parse_args(argv)
-    cfg = config.load_run_config(args.config, args.opt)
+    cfg = load_run_config(args.config, args.opt)
     cfg['pretrain_weights'] = None
     cli.log_versions()
     inputs = benchmark.synthetic_batch(cfg, args.batch_size, args.image_size, args.boxes)

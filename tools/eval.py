@@ -6,8 +6,9 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from ppdet_ext.engine import Trainer, cli, config  # noqa: E402
-from ppdet_ext.engine.dataset_files import check_datasets  # noqa: E402
+from ppdet_ext.config.load import load_run_config  # noqa: E402
+from ppdet_ext.data.dataset_files import check_datasets  # noqa: E402
+from ppdet_ext.engine import Trainer, cli  # noqa: E402
 from ppdet_ext.metrics import evaluate_saved_boxes  # noqa: E402
 from ppdet_ext.slim import build_slim_model  # noqa: E402
 
@@ -31,7 +32,7 @@ def parse_args(argv):
 
 def main(argv):
     args = parse_args(argv)
-    cfg = config.load_run_config(args.config, args.opt)
+    cfg = load_run_config(args.config, args.opt)
     cli.apply_flags(cfg, args, ('output_eval', 'bias', 'save_prediction_only', 'amp'))
     check_datasets(cfg, ('EvalDataset', ))
     if args.json_eval:

@@ -11,17 +11,18 @@ from ppdet.core.workspace import create  # noqa: E402
 from ppdet.utils.checkpoint import is_url  # noqa: E402
 from terminaltables import AsciiTable  # noqa: E402
 
-from ppdet_ext.engine import cli, config  # noqa: E402
+from ppdet_ext.config.load import load_run_config  # noqa: E402
+from ppdet_ext.engine import cli  # noqa: E402
+from ppdet_ext.engine.callbacks.seeds import set_seed  # noqa: E402
 from ppdet_ext.engine.checkpoint_files import save_weights  # noqa: E402
-from ppdet_ext.engine.head_expansion import (  # noqa: E402
+from ppdet_ext.few_shot.head_expansion import (  # noqa: E402
     METHODS,
     Change,
     Detector,
     differing_features,
     expand_head,
 )
-from ppdet_ext.engine.seeds import set_seed  # noqa: E402
-from ppdet_ext.engine.weights import load_tensors, local_weights  # noqa: E402
+from ppdet_ext.modeling.weights import load_tensors, local_weights  # noqa: E402
 
 
 def parse_args(argv):
@@ -44,7 +45,7 @@ def parse_args(argv):
 
 def trained_detector(path, weights):
     """Detector: classes from the YAML, tensors from the file."""
-    cfg = config.load_run_config(path)
+    cfg = load_run_config(path)
     source = local_weights(weights or cfg.get('weights') or '')
     return Detector(source, cfg.get('class_names'), cfg.num_classes,
                     load_tensors(source))
@@ -94,7 +95,7 @@ def main(argv):
     novel = None
     if args.novel_config:
         novel = trained_detector(args.novel_config, args.novel_weights)
-    cfg = config.load_run_config(args.config, args.opt)
+    cfg = load_run_config(args.config, args.opt)
     sources = [part.source for part in (base, novel) if part]
     path = output_path(args.output, cfg, sources, args.overwrite)
     target = built_detector(args.config, cfg, args.seed)

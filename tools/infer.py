@@ -6,7 +6,9 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from ppdet_ext.engine import Trainer, cli, config, detections  # noqa: E402
+from ppdet_ext.config.load import load_run_config  # noqa: E402
+from ppdet_ext.engine import Trainer, cli  # noqa: E402
+from ppdet_ext.inference import detections  # noqa: E402
 from ppdet_ext.slim import build_slim_model  # noqa: E402
 
 
@@ -27,7 +29,7 @@ def parse_args(argv):
 
 def main(argv):
     args = parse_args(argv)
-    cfg = config.load_run_config(args.config, args.opt)
+    cfg = load_run_config(args.config, args.opt)
     cli.apply_flags(cfg, args, ('use_vdl', 'vdl_log_dir'))
     cfg.setdefault('vdl_log_dir', 'vdl_log_dir/image')
     images = detections.find_images(args.infer_img, args.infer_dir)

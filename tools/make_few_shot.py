@@ -6,7 +6,8 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from ppdet_ext.data.few_shot import (  # noqa: E402
+from ppdet_ext.engine import cli  # noqa: E402
+from ppdet_ext.few_shot.sets import (  # noqa: E402
     NEU_DET_SPLITS,
     UNLABELLED,
     ClassSplit,
@@ -14,7 +15,6 @@ from ppdet_ext.data.few_shot import (  # noqa: E402
     table,
     write_few_shot,
 )
-from ppdet_ext.engine import cli  # noqa: E402
 
 
 def parse_args(args):

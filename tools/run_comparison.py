@@ -19,7 +19,7 @@ sys.path.insert(0, os.path.dirname(TOOLS))
 
 from ppdet_ext.engine import cli  # noqa: E402
 from ppdet_ext.engine.comparison_runs import read_comparison, run_comparison  # noqa: E402
-from ppdet_ext.engine.folder_lock import folder_lock  # noqa: E402
+from ppdet_ext.utils.folder_lock import folder_lock  # noqa: E402
 
 
 def parse_args(argv):

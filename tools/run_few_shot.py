@@ -24,9 +24,10 @@ import sys
 TOOLS = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.dirname(TOOLS))
 
-from ppdet_ext.engine import cli, config  # noqa: E402
-from ppdet_ext.engine.dataset_files import dataset_fields  # noqa: E402
-from ppdet_ext.engine.few_shot_runs import (  # noqa: E402
+from ppdet_ext.config.load import load_run_config  # noqa: E402
+from ppdet_ext.data.dataset_files import dataset_fields  # noqa: E402
+from ppdet_ext.engine import cli  # noqa: E402
+from ppdet_ext.few_shot.experiments import (  # noqa: E402
     Base,
     Method,
     Sets,
@@ -35,9 +36,9 @@ from ppdet_ext.engine.few_shot_runs import (  # noqa: E402
     make_plan,
     run_plan,
 )
-from ppdet_ext.engine.folder_lock import folder_lock  # noqa: E402
-from ppdet_ext.engine.weights import local_weights  # noqa: E402
+from ppdet_ext.modeling.weights import local_weights  # noqa: E402
 from ppdet_ext.slim import training_keys  # noqa: E402
+from ppdet_ext.utils.folder_lock import folder_lock  # noqa: E402
 
 # What the runs set themselves.
 OWN_KEYS = ('seed', 'weights', 'pretrain_weights', 'base_metrics', 'save_dir', 'filename',
@@ -104,9 +105,9 @@ def base_weights(given, named):
 
 def main(argv):
     args = parse_args(argv)
-    base_cfg = dict(config.load_run_config(args.base_config, args.base_opt))
+    base_cfg = dict(load_run_config(args.base_config, args.base_opt))
     slim_keys = training_keys(args.slim_config) if args.slim_config else {}
-    cfg = config.load_run_config(args.config, args.opt, slim_keys)
+    cfg = load_run_config(args.config, args.opt, slim_keys)
     base = Base(args.base_config, tuple(args.base_options),
                 base_weights(args.base_weights, base_cfg.get('weights')))
     method = Method(args.name, args.config, args.slim_config, tuple(args.options), cfg.epoch)

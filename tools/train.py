@@ -6,9 +6,10 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from ppdet_ext.engine import Trainer, cli, config  # noqa: E402
-from ppdet_ext.engine.dataset_files import check_datasets  # noqa: E402
-from ppdet_ext.engine.seeds import run_seed, set_seed  # noqa: E402
+from ppdet_ext.config.load import load_run_config, merge_config  # noqa: E402
+from ppdet_ext.data.dataset_files import check_datasets  # noqa: E402
+from ppdet_ext.engine import Trainer, cli  # noqa: E402
+from ppdet_ext.engine.callbacks.seeds import run_seed, set_seed  # noqa: E402
 from ppdet_ext.slim import build_slim_model, training_keys  # noqa: E402
 
 
@@ -36,7 +37,7 @@ def main(argv):
         raise ValueError('-o: teacher_weights has no effect without --slim_config; give that too, '
                          'or remove it')
     slim_keys = training_keys(args.slim_config) if args.slim_config else {}
-    cfg = config.load_run_config(args.config, args.opt, slim_keys)
+    cfg = load_run_config(args.config, args.opt, slim_keys)
     cli.apply_flags(cfg, args, ('amp', 'fleet', 'use_vdl', 'vdl_log_dir', 'save_prediction_only'))
     cli.init_processes(cfg)
     cli.log_versions()
@@ -46,7 +47,7 @@ def main(argv):
     if args.slim_config:
         build_slim_model(cfg, args.slim_config)
         # Building has merged the slim YAML once more; the command line wins over it.
-        config.merge_config(args.opt)
+        merge_config(args.opt)
     trainer = Trainer(cfg)
     checkpoint = trainer.newest_checkpoint() if args.resume == 'auto' else args.resume
     if checkpoint:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What differs between versions of Paddle and paddledet, and nothing else.
+"""What differs between versions of Paddle, and the machinery of patches.
 
 One module a defect. Each tests whether its defect is there, mends it in memory
 and raises ``ImportError`` when what it mends is not as in the supported
@@ -20,13 +20,8 @@ from . import mkl_on_amd, threads, zlib_order
 
 __all__ = ['apply']
 
-MENDS = (
-    'adam_threads', 'assigner_labels', 'crowd_boxes', 'distill_evaluation',
-    'distill_parameters', 'downloaded_archives', 'drawn_labels', 'empty_assignment',
-    'empty_tensors', 'evaluated_names', 'fcos_background', 'fgd_area', 'frozen_teacher',
-    'loss_meters', 'named_classes', 'pan_levels', 'pillow_textsize', 'plain_pickle', 'plain_yaml',
-    'progress_lines', 'quality_focal_loss', 'reader_epochs', 'reader_errors', 'scalar_concat',
-    'termination', 'video_command', 'visualdl_writer', 'yaml_numbers')
+MENDS = ('adam_threads', 'assigner_labels', 'crowd_boxes', 'empty_tensors', 'fgd_area',
+         'quality_focal_loss', 'scalar_concat', 'termination')
 
 zlib_order.mend()
 mkl_on_amd.mend()

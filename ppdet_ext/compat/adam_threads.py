@@ -13,7 +13,7 @@ Mend: the step itself, 2 % of the time, runs on one thread; nothing gets slow.
 """
 import threadpoolctl
 
-from . import mending
+from . import patching
 
 
 def mend():
@@ -28,4 +28,4 @@ def mend():
 
     for module, qualname in (('paddle.optimizer.adam', 'Adam.step'),
                              ('paddle.optimizer.adamw', 'AdamW.step')):
-        mending.wrap(module, qualname, on_one_thread)
+        patching.wrap(module, qualname, on_one_thread)

@@ -9,7 +9,7 @@ Mend: the assigners get their labels as int64, which their documentation allows.
 """
 import inspect
 
-from . import mending
+from . import patching
 
 ASSIGNERS = (
     ('ppdet.modeling.assigners.atss_assigner', 'ATSSAssigner.forward'),
@@ -18,12 +18,12 @@ ASSIGNERS = (
 
 
 def mend():
-    if mending.fails(lambda: mending.cpu_tensor([1], 'int64') + mending.cpu_tensor([1], 'int32'),
+    if patching.fails(lambda: patching.cpu_tensor([1], 'int64') + patching.cpu_tensor([1], 'int32'),
                      TypeError):
         for module, qualname in ASSIGNERS:
-            mending.expect_text(module, qualname, 'dtype=gt_labels.dtype',
+            patching.expect_text(module, qualname, 'dtype=gt_labels.dtype',
                                 'assigned_gt_index + batch_ind * num_max_boxes')
-            mending.wrap(module, qualname, _with_int64_labels)
+            patching.wrap(module, qualname, _with_int64_labels)
 
 
 def _with_int64_labels(forward, *args, **kwargs):

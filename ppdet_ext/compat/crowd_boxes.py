@@ -7,16 +7,16 @@ promotion only support ...`` in training; 2.6.2 accepts it.
 
 Mend: the marks come as float32.
 """
-from . import mending
+from . import patching
 
 MODULE, FUNCTION = 'ppdet.modeling.proposal_generator.target', 'label_box'
 
 
 def mend():
-    if mending.fails(lambda: mending.cpu_tensor([1], 'int32') * mending.cpu_tensor([1], 'float32'),
-                     TypeError):
-        mending.expect_text(MODULE, FUNCTION, 'mask = is_crowd * ones')
-        mending.wrap(MODULE, FUNCTION, _with_float_marks)
+    left, right = patching.cpu_tensor([1], 'int32'), patching.cpu_tensor([1], 'float32')
+    if patching.fails(lambda: left * right, TypeError):
+        patching.expect_text(MODULE, FUNCTION, 'mask = is_crowd * ones')
+        patching.wrap(MODULE, FUNCTION, _with_float_marks)
 
 
 def _with_float_marks(label_box, anchors, gt_boxes, positive_overlap, negative_overlap,

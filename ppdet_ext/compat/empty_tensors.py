@@ -9,7 +9,7 @@ training stops at the first batch without boxes; 3.3.1 accepts both.
 Mend: ``bbox2delta`` and RetinaNet's head see a ``stack`` and a ``concat`` that
 make an empty tensor of empty ones, which have no gradient to lose.
 """
-from . import mending
+from . import patching
 
 
 def stack(tensors, axis=0):
@@ -29,6 +29,6 @@ def concat(tensors, axis=0):
 
 def mend():
     import paddle
-    if mending.fails(lambda: paddle.stack([mending.cpu_tensor([], 'float32')]), ValueError):
-        mending.replace_in_import('ppdet.modeling.bbox_utils', 'paddle', stack=stack)
-        mending.replace_in_import('ppdet.modeling.heads.retina_head', 'paddle', concat=concat)
+    if patching.fails(lambda: paddle.stack([patching.cpu_tensor([], 'float32')]), ValueError):
+        patching.replace_in_import('ppdet.modeling.bbox_utils', 'paddle', stack=stack)
+        patching.replace_in_import('ppdet.modeling.heads.retina_head', 'paddle', concat=concat)

@@ -8,14 +8,14 @@ it.
 
 Mend: cast both sides to float32; same values.
 """
-from . import mending
+from . import patching
 
 HEIGHT = 'hmax[i].reshape([1, -1]) + 1 - hmin[i].reshape([1, -1]))'
 WIDTH = 'wmax[i].reshape([1, -1]) + 1 - wmin[i].reshape([1, -1]))'
 
 
 def mend():
-    if mending.fails(lambda: mending.cpu_tensor([1], 'float32') / mending.cpu_tensor([1], 'int32'),
-                     TypeError):
-        mending.replace_text('ppdet.slim.distill_loss', 'FGDFeatureLoss.forward', {
+    left, right = patching.cpu_tensor([1], 'float32'), patching.cpu_tensor([1], 'int32')
+    if patching.fails(lambda: left / right, TypeError):
+        patching.replace_text('ppdet.slim.distill_loss', 'FGDFeatureLoss.forward', {
             side: side + ".astype('float32')" for side in (HEIGHT, WIDTH)})

@@ -9,13 +9,13 @@ accepts it.
 Mend: choose by the mask instead of multiplying by it; same values, same
 gradients.
 """
-from . import mending
+from . import patching
 
 
 def mend():
-    if mending.fails(lambda: mending.cpu_tensor([1], 'float32') * mending.cpu_tensor([1], 'bool'),
-                     TypeError):
-        mending.replace_text('ppdet.modeling.losses.gfocal_loss', 'quality_focal_loss', {
+    left, right = patching.cpu_tensor([1], 'float32'), patching.cpu_tensor([1], 'bool')
+    if patching.fails(lambda: left * right, TypeError):
+        patching.replace_text('ppdet.modeling.losses.gfocal_loss', 'quality_focal_loss', {
             'loss * paddle.logical_not(pos_mask) + loss_pos * pos_mask':
             'paddle.where(pos_mask, loss_pos, loss)'
         })

@@ -9,7 +9,7 @@ axis is expected to be in range of [0, 0)``.
 Mend: the modules concerned, and no others, see a ``paddle`` whose ``concat``
 takes them as tensors of one element.
 """
-from . import mending
+from . import patching
 
 MODULES = {
     'ppdet.modeling.proposal_generator.rpn_head':
@@ -25,11 +25,11 @@ MODULES = {
 
 def mend():
     import paddle
-    scalar = mending.cpu_tensor(1, 'int32')
-    if mending.fails(lambda: paddle.concat([scalar, scalar]), ValueError):
+    scalar = patching.cpu_tensor(1, 'int32')
+    if patching.fails(lambda: paddle.concat([scalar, scalar]), ValueError):
         for module, (qualname, text) in MODULES.items():
-            mending.expect_text(module, qualname, text)
-            mending.replace_in_import(module, 'paddle', concat=concat)
+            patching.expect_text(module, qualname, text)
+            patching.replace_in_import(module, 'paddle', concat=concat)
 
 
 def concat(x, axis=0, name=None):

@@ -7,10 +7,10 @@ from typing import NamedTuple, Optional
 
 from PIL import Image, ImageFile, ImageOps
 
-from ..progress import progress
+from ..utils.files import open_regular, read_text
+from ..utils.progress import progress
 from .coco import SPLITS
 from .coco_file import read_coco, takes_part
-from .files import open_regular, read_text
 
 __all__ = ['IMAGE_FORMATS', 'Fault', 'check_coco_folder', 'image_size', 'read_class_names']
 

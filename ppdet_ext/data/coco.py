@@ -1,13 +1,10 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """What every data set of this package shares: class names, COCO records, stratified splits."""
-import json
-import os
 import random
-import tempfile
 from collections import defaultdict
 
-__all__ = ['NEU_DET_CLASSES', 'SPLITS', 'coco_dataset', 'stratified_split', 'write_json']
+__all__ = ['NEU_DET_CLASSES', 'SPLITS', 'coco_dataset', 'stratified_split']
 
 # Alphabetical, as in the file names of the original archive; category ids start at 1.
 NEU_DET_CLASSES = ('crazing', 'inclusion', 'patches', 'pitted_surface', 'rolled-in_scale',
@@ -79,17 +76,3 @@ def stratified_split(labels, seed, splits=None):
             chosen[name] += indices[start:end]
             start = end
     return {name: sorted(indices) for name, indices in chosen.items()}
-
-
-def write_json(path, content):
-    """Writes JSON so that ``path`` is either whole or untouched."""
-    folder = os.path.dirname(os.path.abspath(path))
-    handle, temporary = tempfile.mkstemp(dir=folder, suffix='.tmp')
-    try:
-        with os.fdopen(handle, 'w', encoding='utf-8') as f:
-            json.dump(content, f, ensure_ascii=False)
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise

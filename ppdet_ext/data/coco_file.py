@@ -9,7 +9,7 @@ from collections import Counter
 from reprlib import repr as short
 from typing import NamedTuple
 
-from .files import read_json
+from ..utils.files import read_json
 
 __all__ = ['CocoFile', 'check_categories', 'detection_fault', 'read_coco', 'read_sound_coco',
            'takes_part']

@@ -5,9 +5,10 @@ import os
 import shutil
 from collections import Counter
 
-from ..progress import progress
-from .archive import unpacked
-from .coco import NEU_DET_CLASSES, SPLITS, coco_dataset, stratified_split, write_json
+from ..safe_io.archive import unpacked
+from ..utils.files import write_json
+from ..utils.progress import progress
+from .coco import NEU_DET_CLASSES, SPLITS, coco_dataset, stratified_split
 from .dataset_folder import new_dataset_folder
 from .voc import read_voc
 

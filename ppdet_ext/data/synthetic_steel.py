@@ -7,10 +7,11 @@ from collections import namedtuple
 import cv2
 import numpy as np
 
-from ppdet_ext.data.coco import NEU_DET_CLASSES, coco_dataset, stratified_split, write_json
+from ppdet_ext.data.coco import NEU_DET_CLASSES, coco_dataset, stratified_split
 from ppdet_ext.data.dataset_folder import new_dataset_folder
 from ppdet_ext.data.synthetic_textures import SIZE, draw_defect, draw_surface
-from ppdet_ext.progress import progress
+from ppdet_ext.utils.files import write_json
+from ppdet_ext.utils.progress import progress
 
 __all__ = ['Defect', 'make_synthetic_steel', 'render_image']
 

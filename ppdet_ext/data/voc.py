@@ -6,7 +6,7 @@ import os
 from collections import defaultdict
 from typing import NamedTuple
 
-from ..progress import progress
+from ..utils.progress import progress
 from .check import Fault, image_size
 from .voc_xml import BrokenXmlError, line_of, parse_xml, read_object
 

@@ -6,7 +6,7 @@ import re
 from xml.etree.ElementTree import TreeBuilder
 from xml.parsers import expat
 
-from .files import open_regular
+from ..utils.files import open_regular
 
 __all__ = ['BrokenXmlError', 'line_of', 'parse_xml', 'read_object', 'reader_problems']
 

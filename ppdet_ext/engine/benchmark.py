@@ -13,8 +13,8 @@ import yaml
 from ppdet.core.workspace import create, global_config
 from ppdet.slim import FGDDistillModel
 
-from ..progress import progress
-from ..slim.config_scope import isolated_config
+from ..config.scope import isolated_config
+from ..utils.progress import progress
 
 __all__ = ['synthetic_batch', 'random_teacher', 'benchmark', 'build_fgd', 'measure_pair']
 

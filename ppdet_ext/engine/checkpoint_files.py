@@ -16,7 +16,7 @@ import time
 import paddle
 from ppdet.utils.logger import setup_logger
 
-from ..compat.plain_pickle import load_state
+from ..safe_io.safe_pickle import load_state
 
 __all__ = ['save_checkpoint', 'save_weights', 'load_checkpoint', 'load_sidecar',
            'newest_checkpoint', 'recover', 'remove_old', 'SIDECAR_SUFFIX', 'SUFFIXES']

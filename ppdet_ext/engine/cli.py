@@ -15,8 +15,8 @@ from ppdet.utils.logger import setup_logger
 
 import ppdet_ext
 
-from ..compat.plain_yaml import YamlError, load_yaml
-from .error_text import is_ours, place, summary
+from ..safe_io.safe_yaml import YamlError, load_yaml
+from ..utils.error_text import is_ours, place, summary
 from .master_port import check_master_port
 from .process_errors import earlier_error
 

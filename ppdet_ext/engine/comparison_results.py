@@ -9,8 +9,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 from terminaltables import AsciiTable, GithubFlavoredMarkdownTable
 
-from ..data.coco import write_json
-from ..data.files import read_json
+from ..utils.files import read_json, write_json
 
 __all__ = ['Run', 'difference', 'figures_line', 'read_runs', 'write_results']
 

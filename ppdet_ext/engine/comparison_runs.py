@@ -18,12 +18,13 @@ from typing import NamedTuple, Optional
 
 import yaml
 
-from ..data.coco import write_json
+from ..config.load import load_run_config
+from ..config.yaml_file import read_yaml, yaml_files
 from ..data.coco_file import read_sound_coco
+from ..utils.files import write_json
+from ..utils.steps import Step, check_finished, run_steps
+from ..utils.suggest import did_you_mean
 from .comparison_results import figures_line, write_results
-from .config import load_run_config
-from .steps import Step, check_finished, run_steps
-from .yaml_file import near_match, read_yaml, yaml_files
 
 __all__ = ['Comparison', 'Entry', 'read_comparison', 'make_steps', 'run_comparison']
 
@@ -103,7 +104,7 @@ def read_comparison(path):
                              f'method')
         if entry.teacher and entry.teacher not in names:
             raise ValueError(f'{path}: {entry.name} has the teacher "{entry.teacher}", which is '
-                             f'not above it{near_match(entry.teacher, names)}; above it are '
+                             f'not above it{did_you_mean(entry.teacher, names)}; above it are '
                              f'{", ".join(names) or "no runs"}')
         names.append(entry.name)
     return Comparison(content['dataset_dir'], content['sets'], entries)
@@ -114,7 +115,7 @@ def _check_keys(content, known, needed, where):
         raise ValueError(f'{where}: expected keys and values, got {content!r}')
     for key in content:
         if key not in known:
-            raise ValueError(f'{where}: "{key}" is not a key{near_match(key, known)}; known: '
+            raise ValueError(f'{where}: "{key}" is not a key{did_you_mean(key, known)}; known: '
                              f'{", ".join(known)}')
     missing = [key for key in known if key in needed and key not in content]
     if missing:

@@ -14,26 +14,20 @@ from ppdet.metrics import COCOMetric
 from ppdet.utils.logger import setup_logger
 
 from ..metrics import ClasswiseCOCOMetric
-from .checkpoint import Checkpointer
-from .checkpoint_files import (
-    SIDECAR_SUFFIX,
-    SUFFIXES,
-    load_checkpoint,
-    newest_checkpoint,
-    recover,
-)
-from .crowd import check_crowd
-from .finite import FiniteCheck
-from .folder_lock import folder_lock
-from .freeze import freeze_parts
+from ..modeling.finite import FiniteCheck
+from ..modeling.freeze import freeze_parts
+from ..modeling.weights import load_weights, local_weights
+from ..utils.folder_lock import folder_lock
+from .callbacks.checkpointer import Checkpointer
+from .callbacks.missed_evaluation import MissedEvaluation
+from .callbacks.seeds import EpochSeeds, run_seed
+from .callbacks.visualdl_log import VisualDLWriter
+from .checkpoint_files import SIDECAR_SUFFIX, SUFFIXES, load_checkpoint, newest_checkpoint, recover
+from .checks.crowd import check_crowd
+from .checks.teacher import check_teacher
 from .learning_rate import scaled_learning_rate
-from .missed_evaluation import MissedEvaluation
 from .process_meeting import EpochMeeting, meet, of_first_process
-from .seeds import EpochSeeds, run_seed
 from .stop_request import StopRequest
-from .teacher_check import check_teacher
-from .visualdl_log import VisualDLWriter
-from .weights import load_weights, local_weights
 
 __all__ = ['Trainer']
 
@@ -50,8 +44,8 @@ class Trainer(ppdet.engine.Trainer):
 
     Raises:
         ValueError: a training data set smaller than one batch, or one whose crowd boxes the
-            detector would not ignore, as :func:`ppdet_ext.engine.crowd.check_crowd` says; another
-            run trains in the same folder.
+            detector would not ignore, as :func:`ppdet_ext.engine.checks.crowd.check_crowd` says;
+            another run trains in the same folder.
 
     Attributes:
         validates (bool): whether training evaluates its snapshots.

@@ -12,9 +12,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from terminaltables import AsciiTable
 
-from ..data.coco import write_json
 from ..data.coco_file import detection_fault, read_sound_coco
-from ..data.files import read_json
+from ..utils.files import read_json, write_json
 from .few_shot import forgetting, group_figures, load_base_classes
 
 __all__ = ['ClasswiseCOCOMetric', 'evaluate_boxes', 'evaluate_saved_boxes',

@@ -2,8 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Keeps layers as they are while others train."""
 from paddle import nn
+from ppdet.utils.logger import setup_logger
 
-__all__ = ['freeze', 'is_frozen']
+from ..utils.suggest import did_you_mean
+
+__all__ = ['freeze', 'freeze_parts', 'is_frozen']
+
+logger = setup_logger('ppdet.engine')
 
 BATCH_NORMS = (nn.BatchNorm, nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D, nn.SyncBatchNorm)
 
@@ -29,6 +34,30 @@ def freeze(layer):
 def is_frozen(layer):
     """bool: whether a layer was given to :func:`freeze`."""
     return getattr(layer, 'is_frozen', False)
+
+
+def freeze_parts(model, parts):
+    """Freezes sublayers that a list names.
+
+    Args:
+        model (nn.Layer): the detector that trains.
+        parts (list of str|None): dotted names of sublayers (``backbone``, ``neck.fpn_res2_sum``
+            ...); the YAML's key ``freeze``.
+
+    Raises:
+        ValueError: no list of names, or a name that is no sublayer.
+    """
+    if not isinstance(parts or [], list):
+        raise ValueError(f'freeze is a list of sublayers, like [backbone], got {parts!r}')
+    sublayers = dict(model.named_sublayers())
+    for part in parts or []:
+        if part not in sublayers:
+            children = ', '.join(name for name, _ in model.named_children())
+            raise ValueError(f'freeze: {type(model).__name__} has no sublayer "{part}"'
+                             f'{did_you_mean(part, sublayers)}; its parts are {children}')
+        if not is_frozen(sublayers[part]):
+            freeze(sublayers[part])
+            logger.info(f'"{part}" is frozen')
 
 
 def _use_stored_statistics(layer, inputs):

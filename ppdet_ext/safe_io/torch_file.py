@@ -15,7 +15,7 @@ import zipfile
 
 import numpy as np
 
-from ..compat.plain_pickle import KNOWN, PlainUnpickler, explained_errors
+from .safe_pickle import KNOWN, PlainUnpickler, explained_errors
 
 __all__ = ['SUFFIXES', 'load_torch_state']
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The distillation factory, mirroring ``ppdet.slim``."""
 from . import functional
-from .dkan import DKANDistillModel
 from .factory import (
     build_slim_model,
     distill_methods,
@@ -16,8 +15,9 @@ from .losses import (
     MGDFeatureLoss,
     TSKDFeatureLoss,
 )
-from .mgd import MGDDistillModel
-from .tskd import TSKDDistillModel
+from .methods.dkan import DKANDistillModel
+from .methods.mgd import MGDDistillModel
+from .methods.tskd import TSKDDistillModel
 
 __all__ = [
     'functional', 'build_slim_model', 'distill_methods', 'install', 'register_distill_method',

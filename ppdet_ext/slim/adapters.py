@@ -12,9 +12,10 @@ from ..modeling.initializers import uniform_fan_in
 __all__ = ['align_conv', 'generation_block']
 
 
-def align_conv(student_channels, teacher_channels):
-    """nn.Conv2D: 1x1 with bias, maps [N, C_s, H, W] to [N, C_t, H, W]."""
-    return nn.Conv2D(student_channels, teacher_channels, 1, **uniform_fan_in(student_channels))
+def align_conv(student_channels, teacher_channels, bias=True):
+    """nn.Conv2D: 1x1, maps [N, C_s, H, W] to [N, C_t, H, W]."""
+    return nn.Conv2D(student_channels, teacher_channels, 1,
+                     **uniform_fan_in(student_channels, bias))
 
 
 def generation_block(channels):

@@ -6,11 +6,11 @@ import inspect
 from paddle import nn
 from paddle.nn import functional as F
 
-from ..engine.config_values import NOT_NEGATIVE
-from ..engine.yaml_file import near_match
+from ..config.values import NOT_NEGATIVE
+from ..utils.suggest import did_you_mean
 from . import functional
 from .adapters import align_conv
-from .head_adapters import find_head_adapter, head_families
+from .head_access import find_head_adapter, head_families
 from .wiring import level_names, level_shapes
 
 __all__ = ['CrossResponse', 'build_cross_response']
@@ -92,7 +92,9 @@ class CrossResponse(nn.Layer):
             raise ValueError(f'cross_response: the student\'s head has {channels_s} channels, the '
                              f'teacher\'s {channels_t}; make them equal, or set "align: true"')
         if channels_s != channels_t:
-            self.aligns.extend(align_conv(channels_s, channels_t) for _ in self.student_names)
+            # Without bias, which the scaling to the teacher's statistics would take away again.
+            self.aligns.extend(align_conv(channels_s, channels_t, bias=False)
+                               for _ in self.student_names)
         self.level_names = level_names(strides_s)
 
     def forward(self, student_taps, teacher_taps, batch):
@@ -157,7 +159,7 @@ def build_cross_response(student, teacher, options):
     known = list(inspect.signature(CrossResponse.__init__).parameters)[3:]
     for key in options:
         if key not in known:
-            raise ValueError(f'cross_response: "{key}" is no option{near_match(key, known)}; '
+            raise ValueError(f'cross_response: "{key}" is no option{did_you_mean(key, known)}; '
                              f'known: {", ".join(known)}')
     for key in ('alpha_cls', 'alpha_box'):
         if not NOT_NEGATIVE.fits(options.get(key, 1.0)):

@@ -7,11 +7,11 @@ from ppdet.core.workspace import create, merge_config
 from ppdet.utils.logger import setup_logger
 
 from ..compat.low_precision import keep_float32
-from ..engine.finite import check_finite
-from ..engine.freeze import freeze_parts
-from ..engine.weights import load_weights
+from ..config.scope import SlimConfig, isolated_config
+from ..modeling.finite import check_finite
+from ..modeling.freeze import freeze_parts
+from ..modeling.weights import load_weights
 from .batch import Batch, keep_boxes
-from .config_scope import SlimConfig, isolated_config
 from .feature_tap import FeatureTap
 from .wiring import FeatureTerm, level_shapes
 

@@ -6,9 +6,10 @@ import contextlib
 import ppdet.slim
 from ppdet.slim import build_slim_model as ppdet_build_slim_model
 
-from ..engine.error_text import is_ours, summary
-from ..engine.yaml_file import check_bases, near_match, read_yaml
-from .config_scope import SlimConfig
+from ..config.scope import SlimConfig
+from ..config.yaml_file import check_bases, read_yaml
+from ..utils.error_text import is_ours, summary
+from ..utils.suggest import did_you_mean
 
 __all__ = ['register_distill_method', 'distill_methods', 'training_keys', 'build_slim_model',
            'install']
@@ -84,7 +85,7 @@ def build_slim_model(cfg, slim_config_path, mode='train'):
                          f'"slim: Distill")')
     if content['slim'] not in SLIMS:
         raise ValueError(f'{slim_config_path}: unknown slim "{content["slim"]}"'
-                         f'{near_match(content["slim"], SLIMS)}; known: {", ".join(SLIMS)}')
+                         f'{did_you_mean(content["slim"], SLIMS)}; known: {", ".join(SLIMS)}')
     method = content.get('slim_method')
     if content['slim'] != 'Distill' or method is None or method in PPDET_METHODS:
         if mode == 'train' or content['slim'] != 'Distill':
@@ -93,7 +94,7 @@ def build_slim_model(cfg, slim_config_path, mode='train'):
             return ppdet_build_slim_model(cfg, slim_config_path, mode)
     if method not in distill_methods():
         raise ValueError(f'{slim_config_path}: unknown slim_method "{method}"'
-                         f'{near_match(method, distill_methods())}; known: '
+                         f'{did_you_mean(method, distill_methods())}; known: '
                          f'{", ".join(distill_methods())}')
     if mode == 'train':
         cfg['model'] = _methods[method](cfg, slim_config_path)

@@ -9,8 +9,8 @@ from paddle.nn import functional as F
 from ppdet.core.config.schema import SchemaDict
 from ppdet.core.workspace import global_config
 
-from ..engine.config_values import NOT_NEGATIVE, NUMBER, is_number
-from ..engine.yaml_file import near_match
+from ..config.values import NOT_NEGATIVE, NUMBER, is_number
+from ..utils.suggest import did_you_mean
 from .batch import Batch
 
 __all__ = ['FeatureTerm', 'LevelLoss', 'level_names', 'level_shapes']
@@ -77,7 +77,7 @@ class FeatureTerm:
                 allowed = (*TERM_KEYS, *(k for k in known if not k.endswith('_channels')))
                 raise ValueError(
                     f'distill_losses: "{key}" is no option of {self.loss_class.__name__}'
-                    f'{near_match(key, allowed)}; known: {", ".join(allowed)}')
+                    f'{did_you_mean(key, allowed)}; known: {", ".join(allowed)}')
             default = known[key].default
             kind = NOT_NEGATIVE if is_number(default) and default > 0 else NUMBER
             if is_number(default) and not kind.fits(value):
@@ -236,7 +236,7 @@ def _loss_class(name):
     if not isinstance(section, SchemaDict):
         losses = [key for key, value in global_config.items()
                   if isinstance(value, SchemaDict) and key.endswith('Loss')]
-        raise ValueError(f'distill_losses: no registered loss "{name}"{near_match(name, losses)}')
+        raise ValueError(f'distill_losses: no registered loss "{name}"{did_you_mean(name, losses)}')
     if not {'student_channels', 'teacher_channels'} <= set(section.schema):
         raise ValueError(f'distill_losses: {name} compares no feature maps: a loss here takes '
                          f'student_channels and teacher_channels')

@@ -8,8 +8,9 @@ import paddle
 import pytest
 from compat_probes import PROBES
 
-import ppdet_ext
-from ppdet_ext.compat import evaluated_names, mending
+from ppdet_ext import compat, ppdet_fixes
+from ppdet_ext.compat import patching
+from ppdet_ext.ppdet_fixes import evaluated_names
 
 # Paddle 3 refuses to combine these types; with Paddle 2 there is no defect to mend.
 NEEDS_TYPE_PROMOTION = {
@@ -49,11 +50,11 @@ CHANGED = {
         ('ppdet.data.reader', 'Compose.__init__'),
         ('ppdet.data.reader', 'Compose_SSOD.__init__'),
         ('ppdet.optimizer.optimizer', 'LearningRate.__init__')],
-    'plain_pickle': [
+    'weights_files': [
         ('ppdet.utils.checkpoint', 'load_weight'),
         ('ppdet.utils.checkpoint', 'load_pretrain_weight'),
         ('ppdet.data.transform.operators', 'DecodeCache.load')],
-    'plain_yaml': [
+    'yaml_files': [
         ('ppdet.core.workspace', '_load_config_with_base'),
         ('ppdet.utils.cli', 'ArgsParser._parse_opt'),
         ('ppdet.core.config.yaml_helpers', '_make_python_constructor')],
@@ -94,7 +95,7 @@ def test_defect_is_mended(name):
 
 @pytest.mark.parametrize('name', PROBES)
 def test_defect_is_there_without_ppdet_ext(name, errors_without_ppdet_ext):
-    promotes = not mending.fails(lambda: paddle.ones([1]) * paddle.zeros([1], 'bool'), TypeError)
+    promotes = not patching.fails(lambda: paddle.ones([1]) * paddle.zeros([1], 'bool'), TypeError)
     defective = not (promotes and name in NEEDS_TYPE_PROMOTION)
     assert (errors_without_ppdet_ext[name] is not None) == defective
 
@@ -107,29 +108,31 @@ def other_version(*args, **kwargs):
     (mend, *changed) for mend in CHANGED for changed in CHANGED[mend]])
 def test_other_source_is_refused(mend, module, qualname, monkeypatch):
     for changed_module, changed_name in CHANGED[mend]:
-        owner, name, current = mending.find(changed_module, changed_name)
+        owner, name, current = patching.find(changed_module, changed_name)
         monkeypatch.setattr(owner, name, current)
         if mend == 'scalar_concat':
             monkeypatch.setattr(importlib.import_module(changed_module), 'paddle', paddle)
-    owner, name, _ = mending.find(module, qualname)
+    owner, name, _ = patching.find(module, qualname)
     monkeypatch.setattr(owner, name, other_version)
-    monkeypatch.setattr(mending, 'fails', lambda operation, error: True)
+    monkeypatch.setattr(patching, 'fails', lambda operation, error: True)
+    package = compat if mend in compat.MENDS else ppdet_fixes
     with pytest.raises(ImportError) as refusal:
-        importlib.import_module(f'ppdet_ext.compat.{mend}').mend()
+        importlib.import_module(f'{package.__name__}.{mend}').mend()
     assert f'{module}.{qualname}' in str(refusal.value)
     assert 'paddledet==2.6.0' in str(refusal.value)
 
 
 def test_apply_mends_once():
-    forward = mending.find('ppdet.slim.distill_model', 'FGDDistillModel.forward')[2]
-    ppdet_ext.compat.apply()
-    assert mending.find('ppdet.slim.distill_model', 'FGDDistillModel.forward')[2] is forward
+    forward = patching.find('ppdet.slim.distill_model', 'FGDDistillModel.forward')[2]
+    compat.apply()
+    ppdet_fixes.apply()
+    assert patching.find('ppdet.slim.distill_model', 'FGDDistillModel.forward')[2] is forward
 
 
 def test_frozen_teacher_keeps_its_head_in_training():
     from compat_probes import RETINANET, build
 
-    from ppdet_ext.compat.frozen_teacher import freeze
+    from ppdet_ext.ppdet_fixes.frozen_teacher import freeze
     teacher = build(RETINANET)
     teacher.train()
     freeze(teacher)

@@ -11,11 +11,11 @@ import pytest
 from ppdet.core.workspace import create
 from tiny import CONFIGS
 
+from ppdet_ext.config.load import load_run_config
+from ppdet_ext.config.scope import SlimConfig, isolated_config
+from ppdet_ext.config.yaml_file import read_yaml
 from ppdet_ext.data.coco import NEU_DET_CLASSES
-from ppdet_ext.engine.config import load_run_config
-from ppdet_ext.engine.yaml_file import read_yaml
 from ppdet_ext.slim import build_slim_model
-from ppdet_ext.slim.config_scope import SlimConfig, isolated_config
 
 CONFIGS = os.path.abspath(CONFIGS)
 FOLDERS = ('nano', 'lite', 'retinanet', 'fcos', 'gfl', 'faster_rcnn', 'picodet', 'ppyoloe')

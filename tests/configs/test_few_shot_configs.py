@@ -9,9 +9,9 @@ from configs.test_configs import CONFIGS, plain, stem
 from ppdet.core.workspace import create
 from ppdet.modeling.heads import BBoxHead
 
-from ppdet_ext.engine.config import load_run_config
-from ppdet_ext.engine.head_expansion import Detector, expand_head
-from ppdet_ext.engine.yaml_file import read_yaml
+from ppdet_ext.config.load import load_run_config
+from ppdet_ext.config.yaml_file import read_yaml
+from ppdet_ext.few_shot.head_expansion import Detector, expand_head
 from ppdet_ext.modeling import CosineSimBBoxHead, MultiClassSoftNMS
 from ppdet_ext.slim import build_slim_model
 

@@ -6,12 +6,7 @@ import os
 
 import pytest
 
-from ppdet_ext.data.coco_file import (
-    check_categories,
-    detection_fault,
-    read_coco,
-    takes_part,
-)
+from ppdet_ext.data.coco_file import check_categories, detection_fault, read_coco, takes_part
 
 
 def content():

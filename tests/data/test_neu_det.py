@@ -12,10 +12,10 @@ from collections import Counter
 import pytest
 
 from ppdet_ext.data import neu_det
-from ppdet_ext.data.archive import extract
 from ppdet_ext.data.check import check_coco_folder
 from ppdet_ext.data.coco import NEU_DET_CLASSES
 from ppdet_ext.data.neu_det import InvalidDataError, dominant_class, prepare
+from ppdet_ext.safe_io.archive import extract
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 REAL = os.environ.get('PPDET_EXT_NEU_DET',

@@ -14,10 +14,10 @@ import pytest
 from ppdet.core.workspace import create
 from tiny import batch
 
-from ppdet_ext.engine.config import load_run_config
-from ppdet_ext.engine.head_expansion import Detector, expand_head
+from ppdet_ext.config.load import load_run_config
+from ppdet_ext.config.scope import isolated_config
+from ppdet_ext.few_shot.head_expansion import Detector, expand_head
 from ppdet_ext.slim import build_slim_model, factory
-from ppdet_ext.slim.config_scope import isolated_config
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = ('adding_a_method.md', 'dkan.md')
@@ -106,7 +106,7 @@ def test_the_pair_of_ones_own_is_wired_and_trains(distill):
 
 
 def test_the_method_of_ones_own_trains_its_layers(module, distill):
-    module('ppdet_ext.slim.fitnets')
+    module('ppdet_ext.slim.methods.fitnets')
     model = distill('nano/retinanet_nano_s_neu_det.yml',
                     'retinanet_nano_l_neu_det_fitnets_distill.yml')['model']
     regressors, teacher = values(model.distill_losses), values(model.teacher_model)
@@ -121,7 +121,7 @@ def test_the_method_of_ones_own_trains_its_layers(module, distill):
 
 
 def test_the_test_of_the_method_passes(module):
-    module('ppdet_ext.slim.fitnets')
+    module('ppdet_ext.slim.methods.fitnets')
     tests = module('tests.slim.test_fitnets')
     found = [test for name, test in vars(tests).items() if name.startswith('test_')]
     assert len(found) == 2
@@ -130,7 +130,7 @@ def test_the_test_of_the_method_passes(module):
 
 
 def test_the_terms_that_warm_up(module, distill):
-    module('ppdet_ext.slim.mgd_warm_up')
+    module('ppdet_ext.slim.methods.mgd_warm_up')
     model = distill('nano/retinanet_nano_s_neu_det.yml',
                     'retinanet_nano_l_neu_det_mgd_distill.yml', method='MGDWarmUp')['model']
     model.train()

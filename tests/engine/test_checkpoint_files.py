@@ -13,7 +13,6 @@ import time
 import numpy as np
 import pytest
 
-from ppdet_ext.compat.plain_pickle import load_state
 from ppdet_ext.engine import checkpoint_files
 from ppdet_ext.engine.checkpoint_files import (
     load_checkpoint,
@@ -23,6 +22,7 @@ from ppdet_ext.engine.checkpoint_files import (
     save_checkpoint,
     save_weights,
 )
+from ppdet_ext.safe_io.safe_pickle import load_state
 
 # Saving needs no Paddle operator here, so that a forked process may do it.
 fork = multiprocessing.get_context('fork')

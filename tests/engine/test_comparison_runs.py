@@ -9,9 +9,9 @@ import pytest
 import yaml
 from tiny import CONFIGS
 
+from ppdet_ext.config.scope import SlimConfig
+from ppdet_ext.config.yaml_file import read_yaml
 from ppdet_ext.engine.comparison_runs import make_steps, read_comparison, run_comparison
-from ppdet_ext.engine.yaml_file import read_yaml
-from ppdet_ext.slim.config_scope import SlimConfig
 
 CONFIGS = os.path.abspath(CONFIGS)
 PUBLISHED = pathlib.Path(CONFIGS).parent / 'docs' / 'results'

@@ -5,7 +5,7 @@ import pytest
 from ppdet.core.workspace import create
 from tiny import student_yaml
 
-from ppdet_ext.engine.config import load_run_config
+from ppdet_ext.config.load import load_run_config
 from ppdet_ext.engine.learning_rate import scaled_learning_rate
 
 RATES = {'LearningRate': {'base_lr': 0.01, 'schedulers': [

@@ -10,8 +10,8 @@ from noise_set import noise_set
 from ppdet.engine.callbacks import Callback
 from tiny import student_yaml
 
+from ppdet_ext.config.load import load_run_config
 from ppdet_ext.engine import Trainer
-from ppdet_ext.engine.config import load_run_config
 
 IMAGES = 12
 

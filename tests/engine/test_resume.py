@@ -12,9 +12,9 @@ from paddle.utils import unique_name
 from ppdet.engine.callbacks import Callback
 from tiny import slim_yaml, student_yaml
 
+from ppdet_ext.config.load import load_run_config
 from ppdet_ext.engine import Trainer
 from ppdet_ext.engine.checkpoint_files import SUFFIXES
-from ppdet_ext.engine.config import load_run_config
 from ppdet_ext.engine.stop_request import Interrupted
 from ppdet_ext.slim import build_slim_model
 

@@ -8,8 +8,8 @@ import pytest
 from noise_set import noise_set
 from tiny import student_yaml
 
+from ppdet_ext.config.load import load_run_config
 from ppdet_ext.engine import Trainer
-from ppdet_ext.engine.config import load_run_config
 
 IMAGES = 3
 

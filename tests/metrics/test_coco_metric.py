@@ -5,8 +5,9 @@ import json
 import pytest
 from ppdet.metrics.coco_utils import cocoapi_eval
 
-from ppdet_ext.data.coco import coco_dataset, write_json
+from ppdet_ext.data.coco import coco_dataset
 from ppdet_ext.metrics import ClasswiseCOCOMetric, evaluate_boxes
+from ppdet_ext.utils.files import write_json
 
 
 @pytest.fixture

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from ppdet_ext.data.coco import coco_dataset, write_json
+from ppdet_ext.data.coco import coco_dataset
 from ppdet_ext.metrics import ClasswiseCOCOMetric, evaluate_boxes, evaluate_saved_boxes, scalars
+from ppdet_ext.utils.files import write_json
 
 BASE, NOVEL = ['crack', 'pit'], ['scale', 'stain']
 BOXES = {'crack': (10, 10, 60, 60), 'pit': (80, 80, 180, 180), 'scale': (10, 80, 70, 190)}

@@ -3,9 +3,9 @@
 import numpy as np
 import paddle
 import pytest
-from slim.vectors import each_case, relative_error
 from tiny import batch
 from tiny_faster_rcnn import build_detector, faster_rcnn_yaml
+from vectors import each_case, relative_error
 
 from ppdet_ext.modeling import CosineClassifier, CosineSimBBoxHead
 

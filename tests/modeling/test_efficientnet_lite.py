@@ -6,10 +6,10 @@ import numpy as np
 import paddle
 import pytest
 from ppdet.core.workspace import create, global_config, load_config
-from slim.vectors import VECTORS
+from vectors import VECTORS
 
-from ppdet_ext.engine.weights import load_weights
 from ppdet_ext.modeling import EfficientNetLite
+from ppdet_ext.modeling.weights import load_weights
 
 CHANNELS = {0: [24, 40, 112, 320], 1: [24, 40, 112, 320], 2: [24, 48, 120, 352]}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import paddle
 import pytest
-from slim.vectors import each_case, float64, relative_error
+from vectors import each_case, float64, relative_error
 
 from ppdet_ext.modeling import GloReUnit2D, InstanceGraph
 

@@ -9,7 +9,7 @@ import zipfile
 
 import numpy as np
 import pytest
-from slim.vectors import VECTORS
+from vectors import VECTORS
 
 from ppdet_ext.safe_io.torch_file import load_torch_state
 

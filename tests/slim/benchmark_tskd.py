@@ -14,7 +14,7 @@ import sys
 import numpy as np
 import paddle
 
-sys.path.insert(0, os.path.dirname(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), '..', 'helpers'))
 
 import tskd_oracle  # noqa: E402
 

@@ -11,11 +11,11 @@ from ppdet.core.workspace import create, global_config
 from ppdet.utils.checkpoint import load_weight
 from tiny import CONFIGS, slim_yaml, write_yaml
 
+from ppdet_ext.config.load import load_run_config
+from ppdet_ext.config.scope import isolated_config
 from ppdet_ext.data.synthetic_steel import make_synthetic_steel
 from ppdet_ext.engine import Trainer
-from ppdet_ext.engine.config import load_run_config
 from ppdet_ext.slim import build_slim_model
-from ppdet_ext.slim.config_scope import isolated_config
 
 SIZE = 192  # PicoDet's coarsest level needs 3 x 3 cells of 64 pixels
 IMAGES = 4

@@ -13,9 +13,9 @@ from slim.test_distill_model import moved, values
 from tiny import slim_yaml
 from tiny_faster_rcnn import CLASSES, build_detector, faster_rcnn_yaml
 
+from ppdet_ext.config.load import load_run_config
 from ppdet_ext.engine import Trainer
-from ppdet_ext.engine.config import load_run_config
-from ppdet_ext.engine.head_expansion import Detector, expand_head
+from ppdet_ext.few_shot.head_expansion import Detector, expand_head
 from ppdet_ext.slim import build_slim_model
 
 IMAGES = 4

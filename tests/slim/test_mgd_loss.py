@@ -5,7 +5,7 @@ import paddle
 import ppdet.slim.distill_loss
 import pytest
 from ppdet.core.workspace import create, global_config
-from slim.vectors import each_case, relative_error
+from vectors import each_case, relative_error
 
 from ppdet_ext.slim import MGDFeatureLoss, TSKDFeatureLoss
 from ppdet_ext.slim.functional import random_mask

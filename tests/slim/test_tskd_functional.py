@@ -5,7 +5,7 @@ import paddle
 import paddle.nn.functional as F
 import pytest
 from ppdet.modeling.bbox_utils import delta2bbox
-from slim.vectors import each_case, float64, relative_error
+from vectors import each_case, float64, relative_error
 
 from ppdet_ext.slim import functional
 

@@ -4,8 +4,8 @@ import numpy as np
 import paddle
 import pytest
 from ppdet.core.workspace import create
-from slim.tskd_oracle import feature_terms
-from slim.vectors import each_case, float64, relative_error
+from tskd_oracle import feature_terms
+from vectors import each_case, float64, relative_error
 
 from ppdet_ext.slim import TSKDFeatureLoss
 

@@ -18,8 +18,8 @@ from paddle import nn
 from ppdet.core.workspace import global_config
 from tiny import batch
 
+from ppdet_ext.config.load import load_run_config
 from ppdet_ext.engine import Trainer, cli
-from ppdet_ext.engine.config import load_run_config
 from ppdet_ext.engine.process_meeting import meet, of_first_process
 from ppdet_ext.slim import build_slim_model, functional
 

@@ -26,8 +26,8 @@ from tiny import slim_yaml, student_yaml
 from tiny_faster_rcnn import CLASSES, build_detector, faster_rcnn_yaml
 from tool_runs import TOOLS, imported, refusal
 
+from ppdet_ext.config.scope import isolated_config
 from ppdet_ext.engine import cli
-from ppdet_ext.slim.config_scope import isolated_config
 
 PAGE = pathlib.Path(__file__).parents[2] / 'docs' / 'troubleshooting.md'
 TRANSLATION = PAGE.with_name('troubleshooting_cn.md')

@@ -16,8 +16,8 @@ from tiny import NANO, slim_yaml, student_yaml, write_yaml
 from tiny_faster_rcnn import build_detector, faster_rcnn_yaml
 from tool_runs import imported, refusal
 
+from ppdet_ext.config.scope import isolated_config
 from ppdet_ext.data.synthetic_steel import make_synthetic_steel
-from ppdet_ext.slim.config_scope import isolated_config
 
 
 @pytest.fixture

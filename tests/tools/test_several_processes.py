@@ -17,7 +17,7 @@ from noise_set import noise_set
 from tiny import slim_yaml, student_yaml
 from tiny_faster_rcnn import build_detector, faster_rcnn_yaml
 
-from ppdet_ext.engine.head_expansion import Detector, expand_head
+from ppdet_ext.few_shot.head_expansion import Detector, expand_head
 
 TESTS = pathlib.Path(__file__).parents[1]
 PROGRAM = str(TESTS / 'tools' / 'several_processes.py')
@@ -72,7 +72,8 @@ def folder(tmp_path_factory):
 
 def start(folder, logs, *options, **popen):
     """Starts a launcher, which prints to ``<logs>.txt``."""
-    environment = {**os.environ, 'PYTHONPATH': os.pathsep.join([str(TESTS.parent), str(TESTS)])}
+    paths = os.pathsep.join([str(TESTS.parent), str(TESTS / 'helpers')])
+    environment = {**os.environ, 'PYTHONPATH': paths}
     environment.pop('OMP_NUM_THREADS', None)
     with open(folder / f'{logs}.txt', 'w') as console:
         return subprocess.Popen(

@@ -1,0 +1,161 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Checks the sections and keys of a configuration."""
+from ppdet.core.config.schema import SchemaDict
+
+from ..utils.suggest import did_you_mean
+from .values import SHARE, ConfigError, check_value, whole
+
+__all__ = ['check_keys', 'check_name', 'check_options', 'teacher_check_options']
+
+# Top-level keys that ppdet or our tools read and that are no registered module.
+PLAIN_KEYS = (
+    'architecture', 'base_metrics', 'bias', 'class_names', 'classwise',
+    'custom_black_list', 'custom_white_list', 'cycle_epoch', 'ema_black_list', 'ema_decay',
+    'ema_decay_type', 'ema_filter_no_grad', 'epoch', 'eval_height', 'eval_width', 'export',
+    'filename', 'find_unused_parameters', 'freeze', 'amp_level', 'init_loss_scaling', 'IouType',
+    'keep_checkpoints', 'log_iter', 'map_type', 'metric', 'num_classes', 'output_eval',
+    'pretrain_weights', 'print_flops', 'print_params', 'save_dir', 'save_prediction_only', 'seed',
+    'snapshot_epoch', 'teacher_weights', 'to_static', 'use_ema', 'use_fused_allreduce_gradients',
+    'use_gpu', 'use_mlu', 'use_npu', 'use_vdl', 'use_xpu', 'vdl_images', 'vdl_log_dir', 'weights',
+    'worker_num', 'TrainMOTDataset', 'EvalMOTDataset', 'TestMOTDataset', 'auto_scale_lr',
+    'base_batch_size', 'check_teacher')
+REQUIRED_KEYS = ('architecture', 'epoch', 'log_iter', 'metric', 'num_classes', 'save_dir',
+                 'snapshot_epoch', 'worker_num')
+# What PaddleDetection reads of a reader beside the arguments of its constructor.
+READER_KEYS = ('use_shared_memory', 'mixup_epoch', 'cutmix_epoch', 'mosaic_epoch', 'pre_img_epoch',
+               'inputs_def', 'fuse_normalize')
+METRICS = ('COCO', 'VOC', 'SNIPERCOCO', 'RBOX', 'WiderFace', 'MOTDet', 'MOT', 'ReID', 'KITTI',
+           'MCMOT', 'KeyPointTopDownCOCOEval', 'KeyPointTopDownMPIIEval', 'Pose3DEval')
+TEACHER_CHECK = {'images': 100, 'minimum_ap50': 0.3}  # options of check_teacher
+
+
+def check_keys(cfg, modules, options=()):
+    """Refuses sections and keys that nobody reads, and misses those that every run needs.
+
+    Args:
+        cfg (dict): ppdet's global configuration.
+        modules (dict): every registered section, by name.
+        options (iterable of str): the sections and keys given with ``-o``.
+
+    Raises:
+        ConfigError: names the section, the key and the near match.
+    """
+    shared = {key for module in modules.values() for key in getattr(module, 'shared', ())}
+    known = {*modules, *PLAIN_KEYS, *shared}
+    for name, section in cfg.items():
+        anchor = _is_anchor(section) and name not in options
+        if name not in known and not anchor and not _is_object(section):
+            raise ConfigError(name, f'"{name}" is no section or key of a detection config'
+                                    f'{_meant(name, known, cfg)}; correct or remove it')
+        if isinstance(section, SchemaDict):
+            _check_section(name, section, modules)
+        elif name in modules and name not in shared and not _is_object(section):
+            _check_replaced(name, section)
+    for key in REQUIRED_KEYS:
+        if key not in cfg:
+            raise ConfigError(key, f'the config has no "{key}"; is a file missing in its _BASE_?')
+    teacher_check_options(cfg)
+    for key, names in (('architecture', modules), ('metric', METRICS)):
+        check_name(key, cfg[key], names)
+
+
+def _meant(name, known, cfg):
+    """str: the section that has such a key, or else the near match."""
+    sections = [f'{section}.{name}' for section, content in cfg.items()
+                if isinstance(content, SchemaDict) and content and name in content.schema]
+    return f' (did you mean "{sections[0]}"?)' if sections else did_you_mean(name, known)
+
+
+def check_name(key, name, known):
+    """Refuses an unknown name.
+
+    Raises:
+        ConfigError: names the near match, or, of a few, all.
+    """
+    if not isinstance(name, str) or name not in known:
+        names = f'; known: {", ".join(sorted(known))}' if len(known) < 20 else ''
+        raise ConfigError(key, f'{key}: unknown name "{name}"{did_you_mean(name, known) or names}')
+
+
+def teacher_check_options(cfg):
+    """Reads the key ``check_teacher``.
+
+    Args:
+        cfg (dict): the configuration.
+
+    Returns:
+        dict or None: ``images`` to evaluate and ``minimum_ap50``; None where it is false.
+
+    Raises:
+        ConfigError: no such option, or a value out of its range.
+    """
+    value = cfg.get('check_teacher', True)
+    if isinstance(value, bool):
+        return dict(TEACHER_CHECK) if value else None
+    if not isinstance(value, dict):
+        raise ConfigError('check_teacher', f'check_teacher is true, false or a mapping of '
+                                           f'{", ".join(TEACHER_CHECK)}, got {value!r}')
+    check_options('check_teacher', value, TEACHER_CHECK)
+    options = {**TEACHER_CHECK, **value}
+    check_value('check_teacher.images', options['images'], whole(1))
+    check_value('check_teacher.minimum_ap50', options['minimum_ap50'], SHARE)
+    return options
+
+
+def _is_anchor(value):
+    """PaddleDetection's YAMLs keep lists under names of their own, to refer to them as *anchor."""
+    return isinstance(value, (list, tuple))
+
+
+def _is_object(value):
+    """What a YAML writes with a tag, such as ``TrainDataset: !COCODataSet``, is built already."""
+    return hasattr(value, '__dict__') and not isinstance(value, SchemaDict)
+
+
+def _check_replaced(name, value):
+    """Checks what stands in the place of a section; a data set may be null, for none."""
+    if value is not None or not name.endswith('Dataset'):
+        raise ConfigError(name, f'{name} is a section of "key: value" lines, got {value!r}; to set '
+                                f'one of its keys, write {name}.KEY=VALUE after -o')
+
+
+def _check_section(name, section, modules):
+    if name.endswith('Reader'):
+        check_options(name, section, (*section.schema, *READER_KEYS))
+    elif section.strict:
+        check_options(name, section, section.schema)
+    if name.endswith('Dataset') and 'name' in section:
+        _check_named(name, section, modules)
+    for key in section.inject:
+        if isinstance(section.get(key), dict) and 'name' in section[key]:
+            _check_named(f'{name}.{key}', section[key], modules)
+
+
+def _check_named(where, content, modules):
+    """Checks ``{name: Class, option: value ...}`` against a registered class."""
+    check_name(where, content['name'], modules)
+    module = modules[content['name']]
+    if module.strict:
+        check_options(where, content, ('name', *module.schema))
+
+
+def check_options(where, options, known):
+    """Refuses unknown options.
+
+    Args:
+        where (str): what has the options.
+        options (dict): name to value.
+        known (iterable of str): the names that it takes.
+
+    Raises:
+        ConfigError: no dict, or names the near match.
+    """
+    if not isinstance(options, dict):
+        raise ConfigError(where, f'{where} takes "key: value" pairs, got {options!r}; its keys: '
+                                 f'{", ".join(known) or "none, write {}"}')
+    for key in options:
+        if key not in known:
+            raise ConfigError(f'{where}.{key}', f'{where}: unknown key "{key}"'
+                                                f'{did_you_mean(key, known)}; known: '
+                                                f'{", ".join(known)}')

@@ -1,0 +1,83 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Reads a slim YAML and its teacher's YAML without touching the student's configuration."""
+import contextlib
+import os
+
+from ppdet.core.workspace import global_config, load_config
+
+from ..utils.suggest import did_you_mean
+from .load import clear_config
+from .yaml_file import check_bases, read_yaml
+
+__all__ = ['SlimConfig', 'isolated_config']
+
+# What a slim YAML may set for the training run itself; it wins over the student's YAML.
+TRAINING_KEYS = ('auto_scale_lr', 'base_batch_size', 'check_teacher', 'epoch', 'snapshot_epoch',
+                 'log_iter', 'save_dir', 'seed', 'worker_num', 'use_ema', 'ema_decay',
+                 'ema_decay_type', 'find_unused_parameters', 'LearningRate', 'OptimizerBuilder',
+                 'TrainReader', 'EvalReader', 'TestReader', 'TrainDataset', 'EvalDataset',
+                 'TestDataset')
+SLIM_KEYS = ('_BASE_', 'slim', 'slim_method', 'pretrain_weights')
+
+
+class SlimConfig:
+    """What stands in a distillation YAML itself, checked.
+
+    ``_BASE_`` is the teacher's YAML and ``pretrain_weights`` the teacher's weights, as in
+    PaddleDetection's own distillation files.
+
+    Args:
+        path (str): the slim YAML.
+        method_keys (iterable of str): further top-level keys that the method reads.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a key is missing or unknown; the message names the near match.
+    """
+
+    def __init__(self, path, method_keys=()):
+        self.path = path
+        self.content = read_yaml(path)
+        known = (*SLIM_KEYS, *method_keys, *TRAINING_KEYS)
+        for key in self.content:
+            if key not in known:
+                raise ValueError(
+                    f'{path}: "{key}" is no key of a distillation YAML{did_you_mean(key, known)}. '
+                    f'The networks are described by the student\'s YAML (-c) and the teacher\'s '
+                    f'(_BASE_); known here: {", ".join(known)}')
+        if not self.content.get('_BASE_'):
+            raise ValueError(f'{path}: no teacher; name its YAML with _BASE_: [path]')
+
+    @property
+    def name(self):
+        """str: the file's stem, after which the run is named."""
+        return os.path.splitext(os.path.basename(self.path))[0]
+
+    @property
+    def training(self):
+        """dict: the training keys that stand in the file itself."""
+        return {key: self.content[key] for key in TRAINING_KEYS if key in self.content}
+
+
+@contextlib.contextmanager
+def isolated_config(path):
+    """Loads a YAML into a fresh copy of ppdet's global configuration and restores it afterwards.
+
+    Inside the block ``create`` builds from this YAML alone: nothing of the student's YAML is
+    visible, and nothing that is loaded here is left behind.
+
+    Args:
+        path (str): the YAML, with its ``_BASE_`` chain.
+
+    Yields:
+        dict: the configuration inside the scope.
+    """
+    check_bases(path)
+    saved = dict(global_config)
+    try:
+        clear_config()
+        yield load_config(path)
+    finally:
+        global_config.clear()
+        global_config.update(saved)

@@ -1,0 +1,111 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Reads one YAML file and says what is wrong with it."""
+import os
+
+import yaml
+from ppdet.utils.logger import setup_logger
+
+from ..safe_io.safe_yaml import ConfigLoader, load_yaml
+
+__all__ = ['read_yaml', 'check_bases', 'yaml_files']
+
+logger = setup_logger('ppdet.engine')
+
+MOST_FILES = 100
+
+
+def read_yaml(path):
+    """Reads one YAML file as ppdet does, without its ``_BASE_`` files.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not a YAML mapping, or what ``load_yaml`` refuses; the message names file and
+            line.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'config file not found: {path}; correct the path')
+    with open(path, encoding='utf-8') as f:
+        content = load_yaml(f)
+    if not isinstance(content, dict):
+        raise ValueError(f'{path}: expected "key: value" sections, got {type(content).__name__}')
+    return content
+
+
+def _warn_of_repeated_keys(path):
+    """Of a key that stands in one mapping twice, PaddleDetection takes the second."""
+    with open(path, encoding='utf-8') as f:
+        nodes = [yaml.compose(f, Loader=ConfigLoader)]
+    for node in nodes:
+        if isinstance(node, yaml.MappingNode):
+            _warn_of_repeated(path, [key for key, _ in node.value])
+            nodes += [value for _, value in node.value]
+        elif isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+
+
+def _warn_of_repeated(path, keys):
+    first = {}
+    for key in keys:
+        line = first.setdefault(key.value, key.start_mark.line)
+        if line != key.start_mark.line:
+            logger.warning(f'{path}, line {key.start_mark.line + 1}: "{key.value}" stands in line '
+                           f'{line + 1} already, which has no effect')
+
+
+def check_bases(path):
+    """Follows ``_BASE_``, since ppdet would follow a circle until Python gives up.
+
+    Args:
+        path (str): the YAML.
+
+    Raises:
+        FileNotFoundError: a file does not exist; the message names the file that asks for it.
+        ValueError: a file is, through others or not, its own ``_BASE_``; more files than anyone
+            writes; no list of paths; or as ``read_yaml``.
+    """
+    for count, _ in enumerate(_followed(path, ()), 1):
+        if count > MOST_FILES:
+            raise ValueError(f'{path}: its _BASE_ leads to more than {MOST_FILES} files, each '
+                             f'counted as often as it is named; name each base once')
+
+
+def _followed(path, chain):
+    """Yields every file that ppdet reads, in order; ``chain`` are those that have led to it."""
+    path = _tidy(os.path.expanduser(path))
+    if chain and not os.path.isfile(path):
+        raise FileNotFoundError(f'{chain[-1]}: _BASE_ {path} does not exist; correct the path, '
+                                f'which is relative to the file it stands in')
+    if path in chain:
+        raise ValueError(f'{chain[-1]}: _BASE_ {path} leads back to itself; remove it')
+    yield path
+    bases = _bases(path)
+    _warn_of_repeated_keys(path)
+    for base in bases:
+        base = os.path.expanduser(base)
+        yield from _followed(os.path.join(os.path.dirname(path), base), (*chain, path))
+
+
+def yaml_files(path):
+    """list of str: a YAML and those it is based on, as ``_BASE_`` names them.
+
+    Raises:
+        FileNotFoundError: one of them does not exist.
+        ValueError: one of them is no YAML mapping.
+    """
+    folder = os.path.dirname(path)
+    bases = [_tidy(os.path.join(folder, os.path.expanduser(base))) for base in _bases(path)]
+    return [path, *(file for base in bases for file in yaml_files(base))]
+
+
+def _tidy(path):
+    """str: without needless parts; behind a link ".." is another folder, and stays."""
+    short = os.path.normpath(path)
+    return short if os.path.realpath(short) == os.path.realpath(path) else path
+
+
+def _bases(path):
+    bases = read_yaml(path).get('_BASE_', ())
+    if not isinstance(bases, (list, tuple)) or not all(isinstance(base, str) for base in bases):
+        raise ValueError(f'{path}: _BASE_ is a list of paths, like [../runtime.yml], got {bases!r}')
+    return bases

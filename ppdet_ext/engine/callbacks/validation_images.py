@@ -1,0 +1,58 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Validation images with their true and their detected boxes side by side."""
+import json
+import os
+
+import numpy as np
+from PIL import Image, ImageOps
+from ppdet.utils.visualizer import draw_bbox
+
+from ...data.check import IMAGE_FORMATS
+
+__all__ = ['draw_validation_images']
+
+LOWEST_SCORE = 0.3
+LARGEST_SIZE = 480  # pixels; a log has some of them for every evaluation
+GAP = 4  # pixels
+
+
+def draw_validation_images(dataset, detections, count):
+    """Draws some images of an evaluation: left the true boxes, right the detected ones.
+
+    Args:
+        dataset (ppdet.data.COCODataSet): that was evaluated; the images are spread over it and
+            always the same.
+        detections (list of dict): COCO results: image_id, category_id, bbox, score; those with a
+            score from 0.3 are drawn.
+        count (int): number of images; fewer where the data set has fewer.
+
+    Returns:
+        dict: ``<image id>_<file name>`` to the picture, uint8 [height, width, 3] in RGB; no side of
+        one half is longer than 480 pixels.
+    """
+    with open(dataset.get_anno(), encoding='utf-8') as file:
+        content = json.load(file)
+    names = {category['id']: category['name'] for category in content['categories']}
+    truth = [{**box, 'score': 1.0} for box in content['annotations'] if 'bbox' in box]
+    total = len(dataset.roidbs)
+    count = min(count, total)
+    pictures = {}
+    for record in (dataset.roidbs[k * total // count] for k in range(count)):
+        path, image_id = record['im_file'], int(record['im_id'][0])
+        halves = [_draw(path, image_id, names, [b for b in boxes if b['image_id'] == image_id])
+                  for boxes in (truth, detections)]
+        gap = np.full([len(halves[0]), GAP, 3], 255, 'uint8')
+        pictures[f'{image_id}_{os.path.basename(path)}'] = np.concatenate(
+            [halves[0], gap, halves[1]], axis=1)
+    return pictures
+
+
+def _draw(path, image_id, names, boxes):
+    with Image.open(path, formats=IMAGE_FORMATS) as file:
+        image = ImageOps.exif_transpose(file.convert('RGB'))
+    width = image.width
+    image.thumbnail((LARGEST_SIZE, LARGEST_SIZE))  # before drawing, to keep the text legible
+    scale = image.width / width
+    boxes = [{**box, 'bbox': [scale * value for value in box['bbox']]} for box in boxes]
+    return np.array(draw_bbox(image, image_id, names, boxes, LOWEST_SCORE))

@@ -1,0 +1,192 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""What inference found, in words and as files: class names, records, JSON and CSV."""
+import atexit
+import csv
+import math
+import os
+import shutil
+import tempfile
+
+from ppdet.data.source.category import get_categories
+
+from ..data.check import image_size, read_class_names
+from ..data.coco_file import check_categories
+from ..data.dataset_files import dataset_fields, naming
+from ..utils.files import write_json
+
+__all__ = ['find_images', 'check_output_dir', 'name_classes', 'detection_records', 'describe',
+           'save_records']
+
+IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
+
+
+def find_images(infer_img, infer_dir):
+    """Lists the images of ``--infer_img`` and ``--infer_dir``.
+
+    Returns:
+        list of str: sorted paths.
+
+    Raises:
+        FileNotFoundError: a path does not exist, or the folder holds no image.
+        ValueError: neither is given, or a file is no image.
+    """
+    if not infer_img and not infer_dir:
+        raise ValueError('no image; give --infer_img FILE or --infer_dir FOLDER')
+    images = [infer_img] if infer_img else _images_in(infer_dir)
+    for image in images:
+        if not os.path.isfile(image):
+            raise FileNotFoundError(f'image not found: {image}')
+        try:
+            image_size(image)  # the reader would wait for ever for one that is cut off
+        except ValueError as error:
+            raise ValueError(f'{image} is no image that can be read ({error}); copy it '
+                             f'anew, or leave it out') from error
+        if not image.lower().endswith(IMAGE_SUFFIXES):  # PaddleDetection would not see it
+            raise ValueError(f'{image}: the name of an image ends in '
+                             f'{", ".join(IMAGE_SUFFIXES)}; rename it')
+    return images
+
+
+def _images_in(folder):
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f'--infer_dir: {folder} is no folder')
+    images = sorted(os.path.join(folder, name) for name in os.listdir(folder)
+                    if name.lower().endswith(IMAGE_SUFFIXES))
+    if not images:
+        raise FileNotFoundError(f'--infer_dir: no {", ".join(IMAGE_SUFFIXES)} in {folder}')
+    return images
+
+
+def check_output_dir(images, output_dir):
+    """Makes sure that no drawn image replaces one that is to be read.
+
+    Args:
+        images (list of str): paths.
+        output_dir (str): where the drawn images go, under the same names.
+
+    Raises:
+        ValueError: one would.
+    """
+    read = {_identity(image): image for image in images}
+    for image in images:
+        drawn = os.path.join(output_dir, os.path.basename(image))
+        replaced = os.path.exists(drawn) and read.get(_identity(drawn))
+        if replaced:
+            raise ValueError(f'--output_dir {output_dir}: the drawn image would replace '
+                             f'{replaced}, which it is drawn from; give another folder')
+
+
+def _identity(path):
+    """What tells a file from others, whichever links lead to it."""
+    status = os.stat(path)
+    return status.st_dev, status.st_ino
+
+
+def name_classes(cfg):
+    """Makes sure that the classes have their own names, from the data set or ``class_names``.
+
+    ppdet would fall back on COCO's 80 names where the label file is missing.
+
+    Args:
+        cfg (dict): the configuration; its TestDataset is pointed at a label list made from
+            ``class_names`` where the data set is not there.
+
+    Returns:
+        list of str: the names, in the order of the model's classes.
+
+    Raises:
+        FileNotFoundError: neither a label file nor ``class_names``.
+        ValueError: another number of names than ``num_classes``, or what are no names.
+    """
+    dataset = dataset_fields(cfg, 'TestDataset')
+    path = os.path.join(dataset.get('dataset_dir') or '', dataset.get('anno_path') or '')
+    if not os.path.isfile(path):
+        if not cfg.get('class_names'):
+            raise FileNotFoundError(
+                f'TestDataset: the label file {path or "(none given)"} does not exist, so the '
+                f'classes have no names. Give it with -o TestDataset.dataset_dir=PATH '
+                f'TestDataset.anno_path=FILE, or write class_names: [...] into the config')
+        path = _label_list(cfg['class_names'])
+        dataset['dataset_dir'], dataset['anno_path'] = os.path.split(path)
+    with naming('TestDataset'):
+        (check_categories if path.endswith('.json') else read_class_names)(path)
+        try:
+            class_to_category, category_names = get_categories(cfg.metric, anno_file=path)
+        except (KeyError, TypeError) as error:
+            raise ValueError(f'{path} is no COCO annotation file ({error!r})') from error
+    names = [category_names[class_to_category[k]] for k in range(len(class_to_category))]
+    if len(names) != cfg.num_classes:
+        raise ValueError(f'{path} names {len(names)} classes, but num_classes is '
+                         f'{cfg.num_classes}')
+    return names
+
+
+def _label_list(names):
+    sound = isinstance(names, list) and all(isinstance(name, str) for name in names)
+    if not sound or len(set(names)) < len(names):
+        raise ValueError(f'class_names is a list of different names, got {names}; quote numbers: '
+                         f'"1"')
+    folder = tempfile.mkdtemp(prefix='ppdet_ext_')
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)  # the data set reads it later
+    path = os.path.join(folder, 'label_list.txt')
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write('\n'.join(names))
+    return path
+
+
+def detection_records(results, images, class_names):
+    """Turns ``Trainer.predict``'s results into one record a box.
+
+    Args:
+        results (list of dict): ``bbox`` [B, 6] (class, score, x1, y1, x2, y2), ``bbox_num`` [N]
+            and ``im_id`` [N] of every batch; B boxes of N images.
+        images (list of str): paths, indexed by ``im_id``.
+        class_names (list of str): names by class.
+
+    Returns:
+        list of dict: ``file``, ``class_name``, ``score``, ``box`` (x1, y1, x2, y2 in pixels);
+        images in order, scores falling.
+    """
+    records = []
+    for batch in results:
+        start = 0
+        for image_id, count in zip(batch['im_id'].flatten(), batch['bbox_num']):
+            boxes = batch['bbox'][start:start + count]
+            start += count
+            # Some heads pad their output with boxes of class -1.
+            boxes = sorted((box for box in boxes.tolist() if box[0] >= 0), key=lambda b: -b[1])
+            records += [{'file': images[int(image_id)], 'class_name': class_names[int(box[0])],
+                         'score': round(box[1], 4), 'box': [round(v, 2) for v in box[2:]]}
+                        for box in boxes]
+    return records
+
+
+def describe(records, threshold):
+    """str: what was found, or a threshold to try where nothing was."""
+    if not records:
+        return 'no box at all; is the model trained, and are these its weights?'
+    found = [record for record in records if record['score'] >= threshold]
+    top = max(records, key=lambda record: record['score'])
+    noun = 'box' if len(found) == 1 else 'boxes'
+    text = (f'{len(found)} {noun} at or above {threshold:g}, top score {top["score"]:.2f}: '
+            f'{top["class_name"]}')
+    if not found:
+        text += f'; try --draw_threshold {math.floor(top["score"] * 80) / 100:g}'
+    return text
+
+
+def save_records(records, folder):
+    """Writes ``results.json`` and ``results.csv`` with the same records.
+
+    Returns:
+        list of str: the two paths.
+    """
+    os.makedirs(folder, exist_ok=True)
+    paths = [os.path.join(folder, f'results.{suffix}') for suffix in ('json', 'csv')]
+    write_json(paths[0], records)
+    with open(paths[1], 'w', newline='', encoding='utf-8') as f:
+        writer = csv.writer(f)
+        writer.writerow(['file', 'class_name', 'score', 'x1', 'y1', 'x2', 'y2'])
+        writer.writerows([r['file'], r['class_name'], r['score'], *r['box']] for r in records)
+    return paths

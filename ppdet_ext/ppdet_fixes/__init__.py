@@ -1,0 +1,28 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Defects of paddledet 2.6.0 under any Paddle, one module a defect.
+
+Each module mends its defect in memory and raises ``ImportError`` when what it mends is not as in
+the supported paddledet.
+"""
+import functools
+import importlib
+
+__all__ = ['apply']
+
+MENDS = ('distill_evaluation', 'distill_parameters', 'downloaded_archives', 'drawn_labels',
+         'empty_assignment', 'evaluated_names', 'fcos_background', 'frozen_teacher',
+         'loss_meters', 'named_classes', 'pan_levels', 'pillow_textsize', 'progress_lines',
+         'reader_epochs', 'reader_errors', 'video_command', 'visualdl_writer', 'weights_files',
+         'yaml_files', 'yaml_numbers')
+
+
+@functools.cache
+def apply():
+    """Mends ppdet; a second call does nothing.
+
+    Raises:
+        ImportError: the installed paddledet is not the supported one.
+    """
+    for name in MENDS:
+        importlib.import_module(f'{__name__}.{name}').mend()

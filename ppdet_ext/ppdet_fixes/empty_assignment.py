@@ -1,0 +1,35 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""PicoDet and PP-YOLOE stop at a batch without boxes.
+
+Defect: their assigners then return three values instead of four, ``ValueError:
+not enough values to unpack``; PicoDet would divide its loss by the zero sum of
+scores. Any Paddle.
+
+Mend: the fourth value, a mask of positives, is there and empty; PicoDet's loss
+is divided by one.
+"""
+from ..compat import patching
+
+ASSIGNERS = (
+    ('ppdet.modeling.assigners.atss_assigner', 'ATSSAssigner.forward'),
+    ('ppdet.modeling.assigners.task_aligned_assigner', 'TaskAlignedAssigner.forward'),
+)
+
+
+def mend():
+    for module, qualname in ASSIGNERS:
+        patching.expect_text(module, qualname, 'if num_max_boxes == 0:')
+        patching.wrap(module, qualname, _with_mask)
+    patching.replace_text('ppdet.modeling.heads.pico_head', 'PicoHeadV2.get_loss', {
+        'avg_factor = flatten_assigned_scores.sum()':
+        'avg_factor = flatten_assigned_scores.sum() + float(num_total_pos == 0)'})
+
+
+def _with_mask(forward, *args, **kwargs):
+    import paddle
+    assigned = forward(*args, **kwargs)
+    if len(assigned) == 4:
+        return assigned
+    images, anchors = assigned[0].shape
+    return (*assigned, paddle.zeros([images, 0, anchors]))

@@ -1,0 +1,34 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""The reader begins the next epoch while the last one is not over.
+
+Defect: ``BaseDataLoader`` starts the next epoch's loading as soon as it has given
+the last batch. Up to two batches, with processes of its own two for each of them,
+are made before the trainer's ``set_epoch``: ``mixup_epoch`` and the like end late
+for them, and random numbers are drawn at a moment that nobody can foresee, so that
+no run can be repeated or resumed exactly. On any Paddle.
+
+Mend: loading begins where the epoch does, with ``iter()``.
+"""
+from ..compat import patching
+
+MODULE = 'ppdet.data.reader'
+START = 'self.loader = iter(self.dataloader)'
+
+
+def mend():
+    for qualname in ('BaseDataLoader.__call__', 'BaseDataLoader.__next__'):
+        patching.replace_text(MODULE, qualname, {START: 'self.loader = None'})
+    patching.wrap(MODULE, 'BaseDataLoader.__iter__', _begin)
+    patching.wrap(MODULE, 'BaseDataLoader.__next__', _begin_if_nobody_has)
+
+
+def _begin(original, self):
+    self.loader = iter(self.dataloader)
+    return original(self)
+
+
+def _begin_if_nobody_has(original, self):
+    if self.loader is None:
+        self.loader = iter(self.dataloader)
+    return original(self)

@@ -1,0 +1,140 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Reads YAML of plain values and of PaddleDetection's classes, and runs nothing else of it."""
+import inspect
+import math
+
+import yaml
+
+REGISTRY = 'ppdet.core.config.yaml_helpers'  # where ppdet's @serializable adds its tags
+CALLABLE = 'Callable'
+OPERATORS = 'ppdet.data.transform'  # stand in readers by name; some make folders when built
+MOST_VALUES = 1_000_000
+
+
+class YamlError(ValueError):
+    """A YAML that cannot be read: ``place`` (file and line) and ``problem``, on one line."""
+
+    def __init__(self, place, problem):
+        super().__init__(f'{place}: {problem}')
+        self.place = place
+        self.problem = problem
+
+
+class ConfigLoader(yaml.SafeLoader):
+    """Plain values, and the objects of classes that ppdet has registered."""
+
+    def construct_registered(self, name, node):
+        """Builds what ``!Name`` stands for, if it is a class of ppdet."""
+        cls = registered_class(name)
+        if cls is None or cls.__module__.startswith(OPERATORS):
+            self.refuse(node)
+        return yaml.Loader.yaml_constructors[node.tag](self, node)
+
+    def construct_object(self, node, deep=False):
+        try:
+            return super().construct_object(node, deep)
+        except (yaml.YAMLError, RecursionError):
+            raise
+        except Exception as error:  # of a date that is none, or whatever a class of ppdet raises
+            raise yaml.constructor.ConstructorError(
+                None, None, f'{_written(node.tag)} cannot be built: {error}',
+                node.start_mark) from error
+
+    def get_single_node(self):
+        node = super().get_single_node()
+        if _size(node, {}) > MOST_VALUES:
+            raise yaml.composer.ComposerError(
+                None, None, f'with every alias (*name) written out it holds more than '
+                f'{MOST_VALUES:,} values, or itself', node.start_mark)
+        return node
+
+    def refuse(self, node):
+        raise yaml.constructor.ConstructorError(
+            None, None, f'the tag {_written(node.tag)} is refused, since it could run code or is '
+            f'unknown; known are plain values and tags of PaddleDetection\'s classes, like '
+            f'!COCODataSet', node.start_mark)
+
+
+ConfigLoader.add_multi_constructor('!', ConfigLoader.construct_registered)
+ConfigLoader.add_constructor(None, ConfigLoader.refuse)
+
+
+def registered_class(name):
+    """Finds a class that ppdet's ``@serializable`` has registered.
+
+    Args:
+        name (str): of the class.
+
+    Returns:
+        type or None: None also for ``Callable``, which would call anything.
+    """
+    # ppdet adds its constructors to this loader of PyYAML.
+    constructor = yaml.Loader.yaml_constructors.get(f'!{name}')
+    if getattr(constructor, '__module__', None) != REGISTRY or name == CALLABLE:
+        return None
+    registered = inspect.getclosurevars(constructor).nonlocals['cls']
+    return registered if inspect.isclass(registered) else None  # some are functions
+
+
+def registered_classes(module):
+    """Finds the classes of a module that a config may name.
+
+    Args:
+        module (module): ``ppdet.data.transform``, for instance.
+
+    Returns:
+        dict: by name.
+    """
+    return {name: value for name, value in vars(module).items() if _is_registered(value)}
+
+
+def _is_registered(value):
+    return inspect.isclass(value) and any(
+        registered_class(base.__name__) is base for base in value.__mro__)
+
+
+def _written(tag):
+    return tag.replace('tag:yaml.org,2002:', '!!')
+
+
+def _size(node, known):
+    """int: values in a node, its aliases written out; infinite for one that holds itself."""
+    if id(node) not in known:
+        known[id(node)] = math.inf  # until its parts are counted
+        parts = getattr(node, 'value', ())
+        if isinstance(node, yaml.MappingNode):
+            parts = [part for pair in parts for part in pair]
+        elif isinstance(node, yaml.ScalarNode):
+            parts = ()
+        known[id(node)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(node)]
+
+
+def load_yaml(stream, Loader=None):
+    """Reads a YAML of plain values and of ppdet's classes; nothing else is built.
+
+    Args:
+        stream (file or str): the YAML.
+        Loader: not used; there since this stands in the place of ``yaml.load``.
+
+    Returns:
+        object: the content.
+
+    Raises:
+        YamlError: no YAML, or a tag that is refused; the message names file and line.
+    """
+    try:
+        return yaml.load(stream, Loader=ConfigLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f'{mark.name}, line {mark.line + 1}' if mark else _name(stream)
+        raise YamlError(place, ' '.join((error.problem or error.context).split())) from error
+    except RecursionError as error:
+        raise YamlError(_name(stream), 'it is nested too deeply') from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise YamlError(_name(stream), ' '.join(str(error).split())) from error
+
+
+def _name(stream):
+    return getattr(stream, 'name', 'YAML')

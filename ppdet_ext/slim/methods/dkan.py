@@ -1,0 +1,136 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Dual knowledge align network: new classes from a few boxes, with the base detector as teacher."""
+import paddle
+from ppdet.modeling.architectures import FasterRCNN
+from ppdet.modeling.heads import BBoxHead
+
+from ...config.values import FLAG, NOT_NEGATIVE
+from ...modeling import CosineClassifier
+from ...utils.suggest import did_you_mean
+from ..distill_model import DistillModel
+from ..factory import register_distill_method
+from ..feature_tap import FeatureTap
+from ..losses import LogitKnowledgeAlignLoss
+
+__all__ = ['DKANDistillModel']
+
+NECK, CLASSIFIER = 'neck', 'bbox_head.bbox_score'
+LOGIT_TERM = 'dkan_lka'
+LOGIT_OPTIONS = {'tau': NOT_NEGATIVE, 'loss_weight': NOT_NEGATIVE, 'use_scaled_logits': FLAG}
+
+
+@register_distill_method('DKAN')
+class DKANDistillModel(DistillModel):
+    """DKAN, https://arxiv.org/abs/2209.00519, for Faster R-CNN.
+
+    The teacher is the detector of the base classes, the student the same detector with an expanded
+    head (``tools/expand_head.py``), which sees a few boxes of base and new classes. What the
+    student's YAML lists under ``freeze`` stays as it is; the neck is held to the teacher's by
+    ``FeatureKnowledgeAlignLoss``, the base classes' logits by ``LogitKnowledgeAlignLoss``.
+
+    The teacher's box head runs on the boxes that the student has sampled, so that both answer for
+    the same boxes, row by row. (In the released code each samples boxes of its own.) Options of
+    the slim YAML's section ``logit_loss``: ``tau``, ``loss_weight`` and ``use_scaled_logits``;
+    false in the last compares the cosines without their scale, as the released code does.
+    ``logit_loss: false`` leaves the term out.
+
+    Raises:
+        ValueError: as ``DistillModel``; another detector than Faster R-CNN with a neck; a student
+            without weights, or whose weights do not fit whole; classes that do not begin with the
+            teacher's.
+    """
+
+    default_loss = 'FeatureKnowledgeAlignLoss'
+    default_terms = ({'levels': [0, 1, 2, 3]}, )  # P2 to P5
+    term_name = 'dkan_fka'
+    minimum_loaded = 1.0
+    method_keys = (*DistillModel.method_keys, 'logit_loss')
+
+    def __init__(self, cfg, slim_config_path):
+        if not cfg.get('pretrain_weights'):
+            raise ValueError('DKAN: the student starts from the base detector with an expanded '
+                             'head; set pretrain_weights to the file that tools/expand_head.py '
+                             'has written')
+        super().__init__(cfg, slim_config_path)
+
+    def check_classes(self, student, teacher):
+        """Refuses classes that do not begin with the teacher's."""
+        count, base = student['num_classes'], teacher['num_classes']
+        if base >= count:
+            raise ValueError(f'{self.slim_config.path}: the teacher detects {base} classes, the '
+                             f'student {count}; DKAN needs a teacher of the base classes and a '
+                             f'student of these and new ones')
+        names, base_names = student.get('class_names'), teacher.get('class_names')
+        if names and base_names and list(names[:base]) != list(base_names):
+            raise ValueError(f'{self.slim_config.path}: the teacher detects '
+                             f'{", ".join(base_names)}, but the student\'s class_names begin with '
+                             f'{", ".join(names[:base])}; the base classes come first, in the '
+                             f'teacher\'s order')
+
+    def _build_terms(self, entries):
+        for role, model in (('student', self.student_model), ('teacher', self.teacher_model)):
+            _check_detector(role, model)
+        super()._build_terms(entries)
+        options = self.slim_config.content.get('logit_loss')
+        if options is not False:
+            self._add_logit_term(_checked(options))
+
+    def _add_logit_term(self, options):
+        self._use_scaled_logits = options.pop('use_scaled_logits', True)
+        if not self._use_scaled_logits and not isinstance(
+                self.student_model.bbox_head.bbox_score, CosineClassifier):
+            raise ValueError('logit_loss: use_scaled_logits: false needs a student with a '
+                             'CosineSimBBoxHead; other logits have no scale')
+        self.student_taps.add([CLASSIFIER])
+        self.teacher_taps.add([NECK])
+        self._teacher_classifier = FeatureTap(self.teacher_model, [CLASSIFIER])
+        self.distill_losses[LOGIT_TERM] = LogitKnowledgeAlignLoss(
+            self.teacher_model.bbox_head.num_classes, **options)
+
+    def distill_terms(self, inputs):
+        """The terms of the feature losses, and that of the logits."""
+        terms = super().distill_terms(inputs)
+        if LOGIT_TERM in self.distill_losses:
+            terms[LOGIT_TERM] = self.distill_losses[LOGIT_TERM](*self.paired_logits())
+        return terms
+
+    def paired_logits(self):
+        """The logits of both detectors for the boxes that the student has sampled in this step.
+
+        Returns:
+            tuple of Tensor: the student's, shape [R, K_s], and the teacher's, shape [R, K_t], row
+            by row of the same boxes; K classes and the background.
+        """
+        head = self.student_model.bbox_head
+        logits_s = self.student_taps[CLASSIFIER][0].astype('float32')
+        if not self._use_scaled_logits:
+            logits_s = logits_s / head.bbox_score.scale
+        rois, rois_num = head.get_assigned_rois()
+        features = [feature.astype('float32') for feature in self.teacher_taps[NECK]]
+        with self._teacher_classifier as tap, paddle.no_grad():
+            self.teacher_model.bbox_head(features, rois, rois_num)
+        logits_t, = tap[CLASSIFIER]
+        tap.clear()
+        return logits_s, logits_t
+
+
+def _check_detector(role, model):
+    if not isinstance(model, FasterRCNN) or model.neck is None or not isinstance(
+            model.bbox_head, BBoxHead):
+        raise ValueError(f'DKAN is for FasterRCNN with a neck and a BBoxHead or '
+                         f'CosineSimBBoxHead; the {role} is {type(model).__name__}')
+
+
+def _checked(options):
+    """dict: a copy of the section ``logit_loss``, whose keys and values were checked."""
+    options = {} if options is None else options  # the key alone, without options
+    if not isinstance(options, dict):
+        raise ValueError(f'logit_loss is a mapping of options, or false, got {options!r}')
+    for key, value in options.items():
+        if key not in LOGIT_OPTIONS:
+            raise ValueError(f'logit_loss: "{key}" is no option{did_you_mean(key, LOGIT_OPTIONS)}; '
+                             f'known: {", ".join(LOGIT_OPTIONS)}')
+        if not LOGIT_OPTIONS[key].fits(value):
+            raise ValueError(f'logit_loss: {key} is {LOGIT_OPTIONS[key].words}, got {value!r}')
+    return dict(options)

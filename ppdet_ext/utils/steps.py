@@ -1,0 +1,232 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Steps of a long experiment: commands that are run once, and again only if that is asked for."""
+import contextlib
+import hashlib
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+
+import yaml
+
+from ..utils.files import write_json
+from .files import read_json
+
+__all__ = ['Step', 'check_finished', 'run_steps']
+
+RECORD = 'run.json'
+LAST_LINES = 15  # of a log, in an error
+POLL_INTERVAL = 0.2  # seconds
+
+
+@dataclass(frozen=True)
+class Step:
+    """Commands that belong together, with a folder of their own for logs, record and result.
+
+    The record ``run.json`` holds the commands, fingerprints of the files they read, the seconds
+    they have taken so far and, once they have ended, the seconds in all. A step that was stopped
+    runs its commands again.
+
+    Attributes:
+        title (str): what messages call it.
+        folder (str): of its files.
+        commands (tuple of tuple of str): each a tool, ``train`` for ``tools/train.py``, and its
+            arguments.
+        inputs (tuple of str): files the commands read.
+        result (str): path of the file that the last command writes.
+        shared (bool): others build on the result, so that it is never replaced.
+        resumes (bool): its commands go on where they were stopped, so that their settings must be
+            the same from the beginning.
+        requires (tuple of Step): what has to be finished before.
+    """
+    title: str
+    folder: str
+    commands: tuple
+    inputs: tuple
+    result: str
+    shared: bool = False
+    resumes: bool = False
+    requires: tuple = ()
+
+    @property
+    def seconds(self):
+        """float or None: how long it took; None where it has not been finished."""
+        return self._record().get('seconds') if os.path.isfile(self.result) else None
+
+    @property
+    def finished(self):
+        """bool: the result is there, whatever the settings."""
+        return self.seconds is not None
+
+    @property
+    def begun(self):
+        """bool: commands were run that the next ones go on with."""
+        return self.resumes and bool(self._record())
+
+    def run(self, tools, threads=None, stopped=None):
+        """Runs the commands, each with a log ``<tool>.log``, or ``<tool>_2.log`` for its second.
+
+        Args:
+            tools (str): folder of the tools.
+            threads (int or None): of each command; None leaves it to them.
+            stopped (threading.Event or None): when it is set, the command is ended.
+
+        Raises:
+            ChildProcessError: a command failed; the message ends with the last lines of its log.
+            KeyboardInterrupt: the step was stopped.
+        """
+        os.makedirs(self.folder, exist_ok=True)
+        self.forget()
+        record = {**self._settings(), 'seconds': None}
+        spent = self._record().get('spent', 0.0) if self.resumes else 0.0
+        self._write({**record, 'spent': spent})
+        start = time.monotonic()
+        try:
+            for number, (tool, *arguments) in enumerate(self.commands):
+                before = [other for other, *_ in self.commands[:number + 1]].count(tool)
+                log = f'{tool}.log' if before == 1 else f'{tool}_{before}.log'
+                _execute([sys.executable, os.path.join(tools, f'{tool}.py'), *arguments],
+                         os.path.join(self.folder, log), threads, stopped)
+        finally:
+            spent = round(spent + time.monotonic() - start, 1)
+            self._write({**record, 'spent': spent})
+        self._write({**record, 'seconds': spent})
+
+    def forget(self):
+        """Removes the result, so that the step counts as not finished."""
+        if os.path.exists(self.result):
+            os.remove(self.result)
+
+    def differences(self):
+        """list of str: in what the settings differ from those that the result was made with."""
+        then, now = self._record(), self._settings()
+        words_then, words_now = (sum(settings['commands'], []) for settings in (then, now))
+        old = [word for word in words_then if word not in words_now]
+        new = [word for word in words_now if word not in words_then]
+        changed = [f'then {shlex.join(old) or "without"}, now {shlex.join(new) or "without"}'
+                   ] if words_then != words_now else []
+        return changed + [f'{path} has another content' for path, content in now['inputs'].items()
+                          if then['inputs'].get(path, content) != content]
+
+    def _settings(self):
+        return {'commands': [list(command) for command in self.commands],
+                'inputs': {path: _fingerprint(path) for path in self.inputs}}
+
+    def _record(self):
+        path = os.path.join(self.folder, RECORD)
+        if not os.path.isfile(path):
+            return {}
+        return read_json(path)
+
+    def _write(self, record):
+        write_json(os.path.join(self.folder, RECORD), record)
+
+
+def check_finished(steps, overwrite=False):
+    """Makes sure that what is finished was made with the settings of now.
+
+    Args:
+        steps (iterable of Step): all that are planned.
+        overwrite (bool): forget results of other settings, but for shared ones.
+
+    Raises:
+        ValueError: a step was finished, or one that goes on with its files was begun, with other
+            settings; the message names them.
+    """
+    changed = {step: step.differences() for step in steps if step.finished or step.begun}
+    changed = {step: differences for step, differences in changed.items() if differences}
+    for step, differences in changed.items():
+        if step.resumes:
+            raise ValueError(f'{step.folder}: {step.title} was begun with other settings: '
+                             f'{"; ".join(differences)}. Give another --output, or delete this '
+                             f'folder to begin anew')
+        if step.shared or not overwrite:
+            others = '' if step.shared else ', another --name, or --overwrite to run it again'
+            raise ValueError(f'{step.folder}: {step.title} was finished with other settings: '
+                             f'{"; ".join(differences)}. Give another --output{others}')
+    for step in changed:
+        step.forget()
+
+
+def _fingerprint(path):
+    """str or None: stands for the content; comments and layout of a YAML do not count."""
+    if not os.path.isfile(path):
+        return None
+    with open(path, 'rb') as f:
+        content = f.read()
+    if path.endswith(('.yml', '.yaml')):
+        content = yaml.serialize(yaml.compose(content)).encode()
+    return hashlib.sha256(content).hexdigest()
+
+
+def _execute(command, log, threads, stopped):
+    """Runs a command in a session of its own, which a Ctrl-C of the terminal does not reach."""
+    environment = {**os.environ, 'OMP_NUM_THREADS': str(threads)} if threads else None
+    with open(log, 'a', encoding='utf-8') as f:
+        f.write(f'{shlex.join(command)}\n')
+        f.flush()
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=f,
+                                   stderr=subprocess.STDOUT, env=environment,
+                                   start_new_session=True)
+        try:
+            while process.poll() is None:
+                if stopped and stopped.is_set():
+                    raise KeyboardInterrupt
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(POLL_INTERVAL)
+        except BaseException:
+            # A training that is killed goes on from the end of an epoch, to the same bits as
+            # without; one that is asked to stop would repeat part of an epoch.
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            raise
+    if process.returncode:
+        with open(log, encoding='utf-8', errors='replace') as f:
+            last = ''.join(f.readlines()[-LAST_LINES:])
+        raise ChildProcessError(f'{os.path.basename(command[1])} ended with code '
+                                f'{process.returncode}; the end of {log}:\n{last}')
+
+
+def run_steps(steps, tools, jobs=1, begin=lambda step: None, end=lambda step: None):
+    """Runs the steps that are not finished, each as soon as what it requires is.
+
+    Args:
+        steps (list of Step): in the order in which they should begin.
+        tools (str): folder of the tools.
+        jobs (int): how many run side by side; with more than one, they share the cores.
+        begin (callable): is given each step before it runs.
+        end (callable): is given each step after it has run.
+
+    Raises:
+        ChildProcessError: a command failed. No further step is begun, and those that run are ended
+            first.
+        KeyboardInterrupt: likewise.
+        ValueError: a step requires what is neither finished nor one of the steps.
+    """
+    waiting = [step for step in steps if not step.finished]
+    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
+    running, stopped = {}, threading.Event()
+    with ThreadPoolExecutor(jobs) as pool:
+        try:
+            while waiting or running:
+                ready = [step for step in waiting
+                         if all(other.finished for other in step.requires)]
+                if not ready and not running:
+                    raise ValueError(f'{waiting[0].title} requires what is not among the steps')
+                for step in ready[:jobs - len(running)]:
+                    waiting.remove(step)
+                    begin(step)
+                    running[pool.submit(step.run, tools, threads, stopped)] = step
+                for future in wait(running, return_when=FIRST_COMPLETED).done:
+                    step = running.pop(future)
+                    future.result()
+                    end(step)
+        except BaseException:
+            stopped.set()
+            raise

@@ -1,0 +1,175 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+import paddle
+import pytest
+from tiny import student_yaml, write_yaml
+
+from ppdet_ext.config.load import load_run_config
+
+
+def test_a_config_of_this_repository_passes(tmp_path):
+    cfg = load_run_config(student_yaml(tmp_path), {'epoch': 5, 'TrainReader': {'batch_size': 3}})
+    assert (cfg.epoch, cfg.TrainReader['batch_size']) == (5, 3)
+    assert cfg.use_gpu == (paddle.is_compiled_with_cuda() and paddle.device.cuda.device_count() > 0)
+
+
+def test_the_last_setting_wins(tmp_path):
+    cfg = load_run_config(student_yaml(tmp_path, seed=1), {'epoch': 9}, {'seed': 2, 'epoch': 8})
+    assert (cfg.seed, cfg.epoch) == (2, 9)
+
+
+def test_nothing_is_left_of_an_earlier_run(tmp_path):
+    first = load_run_config(student_yaml(tmp_path), {'seed': 1, 'FPN': {'norm_type': 'bn'}})
+    first.update(model='its model', slim='Distill', amp=True)
+    second = load_run_config(student_yaml(tmp_path), {})
+    assert not {'seed', 'model', 'slim', 'amp'} & set(second)
+    assert 'norm_type' not in second['FPN']
+
+
+def test_nothing_is_left_of_a_data_set_that_a_tag_has_built(tmp_path):
+    tagged = tmp_path / 'tagged.yml'
+    tagged.write_text(f'_BASE_: [{student_yaml(tmp_path)}]\nTrainDataset: !COCODataSet {{}}\n')
+    assert type(load_run_config(str(tagged))['TrainDataset']).__name__ == 'COCODataSet'
+    assert load_run_config(student_yaml(tmp_path))['TrainDataset']['name'] == 'COCODataSet'
+
+
+@pytest.mark.parametrize('options, message', [
+    ({'epochs': 3}, r'"epochs" is no section or key .*did you mean "epoch"'),
+    ({'TrainReaders': {'batch_size': 1}}, r'"TrainReaders" .*did you mean "TrainReader"'),
+    ({'FPN': {'out_channels': 8}}, r'FPN: unknown key "out_channels" \(did you mean "out_channel"'),
+    ({'TrainReader': {'batch_sise': 8}}, r'TrainReader: .*"batch_sise" \(did you mean "batch_size'),
+    ({'EvalReader': {'sample_transforms': [{'Decoode': {}}]}},
+     r'EvalReader.sample_transforms: unknown name "Decoode" \(did you mean "Decode"'),
+    ({'TestReader': {'batch_transforms': [{'PadBatch': {'stride': 32}}]}},
+     r'TestReader.batch_transforms: PadBatch: unknown key "stride".*known: pad_to_stride'),
+    ({'EvalDataset': {'anno_pth': 'x'}}, r'EvalDataset: .*"anno_pth" \(did you mean "anno_path"'),
+    ({'TrainDataset': {'name': 'COCODataset'}}, r'TrainDataset: unknown name .*"COCODataSet"'),
+    ({'RetinaHead': {'conv_feat': {'feat_inn': 8}}},
+     r'RetinaHead.conv_feat: unknown key "feat_inn" \(did you mean "feat_in"'),
+    ({'LearningRate': {'schedulers': [{'name': 'CosineDecay', 'max_epoch': 3}]}},
+     r'LearningRate.schedulers: CosineDecay: unknown key "max_epoch" \(did you mean "max_epochs"'),
+    ({'LearningRate': {'schedulers': [{'max_epochs': 3}]}},
+     r'LearningRate.schedulers: unknown name "None"; known: CosineDecay'),
+    ({'LearningRate': {'schedulers': [{'name': 'LinearWarmup'}, {'name': 'CosineDecay'}]}},
+     r"expected are a decay and, .* a warmup after it \(AttributeError: 'LinearWarmup'"),
+    ({'OptimizerBuilder': {'optimizer': {'type': 'lr'}}}, r'type: unknown name "lr"; known'),
+    ({'OptimizerBuilder': {'optimizer': {'type': 'LBFGS'}}}, r'type: unknown name "LBFGS"'),
+    ({'OptimizerBuilder': {'optimizer': {'type': 'AdamWDL', 'layerdecay': 0.75}}},
+     r'unknown key "layerdecay" \(did you mean "layer_decay"'),
+    ({'OptimizerBuilder': {'regularizer': {'factor': 0.1, 'factr': 1, 'type': 'L1'}}},
+     r'regularizer is {type: L1 or L2, factor: NUMBER} or false, got'),
+    ({'LearningRate': {'schedulers': [3]}}, r'entries like "- name: CosineDecay", got \[3\]'),
+    ({'TestReader': {'batch_transforms': None}}, r'TestReader.batch_transforms is a list .*None'),
+    ({'EvalReader': {'drop_last': 'maybe'}}, r"EvalReader.drop_last is true or false, got 'maybe'"),
+    ({'EvalDataset': {'anno_path': ['x']}}, r'EvalDataset.anno_path is a path'),
+    ({'use_ema': True, 'cycle_epoch': 'x'}, r"cycle_epoch is a whole number from -1, got 'x'"),
+    ({'batch_size': 3}, r'did you mean "TrainReader.batch_size"'),
+    ({'snapshot_epoch': 0}, r'snapshot_epoch is a whole number from 1, got 0'),
+    ({'epoch': 'ten'}, r"epoch is a whole number from 1, got 'ten'"),
+])
+def test_misspelt_keys_name_the_near_match(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        load_run_config(student_yaml(tmp_path), options)
+
+
+@pytest.mark.parametrize('options', [
+    {'LearningRate': {'schedulers': [{'name': 'CosineDecay', 'use_warmup': False}]}},
+    {'OptimizerBuilder': {'optimizer': {
+        'type': 'AdamWDL', 'layer_decay': 0.75, 'num_layers': 12, 'skip_decay_names': ['pos_embed'],
+        'set_param_lr_func': 'layerwise_lr_decay', 'weight_decay': 0.05}}},
+    {'OptimizerBuilder': {'optimizer': {'param_groups': [{'params': ['head']}]}}},
+    {'OptimizerBuilder': {'regularizer': False, 'clip_grad_by_norm': None}},
+    {'TrainDataset': None, 'class_names': None},
+])
+def test_what_paddledetection_knows_passes(tmp_path, options):
+    load_run_config(student_yaml(tmp_path), options)
+
+
+def test_a_decay_that_a_tag_has_built_passes(tmp_path):
+    tagged = tmp_path / 'tagged.yml'
+    tagged.write_text(f'_BASE_: [{student_yaml(tmp_path)}]\nLearningRate:\n  schedulers:\n'
+                      f'  - !CosineDecay {{max_epochs: 3}}\n  - !LinearWarmup {{steps: 5}}\n')
+    load_run_config(str(tagged))
+
+
+@pytest.mark.parametrize('text, message', [
+    ('a: &x {b: [*x]}\n', 'line 1: with every alias .* it holds more than 1,000,000 values, or it'),
+    ('_BASE_:\n', r'_BASE_ is a list of paths, like \[../runtime.yml\], got None'),
+    ('_BASE_: [3]\n', r'_BASE_ is a list of paths, .* got \[3\]'),
+])
+def test_a_yaml_that_is_not_meant_so(tmp_path, text, message):
+    path = tmp_path / 'x.yml'
+    path.write_text(text)
+    with pytest.raises(ValueError, match=message):
+        load_run_config(str(path))
+
+
+def test_a_key_that_stands_twice_is_warned_of(tmp_path, log):
+    path = tmp_path / 'x.yml'
+    path.write_text(f'_BASE_: [{student_yaml(tmp_path)}]\nepoch: 1\nFPN: {{out_channel: 16,\n'
+                    f'  out_channel: 24}}\nepoch: 2\n')
+    assert load_run_config(str(path)).epoch == 2
+    assert [message for level, message in log if level == 'WARNING'] == [
+        f'{path}, line 5: "epoch" stands in line 2 already, which has no effect',
+        f'{path}, line 4: "out_channel" stands in line 3 already, which has no effect']
+
+
+def test_an_alias_may_be_used_several_times(tmp_path):
+    path = tmp_path / 'x.yml'
+    path.write_text(f'_BASE_: [{student_yaml(tmp_path)}]\nsizes: &x [[1], [2]]\nothers: [*x, *x]\n')
+    load_run_config(str(path))
+
+
+def test_a_list_under_a_name_of_its_own_may_serve_as_anchor(tmp_path):
+    load_run_config(student_yaml(tmp_path, image_size=[64, 64]), {})
+
+
+def test_a_key_that_every_run_needs(tmp_path):
+    path = write_yaml(tmp_path / 'x.yml', {'architecture': 'RetinaNet', 'epoch': 1})
+    with pytest.raises(ValueError, match='the config has no "log_iter"; is a file missing in its'):
+        load_run_config(path, {})
+
+
+@pytest.mark.skipif(paddle.is_compiled_with_cuda(), reason='there is a GPU to use')
+def test_asking_for_a_gpu_without_one(tmp_path):
+    with pytest.raises(ValueError, match='use_gpu is true, but this Paddle sees no GPU'):
+        load_run_config(student_yaml(tmp_path), {'use_gpu': True})
+
+
+def test_a_missing_config_is_named():
+    with pytest.raises(FileNotFoundError, match='config file not found: nowhere.yml'):
+        load_run_config('nowhere.yml', {})
+
+
+def test_a_config_that_is_no_mapping(tmp_path):
+    with pytest.raises(ValueError, match='got list'):
+        load_run_config(write_yaml(tmp_path / 'x.yml', [1]), {})
+
+
+@pytest.mark.parametrize('values, options, slim_keys, origin', [
+    ({}, {'FPN': {'out_channels': 8}}, {}, '-o'),
+    ({}, {}, {'TrainReader': {'batch_size': 0}}, '--slim_config'),
+    ({'snapshot_epoch': 0}, {'epoch': 3}, {}, 'own.yml'),
+    ({}, {'FPN': {'out_channel': 8}}, {}, 'base.yml'),  # sets another key of the section
+])
+def test_the_message_names_who_has_set_the_key(tmp_path, values, options, slim_keys, origin):
+    wrong = {'FPN': {'out_channels': 8}} if origin == 'base.yml' else {}
+    base = write_yaml(tmp_path / 'base.yml', {'_BASE_': [student_yaml(tmp_path)], **wrong})
+    path = write_yaml(tmp_path / 'own.yml', {'_BASE_': [base], **values})
+    with pytest.raises(ValueError) as error:
+        load_run_config(path, options, slim_keys)
+    expected = str(tmp_path / origin) if origin.endswith('.yml') else origin
+    assert str(error.value).startswith(f'{expected}: ')
+
+
+def test_transforms_that_make_folders_make_none_before_they_are_used(tmp_path):
+    made = tmp_path / 'made'
+    load_run_config(student_yaml(tmp_path), {'TestReader': {'sample_transforms': [
+        {'DebugVisibleImage': {'output_dir': str(made)}}, {'Decode': {}}]}})
+    assert not made.exists()
+
+
+def test_a_warmup_without_end(tmp_path):
+    with pytest.raises(ValueError, match='LinearWarmup.steps is a whole number from 0 to'):
+        load_run_config(student_yaml(tmp_path), {'LearningRate': {'schedulers': [
+            {'name': 'CosineDecay', 'max_epochs': 3}, {'name': 'LinearWarmup', 'steps': 10**10}]}})
