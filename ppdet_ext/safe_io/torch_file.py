@@ -15,7 +15,8 @@ import zipfile
 
 import numpy as np
 
-from .safe_pickle import KNOWN, PlainUnpickler, explained_errors
+from .safe_pickle import explained_errors
+from .torch_pickle import LIMIT, TorchUnpickler, ordered_dict
 
 __all__ = ['SUFFIXES', 'load_torch_state']
 
@@ -23,6 +24,8 @@ SUFFIXES = ('.pth', '.pt')
 MAGIC_NUMBER, PROTOCOL = 0x1950a86a20f9469cfc6c, 1001  # of the old format
 LENGTH = np.dtype('<i8')  # of a storage in the old format, in numbers
 WRITTEN_BY = 'torch.save(model.state_dict(), path)'
+MAX_DIMENSIONS, MAX_NUMBER = 32, 2**63 - 1  # of NumPy
+SHARING = 4  # tensors may be as large as this many files, for the numbers that they share
 # bfloat16 as its bits, which is how Paddle writes it too.
 STORAGES = {'DoubleStorage': '<f8', 'FloatStorage': '<f4', 'HalfStorage': '<f2',
             'BFloat16Storage': '<u2', 'LongStorage': '<i8', 'IntStorage': '<i4',
@@ -30,31 +33,26 @@ STORAGES = {'DoubleStorage': '<f8', 'FloatStorage': '<f4', 'HalfStorage': '<f2',
             'BoolStorage': '?'}
 
 
-class _Fixed:
-    """Cannot be changed by the pickle that names it."""
-
-    def __setstate__(self, state):
-        raise ValueError('it changes what it names')
-
-
-class _Storage(_Fixed):
+class _Storage:
     """A run of numbers; ``numbers`` is set once it has been read."""
 
     def __init__(self, dtype, length):
         self.dtype, self.length, self.numbers = dtype, length, None
 
 
-class _Tensor(_Fixed):
+class _Tensor:
     """Stands for a tensor: a view on a storage, made when that has been read."""
 
     def __init__(self, storage, offset, shape, strides):
         self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
 
-    def array(self):
-        """ndarray: a copy, so that no two tensors share numbers."""
-        numbers = (self.offset, *self.shape, *self.strides)
+    def nbytes(self):
+        """int: size as an array, once it is sure that the storage has all of its numbers."""
+        numbers = (self.offset, *self.shape[:MAX_DIMENSIONS + 1], *self.strides)
         if (not isinstance(self.storage, _Storage) or len(self.shape) != len(self.strides)
-                or any(type(number) is not int or number < 0 for number in numbers)):
+                or len(self.shape) > MAX_DIMENSIONS
+                or any(type(number) is not int or not 0 <= number <= MAX_NUMBER
+                       for number in numbers)):
             raise ValueError('a tensor is not described as PyTorch does')
         last = self.offset + sum((size - 1) * stride
                                  for size, stride in zip(self.shape, self.strides))
@@ -62,48 +60,53 @@ class _Tensor(_Fixed):
         if count > self.storage.length or count and last >= self.storage.length:
             raise ValueError(f'a tensor of shape {list(self.shape)} reaches beyond its storage of '
                              f'{self.storage.length} numbers')
+        return count * self.storage.dtype.itemsize
+
+    def array(self):
+        """ndarray: a copy, so that no two tensors share numbers."""
         item = self.storage.dtype.itemsize
         return np.lib.stride_tricks.as_strided(
             self.storage.numbers[self.offset:], self.shape,
             [stride * item for stride in self.strides]).copy()
 
 
-class _Type(_Fixed):
+class _Type:
     """Stands for the type of a storage."""
 
     def __init__(self, code):
         self.dtype = np.dtype(code)
 
 
-class _Call(_Fixed):
-    """Stands for a function."""
-
-    def __init__(self, function):
-        self._function = function
-
-    def __call__(self, *args):
-        return self._function(*args)
-
-
 def _rebuild_tensor(storage, offset, shape, strides, *_):
+    if not isinstance(shape, tuple) or not isinstance(strides, tuple):
+        raise ValueError('a tensor is not described as PyTorch does')
     return _Tensor(storage, offset, shape, strides)
 
 
+def _rebuild_parameter(data, *_):
+    return data
+
+
 TORCH_NAMES = {
-    ('collections', 'OrderedDict'): KNOWN['collections', 'OrderedDict'],
-    ('torch._utils', '_rebuild_tensor'): _Call(_rebuild_tensor),
-    ('torch._utils', '_rebuild_tensor_v2'): _Call(_rebuild_tensor),
-    ('torch._utils', '_rebuild_parameter'): _Call(lambda data, *_: data),
+    ('collections', 'OrderedDict'): ordered_dict,
+    ('torch._utils', '_rebuild_tensor'): _rebuild_tensor,
+    ('torch._utils', '_rebuild_tensor_v2'): _rebuild_tensor,
+    ('torch._utils', '_rebuild_parameter'): _rebuild_parameter,
     **{('torch', name): _Type(code) for name, code in STORAGES.items()},
 }
 
 
-class _TorchUnpickler(PlainUnpickler):
-    """Reads the content and collects the storages it names."""
+class _ContentUnpickler(TorchUnpickler):
+    """Reads the content and collects the storages it names.
 
-    def __init__(self, file):
+    Args:
+        file (file): open for reading bytes.
+        size (int): of the whole file, which all storages together cannot exceed.
+    """
+
+    def __init__(self, file, size):
         super().__init__(file, TORCH_NAMES)
-        self.storages = {}
+        self.storages, self._left = {}, size
 
     def persistent_load(self, identity):
         """_Storage: for ``('storage', type, name, device, length, view)``."""
@@ -112,7 +115,12 @@ class _TorchUnpickler(PlainUnpickler):
                 or not isinstance(name, str) or type(length) is not int or length < 0
                 or any(view is not None for view in identity[5:])):
             raise ValueError('a storage is not described as PyTorch does')
-        return self.storages.setdefault(name, _Storage(storage_type.dtype, length))
+        if name not in self.storages:
+            storage = self.storages[name] = _Storage(storage_type.dtype, length)
+            self._left -= length * storage.dtype.itemsize
+            if self._left < 0:
+                raise ValueError('it is smaller than what it says it holds')
+        return self.storages[name]
 
 
 def load_torch_state(path):
@@ -134,33 +142,43 @@ def load_torch_state(path):
     with open(path, 'rb') as file, explained_errors(path, WRITTEN_BY):
         is_archive = zipfile.is_zipfile(file)
         file.seek(0)
-        content = _read_archive(file) if is_archive else _read_row(file)
-        state = _state(content)
-        if state is not None:
-            return {name: tensor.array() for name, tensor in dict.items(state)
-                    if isinstance(tensor, _Tensor)}
+        size = os.fstat(file.fileno()).st_size
+        content = _read_archive(file, size) if is_archive else _read_row(file, size)
+        tensors = _tensors(content)
+        # Checked before the first copy is made.
+        if sum(tensor.nbytes() for tensor in tensors.values()) > SHARING * size:
+            raise ValueError('its tensors share numbers, and would take many times its size')
+        if tensors:
+            return {name: tensor.array() for name, tensor in tensors.items()}
     raise ValueError(f'{path} holds no tensors by name, as {WRITTEN_BY} writes them')
 
 
-def _state(content):
-    """dict or None: the tensors by name in what a file holds."""
+def _tensors(content):
+    """dict of str to _Tensor: the tensors by name in what a file holds; none if it has no state."""
     for key in ('state_dict', 'model'):
-        if isinstance(content, dict) and isinstance(dict.get(content, key), dict):
-            content = dict.get(content, key)
-    is_state = (isinstance(content, dict) and all(isinstance(name, str) for name in content)
-                and any(isinstance(value, _Tensor) for value in dict.values(content)))
-    return content if is_state else None
+        if isinstance(content, dict) and isinstance(content.get(key), dict):
+            content = content[key]
+    if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
+        return {}
+    return {name: value for name, value in content.items() if isinstance(value, _Tensor)}
 
 
-def _read_row(file):
+def _read_row(file, size):
+    if file.read(2) == b'PK':
+        raise ValueError('it is an archive without its end')
+    file.seek(0)
     for expected in (MAGIC_NUMBER, PROTOCOL):
-        if PlainUnpickler(file).load() != expected:
+        if TorchUnpickler(file, {}).load() != expected:
             raise ValueError('not written by PyTorch')
-    if PlainUnpickler(file).load().get('little_endian') is not True:
+    if TorchUnpickler(file, {}).load().get('little_endian') is not True:
         raise ValueError('written on a big-endian machine')
-    unpickler = _TorchUnpickler(file)
+    unpickler = _ContentUnpickler(file, size)
     content = unpickler.load()
-    for name in PlainUnpickler(file).load():
+    names = TorchUnpickler(file, {}).load()
+    if (not isinstance(names, list) or not all(isinstance(name, str) for name in names)
+            or sorted(names) != sorted(unpickler.storages)):
+        raise ValueError('its storages are not those of its tensors')
+    for name in names:
         storage = unpickler.storages[name]
         length = int(np.frombuffer(file.read(LENGTH.itemsize), LENGTH)[0])
         if length != storage.length:
@@ -169,12 +187,14 @@ def _read_row(file):
     return content
 
 
-def _read_archive(file):
+def _read_archive(file, size):
     with zipfile.ZipFile(file) as archive:
         members = {member.filename.partition('/')[2]: member for member in archive.infolist()}
-        if 'byteorder' in members and archive.read(members['byteorder']) != b'little':
+        if 'byteorder' in members and _stored(archive, members['byteorder']).read(7) != b'little':
             raise ValueError('written on a big-endian machine')
-        unpickler = _TorchUnpickler(io.BytesIO(_stored(archive, members['data.pkl']).read()))
+        # In memory, where reading the codes one by one is faster.
+        description = io.BytesIO(_stored(archive, members['data.pkl']).read(LIMIT + 1))
+        unpickler = _ContentUnpickler(description, size)
         content = unpickler.load()
         for name, storage in unpickler.storages.items():
             with _stored(archive, members[f'data/{name}']) as member:

@@ -12,6 +12,7 @@ ROOT = pathlib.Path(__file__).parents[2]
 TRANSLATED = (('README.md', 'README_cn.md'), ('docs/mgd.md', 'docs/mgd_cn.md'),
               ('docs/tskd.md', 'docs/tskd_cn.md'), ('docs/dkan.md', 'docs/dkan_cn.md'),
               ('docs/training.md', 'docs/training_cn.md'),
+              ('docs/pretrained_backbones.md', 'docs/pretrained_backbones_cn.md'),
               ('docs/several_processes.md', 'docs/several_processes_cn.md'),
               ('docs/visualdl.md', 'docs/visualdl_cn.md'),
               ('docs/comparison.md', 'docs/comparison_cn.md'),

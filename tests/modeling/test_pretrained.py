@@ -6,43 +6,9 @@ import re
 import numpy as np
 import pytest
 from ppdet.modeling import ResNet
+from torch_files import STAGES, torchvision_resnet
 
 from ppdet_ext.modeling.pretrained import PACKAGES, backbone_tensors, packaged_weights
-
-STAGES = {18: (2, 2, 2, 2), 50: (3, 4, 6, 3), 101: (3, 4, 23, 3)}
-
-
-def torchvision_resnet(depth):
-    """dict: names and shapes as torchvision's ResNet has them, with its fc."""
-    expansion, convs = (1, (3, 3)) if depth < 50 else (4, (1, 3, 1))
-    layers, channels = {'conv1': (64, 3, 7, 7), 'bn1': 64, 'fc': (1000, 512 * expansion)}, 64
-    for stage, count in enumerate(STAGES[depth]):
-        width = 64 * 2**stage
-        for block in range(count):
-            prefix, inputs = f'layer{stage + 1}.{block}', channels
-            if block == 0 and (stage or expansion == 4):
-                layers[f'{prefix}.downsample.0'] = (width * expansion, channels, 1, 1)
-                layers[f'{prefix}.downsample.1'] = width * expansion
-            for number, kernel in enumerate(convs, start=1):
-                outputs = width * (expansion if number == len(convs) else 1)
-                layers[f'{prefix}.conv{number}'] = (outputs, inputs, kernel, kernel)
-                layers[f'{prefix}.bn{number}'] = outputs
-                inputs = outputs
-            channels = width * expansion
-    return dict(_tensors(layers))
-
-
-def _tensors(layers):
-    random = np.random.RandomState(0)
-    for name, shape in layers.items():
-        if isinstance(shape, tuple):
-            yield f'{name}.weight', random.randn(*shape).astype('float32')
-            if name == 'fc':
-                yield f'{name}.bias', random.randn(shape[0]).astype('float32')
-        else:
-            for part in ('weight', 'bias', 'running_mean', 'running_var'):
-                yield f'{name}.{part}', random.rand(shape).astype('float32')
-            yield f'{name}.num_batches_tracked', np.array(3)
 
 
 @pytest.mark.parametrize('depth', STAGES)
@@ -85,6 +51,23 @@ def test_a_name_that_does_not_belong_is_refused():
     state = {**torchvision_resnet(18), 'layer1.0.se.weight': np.zeros(3)}
     with pytest.raises(ValueError, match='"layer1.0.se.weight" is not part of the network'):
         backbone_tensors(state, 'resnet.pth')
+
+
+@pytest.mark.parametrize('name, shown', [
+    ('layer1.0.\x1b[2J\nconv1.weight', r'"layer1.0.\x1b[2J\nconv1.weight"'),
+    ('layer2.' + 40 * '9' + '.conv1.weight', '"layer2.9999'),
+    ('layer2.' + 5000 * '9' + '.conv1.weight', '"layer2.' + 93 * '9' + '" is not'),
+], ids=['control characters', 'large number', 'long'])
+def test_names_that_a_file_has_made_up_are_shown_on_one_line(name, shown):
+    with pytest.raises(ValueError, match=re.escape(shown)) as error:
+        backbone_tensors({**torchvision_resnet(18), name: np.zeros(3)}, 'resnet.pth')
+    assert '\n' not in str(error.value) and len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize('shape', [(), (0, 10**8, 3, 3)])
+def test_no_shortcut_is_made_for_another_block(shape):
+    tensors = backbone_tensors({'layer1.0.conv1.weight': np.zeros(shape)}, 'resnet.pth')
+    assert list(tensors) == ['backbone.res2.res2a.branch2a.conv.weight']
 
 
 @pytest.mark.parametrize('name', PACKAGES)

@@ -5,13 +5,25 @@ import os
 import pickle
 import pickletools
 import shutil
+import struct
+import sys
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
+from torch_files import (
+    archive_of,
+    described_tensor,
+    plain,
+    state_pickle,
+    storage_codes,
+    tensor_codes,
+)
 from vectors import VECTORS
 
 from ppdet_ext.safe_io.torch_file import load_torch_state
+from ppdet_ext.safe_io.torch_pickle import LIMIT
 
 OLD, ZIP = (os.path.join(VECTORS, f'torch_{kind}.pth') for kind in ('old', 'zip'))
 
@@ -102,6 +114,14 @@ def test_cut_off_files_are_refused(tmp_path, source, kept):
         load_torch_state(str(path))
 
 
+def test_half_of_an_archive_is_called_so(tmp_path):
+    path = tmp_path / 'cut.pth'
+    with open(ZIP, 'rb') as f:
+        path.write_bytes(f.read()[:2000])
+    with pytest.raises(ValueError, match='is damaged.*it is an archive without its end'):
+        load_torch_state(str(path))
+
+
 @pytest.mark.parametrize('change, message', [
     (lambda name, content: content[:-4] if name == 'data/0' else content, 'numbers has'),
     (lambda name, content: None if name == 'data/0' else content, 'data/0'),
@@ -128,31 +148,14 @@ def test_compressed_archives_are_refused(tmp_path):
     (1, (4, ), (1, )), (0, (2, 2), (3, 1)), (0, (5, ), (0, )), (-1, (2, ), (1, )),
     (0, (2, ), (-1, )), (0, (2, ), (1, 1)), (0, (2.0, ), (1, )), (0, (-1, ), (1, ))])
 def test_tensors_beyond_their_storage_are_refused(tmp_path, view):
-    path = str(tmp_path / 'beyond.pth')
-    with zipfile.ZipFile(path, 'w') as archive:
-        archive.writestr('a/data.pkl', described_tensor(*view))
-        archive.writestr('a/data/0', np.arange(4, dtype='<f4').tobytes())
+    path = archive_of(tmp_path / 'beyond.pth', described_tensor(*view))
     with pytest.raises(ValueError, match='beyond its storage|not described as PyTorch does'):
         load_torch_state(path)
 
 
 def test_a_tensor_within_its_storage_is_read(tmp_path):
-    path = str(tmp_path / 'within.pth')
-    with zipfile.ZipFile(path, 'w') as archive:
-        archive.writestr('a/data.pkl', described_tensor(1, (2, ), (2, )))
-        archive.writestr('a/data/0', np.arange(4, dtype='<f4').tobytes())
+    path = archive_of(tmp_path / 'within.pth', described_tensor(1, (2, ), (2, )))
     np.testing.assert_array_equal(load_torch_state(path)['x'], [1, 3])
-
-
-def described_tensor(offset, shape, strides):
-    """bytes: a pickle of ``{'x': tensor}``, as PyTorch writes it."""
-    def plain(value):
-        return pickle.dumps(value, protocol=2)[2:-1]  # without the protocol and the end
-    storage = (b'(' + plain('storage') + b'ctorch\nFloatStorage\n' + plain('0') + plain('cpu') +
-               plain(4) + b'tQ')
-    tensor = (b'ctorch._utils\n_rebuild_tensor_v2\n(' + storage + plain(offset) + plain(shape) +
-              plain(strides) + plain(False) + plain({}) + b'tR')
-    return b'\x80\x02}' + plain('x') + tensor + b's.'
 
 
 @pytest.mark.parametrize('content', [{'epoch': 3}, {}, [1, 2]])
@@ -180,3 +183,155 @@ def test_a_file_of_paddle_is_no_file_of_pytorch(tmp_path):
     shutil.move(tmp_path / 'a.pdparams', tmp_path / 'a.pth')
     with pytest.raises(ValueError, match='a.pth is damaged.*not written by PyTorch'):
         load_torch_state(str(tmp_path / 'a.pth'))
+
+
+# Values that a dictionary could not take, or only after a very long time.
+DEEP = b')' + 200_000 * b'\x85'  # (((...))), whose hash overflows the stack
+WIDE = b')' + 60 * b'q\x00h\x00\x86'  # a pair of the one before, twice: 2 ** 60 tuples
+
+
+@pytest.mark.parametrize('key', [DEEP, WIDE, plain(1.5), plain(None)],
+                         ids=['deep', 'wide', 'float', 'None'])
+@pytest.mark.parametrize('dictionary', [b'}', b'ccollections\nOrderedDict\n)R'])
+def test_keys_are_text_or_numbers(tmp_path, key, dictionary):
+    inner = dictionary + key + b'Ns'
+    path = archive_of(tmp_path / 'keys.pth', state_pickle(
+        (plain('other'), inner), (plain('x'), tensor_codes())))
+    with pytest.raises(ValueError, match='expected text or a plain number as a key'):
+        load_torch_state(path)
+
+
+def test_numbers_as_keys_cannot_have_one_hash(tmp_path):
+    keys = b''.join(plain(number * sys.hash_info.modulus) + b'N' for number in range(1, 100_000))
+    path = archive_of(tmp_path / 'keys.pth', state_pickle(
+        (plain('other'), b'}(' + keys + b'u'), (plain('x'), tensor_codes())))
+    with pytest.raises(ValueError, match='expected text or a plain number as a key'):
+        load_torch_state(path)
+
+
+def test_a_training_checkpoint_is_read(tmp_path):
+    """With numbers as keys and with a dictionary as Python 2 wrote it."""
+    optimizer = {'state': {0: {'step': 3}, 94000000000000: {}}, 'lr': 0.1, 'nesterov': True}
+    ordered = b'ccollections\nOrderedDict\n](](' + plain('x') + tensor_codes() + b'ee\x85R'
+    path = archive_of(tmp_path / 'checkpoint.pth', state_pickle(
+        (plain('optimizer'), plain(optimizer)), (plain('state_dict'), ordered)))
+    np.testing.assert_array_equal(load_torch_state(path)['x'], [0, 1, 2, 3])
+
+
+def test_a_dictionary_is_not_copied_a_thousand_times(tmp_path):
+    pairs = b'](' + b''.join(b'](' + plain(k) + b'Ne' for k in range(1000)) + b'eq\x01'
+    copies = b'](' + pairs + 10_000 * b'ccollections\nOrderedDict\nh\x01\x85R' + b'e'
+    path = archive_of(tmp_path / 'copies.pth', state_pickle(
+        (plain('other'), copies), (plain('x'), tensor_codes())))
+    assert list(load_torch_state(path)) == ['x']
+
+
+@pytest.mark.parametrize('codes', [
+    b'\x96' + struct.pack('<Q', 2**33),  # bytearray of 8 GB
+    b'N2', b'N0', b'L' + 10_000 * b'9' + b'L\n', b'(N\x91', b'\x82\x01'],
+    ids=['bytearray', 'dup', 'pop', 'long', 'frozenset', 'extension'])
+def test_codes_that_pytorch_does_not_write_are_refused(tmp_path, codes):
+    path = archive_of(tmp_path / 'codes.pth', b'\x80\x02' + codes + b'.')
+    with pytest.raises(ValueError, match='PyTorch writes no pickle code 0x'):
+        load_torch_state(path)
+
+
+def test_the_memo_is_as_large_as_what_is_in_it(tmp_path):
+    path = archive_of(tmp_path / 'memo.pth', state_pickle(
+        (plain('other'), b'Nr\xff\xff\xff\x7f'), (plain('x'), tensor_codes())))
+    assert list(load_torch_state(path)) == ['x']
+
+
+@pytest.mark.parametrize('is_archive', [False, True])
+def test_long_pickles_are_refused(tmp_path, is_archive):
+    path, content = tmp_path / 'long.pth', pickle.dumps('x' * LIMIT, 2)
+    if is_archive:
+        archive_of(path, content)
+    else:
+        path.write_bytes(b''.join(old_parts()[:3]) + content)
+    with pytest.raises(ValueError, match=f'takes more than {LIMIT} bytes'):
+        load_torch_state(str(path))
+
+
+def test_tensors_that_share_numbers_cannot_fill_the_memory(tmp_path):
+    tensor = tensor_codes(storage_codes(length=100_000), shape=(100_000, ))
+    for count, is_read in ((4, True), (5, False)):
+        path = archive_of(tmp_path / f'{count}.pth', state_pickle(
+            *((plain(f'x{k}'), tensor) for k in range(count))), 100_000)
+        if is_read:
+            assert len(load_torch_state(path)) == count
+        else:
+            with pytest.raises(ValueError, match='share numbers, and would take many times'):
+                load_torch_state(path)
+
+
+@pytest.mark.parametrize('shape', [20_000 * (2**62, ), (2**64, 0), 33 * (1, )])
+def test_shapes_without_end_are_refused(tmp_path, shape):
+    path = archive_of(tmp_path / 'shape.pth', described_tensor(0, shape, len(shape) * (0, )))
+    with pytest.raises(ValueError, match='not described as PyTorch does'):
+        load_torch_state(path)
+
+
+@pytest.mark.parametrize('is_archive', [False, True])
+def test_storages_beyond_the_file_are_refused_before_they_are_read(tmp_path, is_archive):
+    path = tmp_path / 'small.pth'
+    content = state_pickle((plain('x'), tensor_codes(storage_codes(length=2**34))))
+    if is_archive:
+        archive_of(path, content)
+    else:
+        path.write_bytes(b''.join([*old_parts()[:3], content, pickle.dumps(['0'], 2),
+                                   struct.pack('<q', 2**34), bytes(64)]))
+    with pytest.raises(ValueError, match='smaller than what it says it holds'):
+        load_torch_state(str(path))
+
+
+def test_members_that_lie_in_one_another_are_refused(tmp_path):
+    """Each storage holds the header of the next one and all that follows."""
+    count, numbers = 20, bytes(40_000)
+    content = state_pickle(*(
+        (plain(f'x{k}'), tensor_codes(storage_codes(str(k), 10_000))) for k in range(count)))
+    path = tmp_path / 'nested.pth'
+    path.write_bytes(nested_archive(content, count, numbers))
+    with pytest.raises(ValueError, match='smaller than what it says it holds'):
+        load_torch_state(str(path))
+
+
+def nested_archive(content, count, numbers):
+    def header(name, data):
+        return struct.pack('<4s5H3I2H', b'PK\3\4', 20, 0, 0, 0, 33, zlib.crc32(data), len(data),
+                           len(data), len(name), 0) + name
+
+    def entry(name, data, offset):
+        return struct.pack('<4s6H3I5H2I', b'PK\1\2', 20, 20, 0, 0, 0, 33, zlib.crc32(data),
+                           len(data), len(data), len(name), 0, 0, 0, 0, 0, offset) + name
+
+    nested, members = numbers, []
+    for k in reversed(range(count)):
+        name = f'a/data/{k}'.encode()
+        members.append((name, nested))
+        nested = header(name, nested) + nested
+    front = header(b'a/data.pkl', content) + content
+    end = len(front) + len(nested)
+    directory = entry(b'a/data.pkl', content, 0) + b''.join(
+        entry(name, data, end - len(data) - len(header(name, data))) for name, data in members)
+    return front + nested + directory + struct.pack(
+        '<4s4H2IH', b'PK\5\6', 0, 0, count + 1, count + 1, len(directory), end, 0)
+
+
+def test_a_compressed_byte_order_is_refused(tmp_path):
+    path = archive_of(tmp_path / 'bomb.pth', described_tensor(0, (4, ), (1, )))
+    with zipfile.ZipFile(path, 'a', zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr('a/byteorder', 'little')
+    with pytest.raises(ValueError, match='byteorder is compressed'):
+        load_torch_state(path)
+
+
+@pytest.mark.parametrize('names', [b']', b']' + plain('1') + b'a', b'](' + 2 * plain('0') + b'e',
+                                   plain('0'), b']' + DEEP + b'a', b']' + WIDE + b'a'],
+                         ids=['none', 'another', 'twice', 'no list', 'deep', 'wide'])
+def test_old_files_name_their_storages(tmp_path, names):
+    path = tmp_path / 'names.pth'
+    path.write_bytes(b''.join([*old_parts()[:3], described_tensor(0, (4, ), (1, )),
+                               b'\x80\x02' + names + b'.']))
+    with pytest.raises(ValueError, match='its storages are not those of its tensors'):
+        load_torch_state(str(path))
