@@ -16,6 +16,9 @@ endif
 version := $(shell "$(python)" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 constraints := constraints/python$(version).txt
 
+# One thread each: two tests side by side are faster than one with two threads.
+pytest := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
 .PHONY: demo test lint test-paddle2.6.2
 
 # This file in an environment says that it is complete, and for which Python.
@@ -26,7 +29,7 @@ demo: .venv/$(installed)
 
 test: lint
 	@echo "== Tests"
-	.venv/bin/python -m pytest -q
+	$(pytest) -q
 
 lint: .venv/$(installed)
 	@echo "== Lint"
@@ -34,7 +37,8 @@ lint: .venv/$(installed)
 
 test-paddle2.6.2: .venv-paddle2.6.2/$(installed)
 	@echo "== Tests on Paddle 2.6.2"
-	.venv-paddle2.6.2/bin/python -m pytest -q tests/compat tests/modeling tests/safe_io tests/slim
+	$(subst .venv,.venv-paddle2.6.2,$(pytest)) -q tests/compat tests/modeling tests/ppdet_fixes \
+	    tests/safe_io tests/slim
 
 .venv/$(installed): requirements := -e ".[cpu,backbones,test]"
 .venv-paddle2.6.2/$(installed): requirements := -e ".[backbones,test]" paddlepaddle==2.6.2
