@@ -17,7 +17,7 @@ version := $(shell "$(python)" -c 'import sys; print("%d.%d" % sys.version_info[
 constraints := constraints/python$(version).txt
 
 # One thread each: two tests side by side are faster than one with two threads.
-pytest := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+pytest := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test lint test-paddle2.6.2
 

@@ -24,6 +24,11 @@ HELPERS = ROOT / 'tests' / 'helpers'
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items):
+    """Files of long tests come first, so that no process of several waits for one at the end."""
+    items.sort(key=lambda item: not {'tools', 'demo', 'configs'} & set(item.path.parts))
+
+
 @pytest.fixture(autouse=True)
 def fresh_config():
     """Every test starts from ppdet's global configuration as importing it left it."""
