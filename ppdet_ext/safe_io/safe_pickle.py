@@ -7,7 +7,6 @@ name, before anything of it is imported or called. Arrays are decoded here too:
 NumPy's own decoding trusts what the file says of their types, and a file can
 change the types of the whole process with it.
 """
-import collections
 import contextlib
 import os
 import pickle
@@ -15,24 +14,12 @@ import re
 
 import numpy as np
 
+from .bounded_pickle import BoundedUnpickler, Codes, RefusedError, ordered_dict
+
 FIRST_BYTE = b'\x80'  # of every pickle since protocol 2, the lowest that paddle.save writes
-DTYPE = re.compile(r'[biufc]\d{1,2}|[SU]\d+')
+DTYPE = re.compile(r'[biufc]\d{1,2}|[SU]\d{1,5}')
 # What paddle.save adds to a state: names of parameters, and parameters cut into slices.
 NAME_TABLE, SLICE_TABLE = 'StructuredToParameterName@@', 'UnpackBigParamInfor@@'
-
-
-class _Call:
-    """Stands for a function that a pickle names, and cannot be changed by that pickle."""
-    __slots__ = ('_function', )
-
-    def __init__(self, function):
-        self._function = function
-
-    def __call__(self, *args):
-        return self._function(*args)
-
-    def __setstate__(self, state):
-        raise ValueError('it changes what it names')
 
 
 class _DType:
@@ -43,7 +30,7 @@ class _DType:
             raise ValueError(f'arrays of type {name!r} are no tensors')
         self.name, self.value = name, np.dtype(name)
 
-    def __setstate__(self, state):
+    def set_state(self, state):
         order, *structure = state[1:5]
         if order not in ('<', '>', '|', '=') or any(part is not None for part in structure):
             raise ValueError(f'arrays of type {self.name!r} with a structure are no tensors')
@@ -56,7 +43,7 @@ class _Array:
     def __init__(self, value=None):
         self.value = value
 
-    def __setstate__(self, state):
+    def set_state(self, state):
         _, shape, dtype, is_fortran, content = state
         self.value = _array(content, dtype, shape, 'F' if is_fortran else 'C')
 
@@ -65,49 +52,70 @@ def _array(content, dtype, shape, order='C'):
     if isinstance(content, str):  # as Python 2 wrote it
         content = content.encode('latin1')
     if type(dtype) is not _DType:
-        raise ValueError(f'expected the type of an array, got {dtype!r}')
+        raise ValueError(f'expected the type of an array, got a {type(dtype).__name__}')
     # Unlike ndarray itself, this requires that content and shape are of one size.
     return np.frombuffer(content, dtype.value).reshape(shape, order=order).copy()
 
 
+def _same(kind):
+    """function: gives what it is given; a copy each time could take all of the memory."""
+    def same(items=None):
+        if items is not None and type(items) is not kind:
+            raise ValueError(f'expected a {kind.__name__}, got a {type(items).__name__}')
+        return kind() if items is None else items
+
+    return same
+
+
+def _complex(real, imaginary):
+    if type(real) is not float or type(imaginary) is not float:
+        raise ValueError('a complex number is made of two others')
+    return complex(real, imaginary)
+
+
 # What a pickle may name, and what is called in its place.
-KNOWN = {('collections', 'OrderedDict'): _Call(collections.OrderedDict),
-         ('_codecs', 'encode'): _Call(lambda text, encoding: str.encode(text, 'latin1')),
-         ('numpy', 'dtype'): _Call(_DType),
+KNOWN = {('collections', 'OrderedDict'): ordered_dict,
+         ('_codecs', 'encode'): lambda text, encoding: str.encode(text, 'latin1'),
+         ('numpy', 'dtype'): _DType,
          ('numpy', 'ndarray'): 'numpy.ndarray'}
 for _module in ('builtins', '__builtin__'):
-    for _kind in (tuple, list, dict, complex):
-        KNOWN[_module, _kind.__name__] = _Call(_kind)
-    KNOWN[_module, 'bytes'] = _Call(lambda: b'')  # only those of no length are written so
+    for _kind in (tuple, list, dict):
+        KNOWN[_module, _kind.__name__] = _same(_kind)
+    KNOWN[_module, 'complex'] = _complex
+    KNOWN[_module, 'bytes'] = lambda: b''  # only those of no length are written so
 for _package in ('numpy.core', 'numpy._core'):
-    KNOWN[f'{_package}.multiarray', '_reconstruct'] = _Call(lambda *args: _Array())
-    KNOWN[f'{_package}.multiarray', 'scalar'] = _Call(
+    KNOWN[f'{_package}.multiarray', '_reconstruct'] = lambda *args: _Array()
+    KNOWN[f'{_package}.multiarray', 'scalar'] = (
         lambda dtype, content: _array(content, dtype, ())[()])
-    KNOWN[f'{_package}.numeric', '_frombuffer'] = _Call(lambda *args: _Array(_array(*args)))
+    KNOWN[f'{_package}.numeric', '_frombuffer'] = lambda *args: _Array(_array(*args))
 PLAIN = (type(None), bool, int, float, complex, str, bytes, np.generic)
 
 
-class RefusedError(Exception):
-    """The name that is refused."""
-
-
-class PlainUnpickler(pickle.Unpickler):
+class PlainUnpickler(BoundedUnpickler):
     """Reads a pickle without importing or calling anything but what is known.
 
     Args:
-        file (file): open for reading bytes.
-        known (dict): what the pickle may name, as (module, name), and what stands for it.
+        file (file): open for reading bytes, not a pipe.
     """
 
-    def __init__(self, file, known=KNOWN):
-        super().__init__(file, encoding='latin1')
-        self._known = known
+    dispatch = Codes('pickle code {} is no part of weights',
+                     ['BINBYTES', 'SHORT_BINBYTES', 'BINBYTES8'])
 
-    def find_class(self, module, name):
-        """Looks a name up among those that are known; nothing is imported."""
-        if (module, name) not in self._known:
-            raise RefusedError(f'{module}.{name}')
-        return self._known[module, name]
+    def __init__(self, file):
+        start = file.tell()
+        size = file.seek(0, os.SEEK_END) - start
+        file.seek(start)
+        super().__init__(file, KNOWN, size)
+
+    def _byte_array(self):
+        """As NumPy writes arrays in protocol 5; Python's own would make it before it is read."""
+        size = int.from_bytes(self.read(8), 'little')
+        content = self.read(size)
+        if len(content) < size:
+            raise MemoryError
+        self.append(bytearray(content))
+
+    dispatch[pickle.BYTEARRAY8[0]] = _byte_array
 
 
 def load_plain(file):
@@ -219,7 +227,7 @@ def load_state(path, return_numpy=False):
                          f'paddle.save(model.state_dict(), path) writes them')
     try:
         _join_slices(state)
-        tensors.update(id(state[name]) for name in state.pop(NAME_TABLE, ()))
+        tensors.update(id(state[name]) for name in _texts(state.pop(NAME_TABLE, ())))
         return state if return_numpy else _as_tensors(state, tensors)
     except Exception as error:  # Paddle raises an OSError for a tensor of ten dimensions
         raise ValueError(f'{path} is damaged, its parts do not fit together '
@@ -228,9 +236,25 @@ def load_state(path, return_numpy=False):
 
 
 def _join_slices(state):
+    arrays = {id(value): value.nbytes for value in state.values() if isinstance(value, np.ndarray)}
+    left = sum(arrays.values())
     for name, parts in state.pop(SLICE_TABLE, {}).items():
-        slices = [state.pop(part) for part in parts['slices']]
+        slices = [state.pop(part) for part in _texts(parts['slices'])]
+        # One array under many names, or a number that becomes long text, would fill the memory.
+        if not all(isinstance(part, np.ndarray) and part.dtype == slices[0].dtype
+                   for part in slices):
+            raise ValueError(f'the slices of {name} are no arrays of one type')
+        left -= sum(part.nbytes for part in slices)
+        if left < 0:
+            raise ValueError(f'the slices of {name} are there twice')
         state[name] = np.concatenate(slices).reshape(parts['OriginShape'])
+
+
+def _texts(names):
+    # The hash of other values can take for ever.
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError('expected text as the name of a parameter')
+    return names
 
 
 def _as_tensors(value, tensors):

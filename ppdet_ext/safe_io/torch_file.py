@@ -15,8 +15,8 @@ import zipfile
 
 import numpy as np
 
-from .safe_pickle import explained_errors
-from .torch_pickle import LIMIT, TorchUnpickler, ordered_dict
+from .bounded_pickle import LIMIT, BoundedUnpickler, Codes, ordered_dict
+from .safe_pickle import KNOWN, explained_errors
 
 __all__ = ['SUFFIXES', 'load_torch_state']
 
@@ -96,7 +96,18 @@ TORCH_NAMES = {
 }
 
 
-class _ContentUnpickler(TorchUnpickler):
+class _Unpickler(BoundedUnpickler):
+    """Reads a pickle that describes tensors, or has only plain values."""
+
+    dispatch = Codes('PyTorch writes no pickle code {}', ['BINPERSID'])
+
+    def find_class(self, module, name):
+        if (module, name) in KNOWN and (module, name) not in self._known:
+            raise ValueError('not written by PyTorch')  # a .pdparams with another suffix: no attack
+        return super().find_class(module, name)
+
+
+class _ContentUnpickler(_Unpickler):
     """Reads the content and collects the storages it names.
 
     Args:
@@ -168,13 +179,13 @@ def _read_row(file, size):
         raise ValueError('it is an archive without its end')
     file.seek(0)
     for expected in (MAGIC_NUMBER, PROTOCOL):
-        if TorchUnpickler(file, {}).load() != expected:
+        if _Unpickler(file, {}).load() != expected:
             raise ValueError('not written by PyTorch')
-    if TorchUnpickler(file, {}).load().get('little_endian') is not True:
+    if _Unpickler(file, {}).load().get('little_endian') is not True:
         raise ValueError('written on a big-endian machine')
     unpickler = _ContentUnpickler(file, size)
     content = unpickler.load()
-    names = TorchUnpickler(file, {}).load()
+    names = _Unpickler(file, {}).load()
     if (not isinstance(names, list) or not all(isinstance(name, str) for name in names)
             or sorted(names) != sorted(unpickler.storages)):
         raise ValueError('its storages are not those of its tensors')

@@ -22,8 +22,8 @@ from torch_files import (
 )
 from vectors import VECTORS
 
+from ppdet_ext.safe_io.bounded_pickle import LIMIT
 from ppdet_ext.safe_io.torch_file import load_torch_state
-from ppdet_ext.safe_io.torch_pickle import LIMIT
 
 OLD, ZIP = (os.path.join(VECTORS, f'torch_{kind}.pth') for kind in ('old', 'zip'))
 
@@ -233,6 +233,14 @@ def test_a_dictionary_is_not_copied_a_thousand_times(tmp_path):
 def test_codes_that_pytorch_does_not_write_are_refused(tmp_path, codes):
     path = archive_of(tmp_path / 'codes.pth', b'\x80\x02' + codes + b'.')
     with pytest.raises(ValueError, match='PyTorch writes no pickle code 0x'):
+        load_torch_state(path)
+
+
+def test_calls_have_few_arguments(tmp_path):
+    """A tuple of a million could be given to a million calls."""
+    call = b'ctorch._utils\n_rebuild_tensor_v2\n(' + 20 * b'N' + b'tR'
+    path = archive_of(tmp_path / 'calls.pth', state_pickle((plain('x'), call)))
+    with pytest.raises(ValueError, match='at most 16 arguments'):
         load_torch_state(path)
 
 
