@@ -12,6 +12,7 @@ import time
 
 import numpy as np
 import paddle
+import psutil
 import pytest
 from noise_set import noise_set
 from tiny import slim_yaml, student_yaml
@@ -190,8 +191,10 @@ class Training:
 
     def processes(self):
         """list of int: those of this training that are there."""
-        found = subprocess.run(['pgrep', '-f', f'save_dir={self.name} '], capture_output=True)
-        return list(map(int, found.stdout.split()))
+        # Tests that run beside this one have trainings of the same name, in other folders.
+        return [process.pid for process in psutil.process_iter(['cmdline', 'cwd'])
+                if f'save_dir={self.name}' in (process.info['cmdline'] or [])
+                and process.info['cwd'] == os.path.realpath(self.folder)]
 
     def weights(self, name='model_final'):
         state = paddle.load(str(self.folder / self.name / 'mgd' / f'{name}.pdparams'))
