@@ -183,7 +183,7 @@ def _draw(curves, set_name, path):
         panel.plot(epochs, [100 * points[number] for number in epochs], marker=marker,
                    linestyle=line, label=method)
     panel.set_xscale('log', base=2)
-    panel.set(xlabel='epochs of the schedule', ylabel=f'mAP, {set_name}, seed 0', xticks=ticks,
+    panel.set(xlabel='epochs of the schedule', ylabel=f'mAP, {set_name}, first seed', xticks=ticks,
               xticklabels=ticks)
     panel.minorticks_off()
     panel.grid(alpha=0.3)

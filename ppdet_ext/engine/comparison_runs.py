@@ -14,6 +14,7 @@ import copy
 import datetime
 import json
 import os
+import re
 from typing import NamedTuple, Optional
 
 import yaml
@@ -29,6 +30,25 @@ from .comparison_results import figures_line, write_results
 __all__ = ['Comparison', 'Entry', 'read_comparison', 'make_steps', 'run_comparison']
 
 KEYS = ('dataset_dir', 'sets', 'runs')
+NAME = re.compile(r'\w[\w .,()+-]*')  # of what becomes a folder
+# What a value has to be, in words, and how it is told.
+KINDS = {
+    'dataset_dir': ('a folder', lambda value: isinstance(value, str)),
+    'sets': ('names of letters, digits and " _.,()+-", each with a list of annotation files',
+             lambda value: isinstance(value, dict) and value and all(
+                 NAME.fullmatch(str(name)) and _is_list(files, str)
+                 for name, files in value.items())),
+    'runs': ('a list of methods', lambda value: _is_list(value, object)),
+    'method': ('a name of letters, digits and " _.,()+-"',
+               lambda value: isinstance(value, str) and NAME.fullmatch(value)),
+    'epochs': ('a whole number above 0', lambda value: type(value) is int and value > 0),
+    'seeds': ('a list of whole numbers, each once',
+              lambda value: _is_list(value, int) and len(set(value)) == len(value)),
+    'options': ('a list of "key=value"', lambda value: _is_list(value, str)),
+    'slim_changes': ('a mapping of dotted keys to values', lambda value: isinstance(value, dict)),
+    **dict.fromkeys(('config', 'slim_config', 'teacher', 'baseline'),
+                    ('text', lambda value: isinstance(value, str))),
+}
 OPTIONAL = ('slim_config', 'slim_changes', 'teacher', 'baseline', 'options')
 
 
@@ -120,6 +140,15 @@ def _check_keys(content, known, needed, where):
     missing = [key for key in known if key in needed and key not in content]
     if missing:
         raise ValueError(f'{where}: {", ".join(missing)} is missing')
+    for key, value in content.items():
+        words, fits = KINDS[key]
+        if not fits(value):
+            raise ValueError(f'{where}: {key} is {words}, got {value!r}')
+
+
+def _is_list(value, kind):
+    return isinstance(value, list) and bool(value) and all(
+        isinstance(item, kind) and not isinstance(item, bool) for item in value)
 
 
 def make_steps(comparison, output):

@@ -136,6 +136,15 @@ def test_a_changed_slim_yaml_is_a_slim_yaml(folder):
     ([{**RUNS[0], 'seed': 1}], r'runs\[0\]: "seed" is not a key .did you mean "seeds"'),
     ([{'method': 'x'}], r'runs\[0\]: epochs, seeds, config is missing'),
     ([3], r'runs\[0\]: expected keys and values, got 3'),
+    ([], r'runs is a list of methods, got \[\]'),
+    ([{**RUNS[0], 'seeds': 0}], r'runs\[0\]: seeds is a list of whole numbers, each once, got 0'),
+    ([{**RUNS[0], 'seeds': [1, 1]}], r'each once, got \[1, 1\]'),
+    ([{**RUNS[0], 'seeds': [True]}], r'seeds is .* got \[True\]'),
+    ([{**RUNS[0], 'epochs': 0}], 'epochs is a whole number above 0, got 0'),
+    ([{**RUNS[0], 'method': '../x'}], 'method is a name of letters, .* got \'../x\''),
+    ([{**RUNS[0], 'options': 'epoch=3'}], 'options is a list of "key=value", got'),
+    ([{**RUNS[0], 'slim_changes': ['x']}], 'slim_changes is a mapping'),
+    ([{**RUNS[0], 'config': 3}], 'config is text, got 3'),
 ])
 def test_a_wrong_comparison_is_refused(folder, runs, message):
     with pytest.raises(ValueError, match=message):
@@ -146,6 +155,12 @@ def test_a_change_that_leads_nowhere_is_refused(folder):
     run = {**RUNS[2], 'slim_changes': {'distill_losses.3.temp': 5.0}}
     with pytest.raises(ValueError, match='"distill_losses.3.temp", which leads nowhere in'):
         make_steps(comparison(folder, [RUNS[0], run]), 'out')
+
+
+@pytest.mark.parametrize('sets', [{}, ['val.json'], {'test': 'test.json'}, {'a/b': ['val.json']}])
+def test_sets_are_lists_of_files_by_name(folder, sets):
+    with pytest.raises(ValueError, match='sets is names of letters, .* got'):
+        comparison(folder, sets=sets)
 
 
 def test_an_unknown_key_is_refused(folder):
