@@ -5,7 +5,7 @@ import numpy as np
 import ppdet.data.transform
 from ppdet.data.transform.operators import BaseOperator, register_op
 
-__all__ = ['KeepGTBox', 'KEPT_BOXES']
+__all__ = ['KeepGTBox', 'KEPT_BOXES', 'RandomVerticalFlip']
 
 KEPT_BOXES = 'distill_gt_bbox'
 
@@ -27,5 +27,43 @@ class KeepGTBox(BaseOperator):
         return samples
 
 
+@register_op
+class RandomVerticalFlip(BaseOperator):
+    """Turns an image and its boxes upside down, with a probability of ``prob``.
+
+    The counterpart of ``RandomFlip``, which swaps left and right, for images without an upper side,
+    such as those of a surface seen from above.
+
+    Args:
+        prob (float): from 0 to 1.
+
+    Raises:
+        ValueError: ``prob`` is not from 0 to 1, or a sample has masks or key points, which this
+            operator does not flip.
+    """
+
+    NOT_FLIPPED = ('gt_poly', 'gt_segm', 'gt_keypoint', 'semantic')
+
+    def __init__(self, prob=0.5):
+        super().__init__()
+        if not 0 <= prob <= 1:
+            raise ValueError(f'RandomVerticalFlip: prob must be from 0 to 1, got {prob}')
+        self.prob = prob
+
+    def apply(self, sample, context=None):
+        for name in self.NOT_FLIPPED:
+            if len(sample.get(name, ())):
+                raise ValueError(f'RandomVerticalFlip flips images and boxes only, but the sample '
+                                 f'has {name!r}: leave it out of the data_fields of the dataset')
+        if np.random.uniform(0, 1) >= self.prob:
+            return sample
+        sample['image'] = sample['image'][::-1]
+        if len(sample.get('gt_bbox', ())):
+            height = sample['image'].shape[0]
+            sample['gt_bbox'][:, [1, 3]] = height - sample['gt_bbox'][:, [3, 1]]
+        return sample
+
+
 # A reader finds its operators in this module.
-ppdet.data.transform.KeepGTBox = KeepGTBox
+for operator in KeepGTBox, RandomVerticalFlip:
+    setattr(ppdet.data.transform, operator.__name__, operator)

@@ -21,6 +21,7 @@ CHANGED = {
     'assigner_labels': [
         ('ppdet.modeling.assigners.atss_assigner', 'ATSSAssigner.forward'),
         ('ppdet.modeling.assigners.task_aligned_assigner', 'TaskAlignedAssigner.forward')],
+    'boxes_beyond_image': [('ppdet.modeling.architectures.meta_arch', 'BaseArch.forward')],
     'crowd_boxes': [('ppdet.modeling.proposal_generator.target', 'label_box')],
     'distill_evaluation': [
         ('ppdet.slim.distill_model', 'FGDDistillModel.forward'),

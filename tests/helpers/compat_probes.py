@@ -641,6 +641,43 @@ def probe_evaluation_progress():
     assert first.startswith('evaluation: 0/3, ') and last.startswith('evaluation: 3/3, ')
 
 
+def ends_at_the_border(model):
+    """Two images, of 64 x 40 and 32 x 48 pixels before they were resized to 64 x 64."""
+    import paddle
+    sizes = np.array([[64., 40.], [32., 48.]], 'float32')
+    model.eval()
+    out = model({**images(), 'scale_factor': paddle.to_tensor(64 / sizes)})
+    boxes, counts = out['bbox'].numpy()[:, 2:], out['bbox_num'].numpy()
+    assert counts.min() > 0
+    for boxes_of_image, (height, width) in zip(np.split(boxes, counts.cumsum()[:-1]), sizes):
+        assert boxes_of_image.min() >= 0
+        assert (boxes_of_image.max(0) <= [width, height, width, height]).all()
+
+
+def probe_retinanet_border():
+    ends_at_the_border(build(RETINANET))
+
+
+def probe_fcos_border():
+    import paddle
+    model = build(FCOS)
+    # Its boxes have no extent before it is trained.
+    model.fcos_head.fcos_head_reg.bias.set_value(paddle.full([4], 4.))
+    ends_at_the_border(model)
+
+
+def probe_gfl_border():
+    ends_at_the_border(build(GFL))
+
+
+def probe_picodet_border():
+    ends_at_the_border(build(PICODET))
+
+
+def probe_ppyoloe_border():
+    ends_at_the_border(build({**PPYOLOE, 'for_distill': False}))
+
+
 PROBES = {name[len('probe_'):]: value for name, value in list(globals().items())
           if name.startswith('probe_')}
 
