@@ -41,7 +41,7 @@ test-paddle2.6.2: .venv-paddle2.6.2/$(installed)
 	    tests/safe_io tests/slim
 
 .venv/$(installed): requirements := -e ".[cpu,backbones,test]"
-.venv-paddle2.6.2/$(installed): requirements := -e ".[backbones,test]" paddlepaddle==2.6.2
+.venv-paddle2.6.2/$(installed): requirements := -e ".[backbones,test]" paddlepaddle==2.6.2 numba
 
 %/$(installed): setup.py $(constraints)
 	@sh tools/make_environment.sh $* "$(python)" $(constraints) $(requirements)

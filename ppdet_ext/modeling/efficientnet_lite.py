@@ -11,6 +11,7 @@ from paddle.regularizer import L2Decay
 from ppdet.core.workspace import register, serializable
 from ppdet.modeling.shape_spec import ShapeSpec
 
+from .depthwise import DepthwiseConv2D
 from .freeze import freeze
 
 __all__ = ['EfficientNetLite']
@@ -114,9 +115,9 @@ class EfficientNetLite(nn.Layer):
             rounded up.
         """
         x, levels = self.stem(inputs['image']), []
-        for index, block in enumerate(self.blocks, start=1):
+        for index, block in enumerate(self.blocks):
             x = block(x)
-            if index in self._level_ends:
+            if index + 1 in self._level_ends:
                 levels.append(x)
         return [levels[level] for level in self.return_idx]
 
@@ -141,7 +142,7 @@ class InvertedResidual(nn.Layer):
         if expansion > 1:
             self.expand = ConvBNLayer(in_channels, channels, 1, **conv_options)
         self.depthwise = ConvBNLayer(channels, channels, kernel_size, stride=stride,
-                                     groups=channels, **conv_options)
+                                     depthwise=True, **conv_options)
         self.project = ConvBNLayer(channels, out_channels, 1, act=False, **conv_options)
         self.has_skip = stride == 1 and in_channels == out_channels
 
@@ -156,11 +157,14 @@ class ConvBNLayer(nn.Layer):
     """Convolution without bias, batch norm and, unless ``act`` is false, ReLU6."""
 
     def __init__(self, in_channels, out_channels, kernel_size, freeze_norm, lr_mult, stride=1,
-                 groups=1, act=True):
+                 depthwise=False, act=True):
         super().__init__()
-        self.conv = nn.Conv2D(in_channels, out_channels, kernel_size, stride=stride,
-                              padding='SAME', groups=groups, bias_attr=False,
-                              weight_attr=ParamAttr(learning_rate=lr_mult))
+        weight_attr = ParamAttr(learning_rate=lr_mult)
+        if depthwise:
+            self.conv = DepthwiseConv2D(in_channels, kernel_size, stride, weight_attr)
+        else:
+            self.conv = nn.Conv2D(in_channels, out_channels, kernel_size, stride=stride,
+                                  padding='SAME', weight_attr=weight_attr, bias_attr=False)
         # As in PaddleDetection's backbones, no weight decay for the norms.
         norm_attr = ParamAttr(learning_rate=lr_mult, regularizer=L2Decay(0.0))
         self.bn = nn.BatchNorm2D(out_channels, momentum=MOMENTUM, epsilon=EPSILON,
