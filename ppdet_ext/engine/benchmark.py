@@ -76,7 +76,8 @@ def build_fgd(cfg, slim_config_path, weights, model, folder):
     Returns:
         nn.Layer: ``ppdet.slim.FGDDistillModel``.
     """
-    layers = [level.layer for level in model.levels.values()]
+    layers = [layer for layer in model.distill_losses.values()
+              if hasattr(layer, 'student_channels')]
     path = os.path.join(folder, 'fgd.yml')
     with open(path, 'w', encoding='utf-8') as f:
         yaml.safe_dump({
@@ -153,7 +154,7 @@ def terms_step(model, inputs):
     def step(inputs):
         for tap, features in taps:
             tap.replay(features)
-        sum(model.distill_terms(inputs).values()).backward()
+        sum(model.raw_values(inputs).values()).backward()
         optimizer.step()
         optimizer.clear_grad()
 

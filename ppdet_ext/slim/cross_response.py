@@ -11,12 +11,13 @@ from ..utils.suggest import did_you_mean
 from . import functional
 from .adapters import align_conv
 from .head_access import find_head_adapter, head_families
-from .wiring import level_names, level_shapes
+from .levels import level_names, level_shapes
+from .terms import Term
 
 __all__ = ['CrossResponse', 'build_cross_response']
 
 
-class CrossResponse(nn.Layer):
+class CrossResponse(Term):
     """The cross-response term of TSKD, which is CrossKD's (Wang et al., CVPR 2024).
 
     The student's head is cut after some convolutions. Its features there, brought to the
@@ -36,6 +37,7 @@ class CrossResponse(nn.Layer):
             teacher's, where they differ.
         alpha_cls (float): weight of ``cls``.
         alpha_box (float): weight of ``box``.
+        name (str): what its values are called: ``<name>_cls`` and ``<name>_box`` in the log.
 
     Raises:
         ValueError: a head without adapter, a cut that does not exist, or features that do not fit.
@@ -48,7 +50,8 @@ class CrossResponse(nn.Layer):
                  student_head_idx=None,
                  align=False,
                  alpha_cls=1.0,
-                 alpha_box=1.0):
+                 alpha_box=1.0,
+                 name='response'):
         super().__init__()
         own, self.adapter = _adapter(student, 'student'), _adapter(teacher, 'teacher')
         if type(own) is not type(self.adapter):
@@ -66,8 +69,14 @@ class CrossResponse(nn.Layer):
         self.alphas = {'cls': alpha_cls, 'box': alpha_box}
         self.student_names = own.feature_names(student_head_idx)
         self.teacher_names = self.adapter.feature_names(self.index)
+        self.name = name
         self.aligns = nn.LayerList()
         self._align_wanted = align
+
+    @property
+    def needs_boxes(self):
+        """bool: true, for the assignment of the teacher's head."""
+        return True
 
     def connect(self, student_taps, teacher_taps):
         """Adds the taps, and checks or aligns what they give.
@@ -95,25 +104,21 @@ class CrossResponse(nn.Layer):
             # Without bias, which the scaling to the teacher's statistics would take away again.
             self.aligns.extend(align_conv(channels_s, channels_t, bias=False)
                                for _ in self.student_names)
+        self.layers['cross_response'] = nn.LayerDict({'aligns': self.aligns})
         self.level_names = level_names(strides_s)
+        for part, alpha in self.alphas.items():
+            for level in self.level_names:
+                self.weights[f'{self.name}_{part}_{level}'] = alpha
+                self.logged[f'{self.name}_{part}_{level}'] = f'{self.name}_{part}'
 
-    def forward(self, student_taps, teacher_taps, batch):
-        """Computes the weighted terms.
-
-        Args:
-            student_taps (FeatureTap): with this step's features.
-            teacher_taps (FeatureTap): with this step's features.
-            batch (Batch): the batch.
-
-        Returns:
-            dict of str to Tensor: scalars ``cls_<level>`` and ``box_<level>``.
-        """
+    def compute(self, student_taps, teacher_taps, batch):
+        """The raw values ``<name>_cls_<level>`` and ``<name>_box_<level>``."""
         features = self._aligned_features(student_taps, teacher_taps)
         scores_t, boxes_t = ([feature.astype('float32') for feature in teacher_taps[name]]
                              for name in self.adapter.predictor_names())
         priors = self.adapter.priors(scores_t)
         weights, divisor = self.adapter.assign(batch, priors)
-        terms = {}
+        values = {}
         for level, name in enumerate(self.level_names):
             answers = self.adapter.respond(*(maps[level] for maps in features), self.index)
             scores = [self.adapter.logits(maps) for maps in (answers[0], scores_t[level])]
@@ -122,11 +127,11 @@ class CrossResponse(nn.Layer):
             weight = weights[level] if weights else None
             quality = F.sigmoid(scores[1].max(axis=1))
             quality = quality if weight is None else quality * weight
-            terms[f'cls_{name}'] = self.alphas['cls'] * functional.quality_focal_kd_loss(
+            values[f'{self.name}_cls_{name}'] = functional.quality_focal_kd_loss(
                 *scores, weight=weight, avg_factor=divisor)
-            terms[f'box_{name}'] = self.alphas['box'] * functional.weighted_giou_loss(
+            values[f'{self.name}_box_{name}'] = functional.weighted_giou_loss(
                 *boxes, weight=quality, avg_factor=divisor)
-        return terms
+        return values
 
     def _aligned_features(self, student_taps, teacher_taps):
         """list of list of Tensor: for each tower every level, with the teacher's statistics."""
@@ -140,13 +145,14 @@ class CrossResponse(nn.Layer):
         return features
 
 
-def build_cross_response(student, teacher, options):
+def build_cross_response(student, teacher, options, name):
     """Builds the term as a slim YAML's ``cross_response`` asks for.
 
     Args:
         student (nn.Layer): the student.
         teacher (nn.Layer): the frozen teacher.
         options (dict): keyword arguments of ``CrossResponse``.
+        name (str): of its values.
 
     Returns:
         CrossResponse: not connected yet.
@@ -156,7 +162,7 @@ def build_cross_response(student, teacher, options):
     """
     if not isinstance(options, dict):
         raise ValueError(f'cross_response is a mapping of options, or false, got {options!r}')
-    known = list(inspect.signature(CrossResponse.__init__).parameters)[3:]
+    known = list(inspect.signature(CrossResponse.__init__).parameters)[3:-1]
     for key in options:
         if key not in known:
             raise ValueError(f'cross_response: "{key}" is no option{did_you_mean(key, known)}; '
@@ -167,7 +173,7 @@ def build_cross_response(student, teacher, options):
                              f'{options[key]!r}')
     if not isinstance(options.get('align', False), bool):
         raise ValueError(f'cross_response: align is true or false, got {options["align"]!r}')
-    return CrossResponse(student, teacher, **options)
+    return CrossResponse(student, teacher, name=name, **options)
 
 
 def _adapter(model, role):

@@ -26,7 +26,7 @@ class FeatureTap:
         ValueError: a name is no sublayer of ``model``; the message lists the nearest names.
     """
 
-    def __init__(self, model, names):
+    def __init__(self, model, names=()):
         self._model = model
         self._layers = {}
         self._calls = {}

@@ -109,7 +109,7 @@ def without_kept_boxes(cfg):
 
 def channels_in_words(levels, side):
     """'256' where all levels have as many, '384, 192, 96' otherwise, in the order of levels."""
-    numbers = [getattr(level.layer, f'{side}_channels') for level in levels.values()]
+    numbers = [getattr(level, f'{side}_channels') for level in levels]
     return ', '.join(str(n) for n in (numbers[:1] if len(set(numbers)) == 1 else numbers))
 
 
@@ -136,7 +136,7 @@ def test_pair_builds_and_leaves_the_student_alone(tmp_path, path):
     before['filename'] = stem(path)  # the run is named after the slim YAML
     assert without_kept_boxes({key: cfg[key] for key in before}) == before
 
-    levels = cfg.model.levels
+    levels = list(cfg.model.terms[0].layers.values())
     assert len(levels) == len(cfg.model.student_model.neck.out_shape)
     assert ('cross_response' in cfg.model.distill_losses) == ('cross_response' in slim.content)
     words = f'{channels_in_words(levels, "teacher")} -> {channels_in_words(levels, "student")}'

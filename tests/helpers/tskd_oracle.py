@@ -39,7 +39,7 @@ def feature_terms(layers, levels_s, levels_t, gt_boxes, image_shapes):
             'se': (1.0 - similarity(map_s, map_t)) / 2.0,
         }
         for name, value in raw.items():
-            terms[name] = terms[name] + layer.loss_weight * layer.alphas[name] * value
+            terms[name] = terms[name] + layer.weights[name] * value
     return {**terms, 'loss': sum(terms.values())}
 
 

@@ -10,9 +10,10 @@ from paddle import nn
 from ppdet.core.workspace import create, load_config
 from tiny import batch, slim_yaml, student_yaml
 
-from ppdet_ext.slim import MGDDistillModel, wiring
+from ppdet_ext.slim import MGDDistillModel, terms
+from ppdet_ext.slim.distill_model import DistillModel
 from ppdet_ext.slim.losses import MGDFeatureLoss
-from ppdet_ext.slim.wiring import FeatureTerm
+from ppdet_ext.slim.terms import FeatureTerm, Term
 
 LEVELS = ['mgd_p3', 'mgd_p4', 'mgd_p5', 'mgd_p6']
 
@@ -154,7 +155,7 @@ def test_unequal_strides_need_the_yamls_consent(build):
     ({'levels': [0, 7]}, r'levels \[7\] do not exist; student "neck" has 4'),
     ({'feature': {'student': 'neck', 'teacher': 'backbone'}}, r'has 4 levels, teacher .* 3; name'),
     ('neck', r'every entry is a mapping'),
-    ({'loss': 'FocalLoss'}, r'FocalLoss compares no feature maps'),
+    ({'loss': 'FocalLoss'}, r'FocalLoss does not compare feature maps'),
     ({'loss': ['MGDFeatureLoss']}, r'no registered loss'),
     ({'feature': ['neck']}, r"feature is a sublayer name or .*, got \['neck'\]"),
     ({'levels': 2}, r'levels is a list of indices, counted from 0, like \[0, 1\], got 2'),
@@ -176,7 +177,7 @@ def test_a_loss_without_an_option_that_it_needs(build, monkeypatch):
         def __init__(self, student_channels, teacher_channels, temperature):
             super().__init__(student_channels, teacher_channels)
 
-    monkeypatch.setattr(wiring, '_loss_class', lambda name: NeedingLoss)
+    monkeypatch.setattr(terms, '_loss_class', lambda name: NeedingLoss)
     with pytest.raises(ValueError, match='distill_losses: NeedingLoss needs temperature'):
         build(distill_losses=[{}])
 
@@ -184,11 +185,12 @@ def test_a_loss_without_an_option_that_it_needs(build, monkeypatch):
 def test_levels_of_one_stride_have_names_of_their_own():
     term = FeatureTerm({'loss': 'MGDFeatureLoss'}, 'MGD', None)
     shapes = [(16, 8.0), (16, 8.0), (16, 16.0), (16, 24.0)]
-    assert list(term.build(shapes, shapes)) == ['mgd_l0', 'mgd_l1', 'mgd_p4', 'mgd_l3']
+    term.build(shapes, shapes)
+    assert list(term.layers) == ['mgd_l0', 'mgd_l1', 'mgd_p4', 'mgd_l3']
 
 
 def test_two_terms_need_two_names(build):
-    with pytest.raises(ValueError, match='stands there twice; give one of the entries a "name"'):
+    with pytest.raises(ValueError, match='mgd_p3, .* appears twice; give one of'):
         build(distill_losses=[{}, {}])
 
 
@@ -247,14 +249,32 @@ def test_the_first_step_reports_raw_and_weighted_sizes(build, log):
     assert len([text for _, text in log if text.startswith('first step: distill_mgd_p3')]) == 1
 
 
-def test_the_report_takes_terms_without_a_known_weight(build, log):
-    model = build(distill_losses=[{'alpha_mgd': 0.0}])
-    own = model.distill_terms
-    model.distill_terms = lambda inputs: {**own(inputs), 'other': paddle.to_tensor(0.5)}
-    train_steps(model, steps=1)
+def test_the_first_step_reports_a_term_without_weight(build, log):
+    train_steps(build(distill_losses=[{'alpha_mgd': 0.0}]), steps=1)
     reports = [text for _, text in log if text.startswith('first step: distill_')]
-    assert len(reports) == 5 and not any('raw' in text for text in reports)
-    assert reports[-1].startswith('first step: distill_other weighted 0.5000 (')
+    assert len(reports) == 4 and all('weighted 0.0000 (0.00 of' in text for text in reports)
+    assert not any('raw 0,' in text for text in reports)
+
+
+def test_is_made_of_any_two_detectors_and_terms(tmp_path):
+    class NeckMean(Term):
+        """The squared mean of the student's first level."""
+
+        def connect(self, student_taps, teacher_taps):
+            student_taps.add(['neck'])
+            teacher_taps.add(['neck'])
+            self.weights['mean_p3'], self.logged['mean_p3'] = 0.5, 'mean'
+
+        def compute(self, student_taps, teacher_taps, batch):
+            return {'mean_p3': student_taps['neck'][0].mean()**2}
+
+    cfg = load_config(student_yaml(tmp_path))
+    student, teacher = create(cfg.architecture), create(cfg.architecture)
+    model = DistillModel(student, teacher, [NeckMean()])
+    losses = train_steps(model, steps=1)
+    parts = [losses['loss_cls'], losses['loss_reg'], losses['distill_mean']]
+    np.testing.assert_allclose(float(losses['loss']), sum(map(float, parts)), rtol=1e-5)
+    assert all(p.stop_gradient for p in teacher.parameters()) and not teacher.training
 
 
 @pytest.mark.parametrize('alpha, warned', [(1e-9, False), (10.0, True)])
@@ -267,7 +287,7 @@ def test_terms_are_computed_in_float32(build):
     model = build()
     seen = []
     for layer in model.distill_losses.values():
-        layer.register_forward_pre_hook(lambda layer, inputs: seen.extend(inputs))
+        layer.align.register_forward_pre_hook(lambda layer, inputs: seen.extend(inputs))
     model(batch())
     assert {tensor.dtype for tensor in seen} == {paddle.float32}
     assert all(isinstance(layer, MGDFeatureLoss) for layer in model.distill_losses.values())

@@ -10,6 +10,7 @@ from tiny import batch, slim_yaml, student_yaml
 from tiny_faster_rcnn import CLASSES, build_detector, faster_rcnn_yaml
 
 from ppdet_ext.slim import build_slim_model
+from ppdet_ext.slim.losses import ONLY
 
 FKA = [f'dkan_fka_p{level}' for level in (2, 3, 4, 5)]
 DETECTION = {'loss_rpn_cls', 'loss_rpn_reg', 'loss_bbox_cls', 'loss_bbox_reg'}
@@ -45,10 +46,10 @@ def copy_teacher(model):
 def test_the_terms_are_those_of_the_paper(build_dkan):
     model = build_dkan()
     assert list(model.distill_losses.keys()) == [*FKA, 'dkan_lka']
-    assert {(loss.tau, loss.loss_weight) for name, loss in model.distill_losses.items()
+    assert {(loss.tau, loss.weights[ONLY]) for name, loss in model.distill_losses.items()
             if name in FKA} == {(5.0, 1.0)}
     logit = model.distill_losses['dkan_lka']
-    assert (logit.tau, logit.loss_weight, logit.num_base_classes) == (5.0, 0.01, 3)
+    assert (logit.tau, logit.weights[ONLY], logit.num_base_classes) == (5.0, 0.01, 3)
     losses = train_steps(model, steps=1)
     terms = {f'distill_{name}' for name in model.distill_losses.keys()}
     assert set(losses) == {'loss', *DETECTION, *terms}
@@ -84,8 +85,9 @@ def test_the_logit_term_is_zero_for_the_teachers_own_head(build_dkan, tmp_path):
 
 def test_both_answer_for_the_same_boxes_row_by_row(build_dkan):
     model = build_dkan()
-    pairs, own = [], model.paired_logits
-    model.paired_logits = lambda: pairs.append(own()) or pairs[0]
+    term, pairs = model.terms[-1], []
+    own = term.paired_logits
+    term.paired_logits = lambda *taps: pairs.append(own(*taps)) or pairs[0]
     model.train()
     inputs = batch(images=3)
     model(dict(inputs))
@@ -120,7 +122,9 @@ def test_neither_optimizer_nor_checkpoint_knows_more_than_the_student(build_dkan
 def test_the_scale_of_the_cosine_counts_unless_told(build_dkan, scaled):
     model = build_dkan(logit_loss={'use_scaled_logits': scaled})
     seen = []
-    model.distill_losses['dkan_lka'].register_forward_pre_hook(lambda *a: seen.append(a[1]))
+    loss = model.terms[-1].loss
+    own = loss.raw_values
+    loss.raw_values = lambda *logits: seen.append(logits) or own(*logits)
     raw = []
     classifier = model.student_model.bbox_head.bbox_score
     classifier.register_forward_post_hook(lambda *a: raw.append(a[2]))

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Distillation terms are computed in float32, whatever mixed precision makes of the features."""
 import contextlib
+import functools
 
 import numpy as np
 import paddle
@@ -50,18 +51,26 @@ def test_half_precision_features_give_float32_terms(model, dtype):
         tensors = [a for a in (*arguments, outputs) if isinstance(a, paddle.Tensor)]
         dtypes.update(tensor.dtype for tensor in tensors if tensor.is_floating_point())
 
+    def keep_values(compute, *arguments, **options):
+        values = compute(*arguments, **options)
+        keep(None, arguments, None)
+        dtypes.update(value.dtype for value in values.values())
+        return values
+
     for layer in losses:
-        for sublayer in layer.sublayers(include_self=True):
+        if hasattr(layer, 'raw_values'):
+            layer.raw_values = functools.partial(keep_values, layer.raw_values)
+        for sublayer in layer.sublayers():
             sublayer.register_forward_post_hook(keep)
     paddle.seed(0)
-    terms = model.distill_terms(inputs)
+    terms = model.raw_values(inputs)
     assert dtypes == {paddle.float32}
     assert {term.dtype for term in terms.values()} == {paddle.float32}
 
     for tap in (model.student_taps, model.teacher_taps):
         cast(tap, 'float32')
     paddle.seed(0)
-    for name, expected in model.distill_terms(inputs).items():
+    for name, expected in model.raw_values(inputs).items():
         np.testing.assert_array_equal(terms[name].numpy(), expected.numpy(), err_msg=name)
 
 
@@ -77,9 +86,10 @@ def test_terms_run_outside_of_autocast(model, monkeypatch):
 
     monkeypatch.setattr(paddle.amp, 'auto_cast', auto_cast)
     model.student_model.register_forward_post_hook(lambda *a: seen.append(('student', state[-1])))
-    terms = model.distill_terms
-    monkeypatch.setattr(model, 'distill_terms',
-                        lambda inputs: seen.append(('terms', state[-1])) or terms(inputs))
+    term = model.terms[0]
+    compute = term.compute
+    monkeypatch.setattr(term, 'compute',
+                        lambda *taps: seen.append(('terms', state[-1])) or compute(*taps))
     total = model(batch())['loss']
     assert seen == [('student', True), ('terms', False)]
     assert total.dtype == paddle.float32
@@ -91,7 +101,7 @@ def test_gradients_of_half_precision_features_are_finite(model):
     leaves = model.student_taps.leaves()
     model.student_taps.replay({name: [leaf.astype('bfloat16') for leaf in features]
                                for name, features in leaves.items()})
-    sum(model.distill_terms(inputs).values()).backward()
+    sum(model.raw_values(inputs).values()).backward()
     gradients = [leaf.grad for features in leaves.values() for leaf in features
                  if leaf.grad is not None]
     assert gradients and all(bool(paddle.isfinite(gradient).all()) for gradient in gradients)

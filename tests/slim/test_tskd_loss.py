@@ -328,4 +328,4 @@ def test_refuses_options_out_of_range(option):
 def test_is_registered_under_its_name():
     layer = create('TSKDFeatureLoss', student_channels=3, teacher_channels=5)
     assert isinstance(layer, TSKDFeatureLoss)
-    assert set(layer.alphas) == set(TERMS) and set(layer.alphas.values()) == {5e-4}
+    assert set(layer.weights) == set(TERMS) and set(layer.weights.values()) == {5e-4}

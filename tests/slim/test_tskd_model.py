@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 import os
+import re
 
 import numpy as np
 import paddle
@@ -68,13 +69,25 @@ def test_a_logged_term_is_the_sum_of_its_levels(build_tskd):
     model.teacher_forward(batch())
     with model.student_taps:
         model.student_model(batch())
-    terms = model.distill_terms(batch())
+    raw = model.raw_values(batch())
     levels = ['p3', 'p4', 'p5', 'p6']
-    assert set(terms) == {f'tskd_{term}_{level}' for term in (*FEATURE_TERMS, 'cls', 'box')
+    assert set(raw) == {f'tskd_{term}_{level}' for term in (*FEATURE_TERMS, 'cls', 'box')
                           for level in levels}
-    logged = model.logged_terms(terms)
-    expected = sum(float(terms[f'tskd_box_{level}']) for level in levels)
-    np.testing.assert_allclose(float(logged['tskd_box']), expected, rtol=1e-6)
+    model.train()
+    logged = model(batch())
+    for term, weight in {**dict.fromkeys(FEATURE_TERMS, 5e-4), 'cls': 1.0, 'box': 1.0}.items():
+        expected = weight * sum(float(raw[f'tskd_{term}_{level}']) for level in levels)
+        np.testing.assert_allclose(float(logged[f'distill_tskd_{term}']), expected, rtol=1e-5)
+
+
+def test_the_first_step_reports_raw_and_weighted_sizes_of_every_term(build_tskd, log):
+    losses = train_steps(build_tskd())
+    for term, weight in {**dict.fromkeys(FEATURE_TERMS, 5e-4), 'cls': 1.0, 'box': 1.0}.items():
+        weighted = float(losses[f'distill_tskd_{term}'])
+        report, = (text for _, text in log if f'distill_tskd_{term} ' in text)
+        assert f'weighted {weighted:.4f} (' in report
+        np.testing.assert_allclose(float(re.search(r'raw (\S+),', report).group(1)),
+                                   weighted / weight, rtol=1e-3)
 
 
 @pytest.mark.parametrize('term', [*FEATURE_TERMS, 'cls', 'box'])
@@ -151,7 +164,7 @@ def test_the_last_convolution_answers_unless_told(build_tskd, tmp_path, depth, i
                 str(tmp_path / 'deep.pdparams'))
     model = TSKDDistillModel(load_config(same), slim_yaml(
         tmp_path, same, slim_method='TSKD', pretrain_weights=str(tmp_path / 'deep.pdparams')))
-    assert model.distill_losses['cross_response'].index == index
+    assert model.terms[-1].index == index
 
 
 def test_weights_of_the_terms_come_from_the_yaml(build_tskd):
@@ -170,7 +183,7 @@ def test_weights_of_the_terms_come_from_the_yaml(build_tskd):
 def test_combines_with_mgd_in_one_yaml(build_tskd):
     model = build_tskd(distill_losses=[{}, {'loss': 'MGDFeatureLoss', 'name': 'mgd'}])
     losses = train_steps(model)
-    assert {'distill_mgd', 'distill_tskd_fg', 'distill_tskd_cls'} <= set(losses)
+    assert {'distill_mgd_p3', 'distill_tskd_fg', 'distill_tskd_cls'} <= set(losses)
 
 
 def test_heads_of_other_width_need_the_yamls_consent(build_tskd, tmp_path):
@@ -191,14 +204,14 @@ def test_heads_of_other_depth_need_the_yamls_consent(build_tskd, tmp_path):
                        '.*student_head_idx'):
         build_tskd(student)
     model = build_tskd(student, cross_response={**RESPONSE, 'student_head_idx': 3})
-    assert model.distill_losses['cross_response'].student_names[0].endswith('conv_2')
+    assert model.terms[-1].student_names[0].endswith('conv_2')
     assert np.isfinite(float(train_steps(model)['distill_tskd_cls']))
 
 
 def test_the_neck_itself_can_be_answered_with(build_tskd, tmp_path):
     model = build_tskd(student_yaml(tmp_path, channels=24),
                        cross_response={'reused_teacher_head_idx': 0})
-    assert model.distill_losses['cross_response'].student_names == ('neck', 'neck')
+    assert model.terms[-1].student_names == ('neck', 'neck')
     assert float(train_steps(model)['distill_tskd_cls']) > 0
 
 
@@ -223,11 +236,11 @@ def test_terms_of_half_precision_features_are_computed_in_float32(build_tskd):
     model.teacher_forward(batch())
     with model.student_taps:
         model.student_model(batch())
-    exact = model.distill_terms(batch())
+    exact = model.raw_values(batch())
     for tap in (model.student_taps, model.teacher_taps):
         tap.replay({name: [feature.astype('float16') for feature in features]
                     for name, features in tap.leaves().items()})
-    terms = model.distill_terms(batch())
+    terms = model.raw_values(batch())
     assert {term.dtype for term in terms.values()} == {paddle.float32}
     for name, term in terms.items():
         np.testing.assert_allclose(float(term), float(exact[name]), rtol=0.05, atol=1e-5,

@@ -1,16 +1,16 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Dual knowledge align network: what keeps the base classes while new ones are learned."""
-from paddle import nn
 from ppdet.core.workspace import register
 
 from .. import functional
+from .distill_loss import ONLY, DistillLoss
 
 __all__ = ['FeatureKnowledgeAlignLoss', 'LogitKnowledgeAlignLoss']
 
 
 @register
-class FeatureKnowledgeAlignLoss(nn.Layer):
+class FeatureKnowledgeAlignLoss(DistillLoss):
     """Feature knowledge alignment of one level, https://arxiv.org/abs/2209.00519
 
     Without layers of its own: the student starts as a copy of the teacher, and the loss measures
@@ -28,31 +28,25 @@ class FeatureKnowledgeAlignLoss(nn.Layer):
     """
 
     def __init__(self, tau=5.0, loss_weight=1.0, student_channels=None, teacher_channels=None):
-        super().__init__()
+        super().__init__({ONLY: loss_weight})
         _check_temperature(self, tau)
         if student_channels != teacher_channels:
             raise ValueError(f'FeatureKnowledgeAlignLoss compares channel by channel: the student '
                              f'has {student_channels}, the teacher {teacher_channels}; they must '
                              f'have the same neck')
         self.tau = tau
-        self.loss_weight = loss_weight
         self.student_channels = student_channels
         self.teacher_channels = teacher_channels
 
-    @property
-    def term_weight(self):
-        """float: what the raw term is multiplied with."""
-        return self.loss_weight
-
-    def forward(self, preds_s, preds_t):
-        """Computes the weighted loss of one level.
+    def raw_values(self, preds_s, preds_t):
+        """Computes the divergence of one level.
 
         Args:
             preds_s (Tensor): the student's map, shape [N, C, H, W].
             preds_t (Tensor): the teacher's map, shape [N, C, H, W]; gets no gradient.
 
         Returns:
-            Tensor: scalar.
+            dict of str to Tensor: one scalar.
 
         Raises:
             ValueError: maps of unequal shape.
@@ -60,11 +54,11 @@ class FeatureKnowledgeAlignLoss(nn.Layer):
         if preds_s.shape != preds_t.shape:
             raise ValueError(f'FeatureKnowledgeAlignLoss needs maps of one shape, got student '
                              f'{list(preds_s.shape)} and teacher {list(preds_t.shape)}')
-        return self.loss_weight * functional.channel_wise_divergence(preds_s, preds_t, self.tau)
+        return {ONLY: functional.channel_wise_divergence(preds_s, preds_t, self.tau)}
 
 
 @register
-class LogitKnowledgeAlignLoss(nn.Layer):
+class LogitKnowledgeAlignLoss(DistillLoss):
     """Logit knowledge alignment, https://arxiv.org/abs/2209.00519
 
     Args:
@@ -77,29 +71,23 @@ class LogitKnowledgeAlignLoss(nn.Layer):
     """
 
     def __init__(self, num_base_classes, tau=5.0, loss_weight=0.01):
-        super().__init__()
+        super().__init__({ONLY: loss_weight})
         _check_temperature(self, tau)
         if num_base_classes < 1:
             raise ValueError(f'LogitKnowledgeAlignLoss: num_base_classes must be at least 1, got '
                              f'{num_base_classes}')
         self.num_base_classes = num_base_classes
         self.tau = tau
-        self.loss_weight = loss_weight
 
-    @property
-    def term_weight(self):
-        """float: what the raw term is multiplied with."""
-        return self.loss_weight
-
-    def forward(self, logits_s, logits_t):
-        """Computes the weighted loss.
+    def raw_values(self, logits_s, logits_t):
+        """Computes the divergence.
 
         Args:
             logits_s (Tensor): the student's logits, shape [R, K_s]; row by row of the same boxes.
             logits_t (Tensor): the teacher's logits, shape [R, K_t]; gets no gradient.
 
         Returns:
-            Tensor: scalar; 0 without rows.
+            dict of str to Tensor: one scalar; 0 without rows.
 
         Raises:
             ValueError: unequal numbers of rows, or fewer columns than base classes.
@@ -109,8 +97,8 @@ class LogitKnowledgeAlignLoss(nn.Layer):
             raise ValueError(f'LogitKnowledgeAlignLoss needs logits of the same boxes for at least '
                              f'{self.num_base_classes} classes, got student {shape_s} and teacher '
                              f'{shape_t}')
-        return self.loss_weight * functional.base_class_divergence(
-            logits_s, logits_t, self.num_base_classes, self.tau)
+        return {ONLY: functional.base_class_divergence(logits_s, logits_t, self.num_base_classes,
+                                                       self.tau)}
 
 
 def _check_temperature(layer, tau):

@@ -1,11 +1,11 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Masked generative distillation."""
-from paddle import nn
 from ppdet.core.workspace import global_config, register
 
 from .. import functional
 from ..adapters import align_conv, generation_block
+from .distill_loss import ONLY, DistillLoss
 from .map_shapes import check_map_shapes
 
 __all__ = ['MGDFeatureLoss']
@@ -16,7 +16,7 @@ global_config.pop('MGDFeatureLoss', None)
 
 
 @register
-class MGDFeatureLoss(nn.Layer):
+class MGDFeatureLoss(DistillLoss):
     """Loss of one feature level in masked generative distillation, https://arxiv.org/abs/2205.01529
 
     The student's map is aligned to the teacher's channels, random cells of it are erased, and a
@@ -38,26 +38,20 @@ class MGDFeatureLoss(nn.Layer):
                  teacher_channels=256,
                  alpha_mgd=2e-5,
                  lambda_mgd=0.65):
-        super().__init__()
+        super().__init__({ONLY: alpha_mgd})
         if not 0.0 <= lambda_mgd < 1.0:
             raise ValueError(f'MGDFeatureLoss: lambda_mgd is the share of erased cells and must '
                              f'lie in [0, 1), got {lambda_mgd}')
         self.student_channels = student_channels
         self.teacher_channels = teacher_channels
-        self.alpha_mgd = alpha_mgd
         self.lambda_mgd = lambda_mgd
         self.align = None
         if student_channels != teacher_channels:
             self.align = align_conv(student_channels, teacher_channels)
         self.generation = generation_block(teacher_channels)
 
-    @property
-    def term_weight(self):
-        """float: what the raw term is multiplied with."""
-        return self.alpha_mgd
-
-    def forward(self, preds_s, preds_t, mask=None):
-        """Computes the weighted loss of one level.
+    def raw_values(self, preds_s, preds_t, mask=None):
+        """Computes the error of one level.
 
         Args:
             preds_s (Tensor): the student's map, shape [N, C_s, H, W].
@@ -65,8 +59,8 @@ class MGDFeatureLoss(nn.Layer):
             mask (Tensor|None): shape [N, 1, H, W] of 0 (erased) and 1 (kept); drawn if None.
 
         Returns:
-            Tensor: scalar, summed over channels and cells, averaged over images, times
-            ``alpha_mgd``.
+            dict of str to Tensor: one scalar, summed over channels and cells, averaged over
+            images.
 
         Raises:
             ValueError: the shapes fit neither the other map nor the layer's channels.
@@ -76,6 +70,5 @@ class MGDFeatureLoss(nn.Layer):
             preds_s = self.align(preds_s)
         if mask is None:
             mask = functional.random_mask(preds_s, self.lambda_mgd)
-        error = functional.masked_generation_error(preds_s, preds_t, mask.astype(preds_s.dtype),
-                                                   self.generation)
-        return self.alpha_mgd * error
+        return {ONLY: functional.masked_generation_error(
+            preds_s, preds_t, mask.astype(preds_s.dtype), self.generation)}

@@ -2,19 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Triple semantic-aware distillation: the terms that compare feature maps."""
 import paddle
-from paddle import nn
 from ppdet.core.workspace import register
 
 from ...modeling import GloReUnit2D, InstanceGraph
 from .. import functional
 from ..adapters import align_conv
+from .distill_loss import DistillLoss
 from .map_shapes import check_map_shapes
 
 __all__ = ['TSKDFeatureLoss']
 
 
 @register
-class TSKDFeatureLoss(nn.Layer):
+class TSKDFeatureLoss(DistillLoss):
     """Relation, expert and structure terms of one feature level in TSKD.
 
     Wen et al., A Triple Semantic-aware Knowledge Distillation Network for Industrial Defect
@@ -62,32 +62,31 @@ class TSKDFeatureLoss(nn.Layer):
                  loss_weight=1.0,
                  train_graph=False,
                  clip_boxes=False):
-        super().__init__()
+        alphas = {'fg': alpha_fg, 'bg': alpha_bg, 'ins_rea': alpha_ins_rea,
+                  'pixel_rea': alpha_pixel_rea, 'se': alpha_se}
+        super().__init__({name: loss_weight * alpha for name, alpha in alphas.items()})
         if temp <= 0 or roi_output_size < 1:
             raise ValueError(f'TSKDFeatureLoss: temp must be above 0 and roi_output_size at least '
                              f'1, got {temp} and {roi_output_size}')
         self.student_channels = student_channels
         self.teacher_channels = teacher_channels
         self.temp = temp
-        self.alphas = {'fg': alpha_fg, 'bg': alpha_bg, 'ins_rea': alpha_ins_rea,
-                       'pixel_rea': alpha_pixel_rea, 'se': alpha_se}
-        self.loss_weight = loss_weight
         self.roi_output_size = roi_output_size
         self.clip_boxes = clip_boxes
         self.align = None
-        if student_channels != teacher_channels and any(self.alphas.values()):
+        if student_channels != teacher_channels and any(self.weights.values()):
             self.align = align_conv(student_channels, teacher_channels)
         self.pixel_graph = self.instance_graph = None
-        if alpha_pixel_rea:
+        if self.weights['pixel_rea']:
             self.pixel_graph = GloReUnit2D(teacher_channels, max(teacher_channels // 2, 1))
-        if alpha_ins_rea:
+        if self.weights['ins_rea']:
             self.instance_graph = InstanceGraph(roi_output_size**2)
         for graph in (self.pixel_graph, self.instance_graph):
             for parameter in graph.parameters() if graph else ():
                 parameter.stop_gradient = not train_graph
 
-    def forward(self, preds_s, preds_t, gt_boxes, image_shapes):
-        """Computes the weighted terms of one level.
+    def raw_values(self, preds_s, preds_t, gt_boxes, image_shapes):
+        """Computes the terms of one level.
 
         Args:
             preds_s (Tensor): the student's map, shape [N, C_s, H, W].
@@ -99,8 +98,8 @@ class TSKDFeatureLoss(nn.Layer):
                 unpadded sizes, which shifts the boxes.)
 
         Returns:
-            dict of str to Tensor: scalars ``fg``, ``bg``, ``ins_rea``, ``pixel_rea``, ``se``,
-            each times its alpha and ``loss_weight``, and ``loss``, their sum.
+            dict of str to Tensor: scalars ``fg``, ``bg``, ``ins_rea``, ``pixel_rea`` and ``se``;
+            zero for a term that is switched off.
 
         Raises:
             ValueError: the shapes fit neither the other map nor the layer's channels.
@@ -109,20 +108,14 @@ class TSKDFeatureLoss(nn.Layer):
         preds_t = preds_t.detach()
         if self.align is not None:
             preds_s = self.align(preds_s)
-        raw = self._raw_terms(preds_s, preds_t, gt_boxes, image_shapes)
-        terms = {name: self.loss_weight * alpha * raw[name] if alpha else paddle.zeros([])
-                 for name, alpha in self.alphas.items()}
-        return {**terms, 'loss': sum(terms.values())}
-
-    def _raw_terms(self, preds_s, preds_t, gt_boxes, image_shapes):
-        alphas, raw = self.alphas, {}
-        if alphas['fg'] or alphas['bg']:
+        weights, raw = self.weights, {name: paddle.zeros([]) for name in self.weights}
+        if weights['fg'] or weights['bg']:
             raw['fg'], raw['bg'] = self._expert(preds_s, preds_t, gt_boxes, image_shapes)
-        if alphas['ins_rea']:
+        if weights['ins_rea']:
             raw['ins_rea'] = self._instances(preds_s, preds_t, gt_boxes, image_shapes)
-        if alphas['pixel_rea']:
+        if weights['pixel_rea']:
             raw['pixel_rea'] = functional.pixel_relation(preds_s, preds_t, self.pixel_graph)
-        if alphas['se']:
+        if weights['se']:
             raw['se'] = (1.0 - functional.structural_similarity(preds_s, preds_t)) / 2.0
         return raw
 

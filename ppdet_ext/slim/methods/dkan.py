@@ -8,10 +8,11 @@ from ppdet.modeling.heads import BBoxHead
 from ...config.values import FLAG, NOT_NEGATIVE
 from ...modeling import CosineClassifier
 from ...utils.suggest import did_you_mean
-from ..distill_model import DistillModel
+from ..build import ConfiguredDistillModel
 from ..factory import register_distill_method
 from ..feature_tap import FeatureTap
-from ..losses import LogitKnowledgeAlignLoss
+from ..losses import ONLY, LogitKnowledgeAlignLoss
+from ..terms import Term
 
 __all__ = ['DKANDistillModel']
 
@@ -21,7 +22,7 @@ LOGIT_OPTIONS = {'tau': NOT_NEGATIVE, 'loss_weight': NOT_NEGATIVE, 'use_scaled_l
 
 
 @register_distill_method('DKAN')
-class DKANDistillModel(DistillModel):
+class DKANDistillModel(ConfiguredDistillModel):
     """DKAN, https://arxiv.org/abs/2209.00519, for Faster R-CNN.
 
     The teacher is the detector of the base classes, the student the same detector with an expanded
@@ -36,16 +37,16 @@ class DKANDistillModel(DistillModel):
     ``logit_loss: false`` leaves the term out.
 
     Raises:
-        ValueError: as ``DistillModel``; another detector than Faster R-CNN with a neck; a student
-            without weights, or whose weights do not fit whole; classes that do not begin with the
-            teacher's.
+        ValueError: as ``ConfiguredDistillModel``; another detector than Faster R-CNN with a neck;
+            a student without weights, or whose weights do not fit whole; classes that do not begin
+            with the teacher's.
     """
 
     default_loss = 'FeatureKnowledgeAlignLoss'
     default_terms = ({'levels': [0, 1, 2, 3]}, )  # P2 to P5
     term_name = 'dkan_fka'
     minimum_loaded = 1.0
-    method_keys = (*DistillModel.method_keys, 'logit_loss')
+    method_keys = (*ConfiguredDistillModel.method_keys, 'logit_loss')
 
     def __init__(self, cfg, slim_config_path):
         if not cfg.get('pretrain_weights'):
@@ -54,62 +55,82 @@ class DKANDistillModel(DistillModel):
                              'has written')
         super().__init__(cfg, slim_config_path)
 
-    def check_classes(self, student, teacher):
+    @staticmethod
+    def check_classes(student, teacher, path):
         """Refuses classes that do not begin with the teacher's."""
         count, base = student['num_classes'], teacher['num_classes']
         if base >= count:
-            raise ValueError(f'{self.slim_config.path}: the teacher detects {base} classes, the '
-                             f'student {count}; DKAN needs a teacher of the base classes and a '
-                             f'student of these and new ones')
+            raise ValueError(f'{path}: the teacher detects {base} classes, the student {count}; '
+                             f'DKAN needs a teacher of the base classes and a student of these '
+                             f'and new ones')
         names, base_names = student.get('class_names'), teacher.get('class_names')
         if names and base_names and list(names[:base]) != list(base_names):
-            raise ValueError(f'{self.slim_config.path}: the teacher detects '
-                             f'{", ".join(base_names)}, but the student\'s class_names begin with '
-                             f'{", ".join(names[:base])}; the base classes come first, in the '
-                             f'teacher\'s order')
+            raise ValueError(f'{path}: the teacher detects {", ".join(base_names)}, but the '
+                             f'student\'s class_names begin with {", ".join(names[:base])}; the '
+                             f'base classes come first, in the teacher\'s order')
 
-    def _build_terms(self, entries):
-        for role, model in (('student', self.student_model), ('teacher', self.teacher_model)):
+    def build_terms(self, student, teacher, slim):
+        """The feature losses of ``distill_losses``, and that of the logits."""
+        for role, model in (('student', student), ('teacher', teacher)):
             _check_detector(role, model)
-        super()._build_terms(entries)
-        options = self.slim_config.content.get('logit_loss')
-        if options is not False:
-            self._add_logit_term(_checked(options))
+        terms = super().build_terms(student, teacher, slim)
+        options = slim.content.get('logit_loss')
+        if options is False:
+            return terms
+        return [*terms, LogitTerm(student, teacher, **_checked(options))]
 
-    def _add_logit_term(self, options):
-        self._use_scaled_logits = options.pop('use_scaled_logits', True)
-        if not self._use_scaled_logits and not isinstance(
-                self.student_model.bbox_head.bbox_score, CosineClassifier):
+
+class LogitTerm(Term):
+    """Holds the student's logits of the base classes to the teacher's.
+
+    Args:
+        student (nn.Layer): Faster R-CNN.
+        teacher (nn.Layer): Faster R-CNN of the base classes.
+        use_scaled_logits (bool): false compares cosines without their scale.
+        options: keyword arguments of ``LogitKnowledgeAlignLoss``.
+
+    Raises:
+        ValueError: ``use_scaled_logits: false`` with a head whose logits have no scale.
+    """
+
+    def __init__(self, student, teacher, use_scaled_logits=True, **options):
+        super().__init__()
+        self._student_head, self._teacher_head = student.bbox_head, teacher.bbox_head
+        self._use_scaled_logits = use_scaled_logits
+        if not use_scaled_logits and not isinstance(self._student_head.bbox_score,
+                                                    CosineClassifier):
             raise ValueError('logit_loss: use_scaled_logits: false needs a student with a '
                              'CosineSimBBoxHead; other logits have no scale')
-        self.student_taps.add([CLASSIFIER])
-        self.teacher_taps.add([NECK])
-        self._teacher_classifier = FeatureTap(self.teacher_model, [CLASSIFIER])
-        self.distill_losses[LOGIT_TERM] = LogitKnowledgeAlignLoss(
-            self.teacher_model.bbox_head.num_classes, **options)
+        self.loss = LogitKnowledgeAlignLoss(self._teacher_head.num_classes, **options)
+        self.layers[LOGIT_TERM] = self.loss
+        self.weights[LOGIT_TERM] = self.loss.weights[ONLY]
+        self.logged[LOGIT_TERM] = LOGIT_TERM
 
-    def distill_terms(self, inputs):
-        """The terms of the feature losses, and that of the logits."""
-        terms = super().distill_terms(inputs)
-        if LOGIT_TERM in self.distill_losses:
-            terms[LOGIT_TERM] = self.distill_losses[LOGIT_TERM](*self.paired_logits())
-        return terms
+    def connect(self, student_taps, teacher_taps):
+        """Taps the student's classifier and the teacher's neck."""
+        student_taps.add([CLASSIFIER])
+        teacher_taps.add([NECK])
+        self._teacher_classifier = FeatureTap(teacher_taps.model, [CLASSIFIER])
 
-    def paired_logits(self):
+    def compute(self, student_taps, teacher_taps, batch):
+        """The divergence between the paired logits."""
+        logits = self.paired_logits(student_taps, teacher_taps)
+        return {LOGIT_TERM: self.loss.raw_values(*logits)[ONLY]}
+
+    def paired_logits(self, student_taps, teacher_taps):
         """The logits of both detectors for the boxes that the student has sampled in this step.
 
         Returns:
             tuple of Tensor: the student's, shape [R, K_s], and the teacher's, shape [R, K_t], row
             by row of the same boxes; K classes and the background.
         """
-        head = self.student_model.bbox_head
-        logits_s = self.student_taps[CLASSIFIER][0].astype('float32')
+        logits_s = student_taps[CLASSIFIER][0].astype('float32')
         if not self._use_scaled_logits:
-            logits_s = logits_s / head.bbox_score.scale
-        rois, rois_num = head.get_assigned_rois()
-        features = [feature.astype('float32') for feature in self.teacher_taps[NECK]]
+            logits_s = logits_s / self._student_head.bbox_score.scale
+        rois, rois_num = self._student_head.get_assigned_rois()
+        features = [feature.astype('float32') for feature in teacher_taps[NECK]]
         with self._teacher_classifier as tap, paddle.no_grad():
-            self.teacher_model.bbox_head(features, rois, rois_num)
+            self._teacher_head(features, rois, rois_num)
         logits_t, = tap[CLASSIFIER]
         tap.clear()
         return logits_s, logits_t

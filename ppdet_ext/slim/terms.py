@@ -1,8 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Which tap goes into which loss, at which level, with which weight: the YAML's list of terms."""
+"""What a distillation adds to the loss: terms, each with its taps, its layers and its weights."""
 import inspect
-import math
 
 import paddle
 from paddle.nn import functional as F
@@ -12,16 +11,62 @@ from ppdet.core.workspace import global_config
 from ..config.values import NOT_NEGATIVE, NUMBER, is_number
 from ..utils.suggest import did_you_mean
 from .batch import Batch
+from .levels import level_names, level_shapes
+from .losses import ONLY, DistillLoss
 
-__all__ = ['FeatureTerm', 'LevelLoss', 'level_names', 'level_shapes']
+__all__ = ['Term', 'FeatureTerm']
 
-# Strides up to this are exact in the trial forward.
-PROBE_SIZE = 128
 TERM_KEYS = ('loss', 'name', 'feature', 'levels', 'weight', 'interpolate')
 INTERPOLATIONS = ('nearest', 'bilinear', 'bicubic', 'area')
 
 
-class FeatureTerm:
+class Term:
+    """Something that a distillation method adds to the student's own losses.
+
+    A subclass fills these three when it is connected, and computes the values of every step.
+
+    Attributes:
+        layers (dict of str to nn.Layer): what trains with the student and is saved with it.
+        weights (dict of str to float): what each raw value is multiplied with, by its name.
+        logged (dict of str to str): under which name, without ``distill_``, each value is logged.
+            Values of one name have one weight and are added up in the log.
+    """
+
+    def __init__(self):
+        self.layers, self.weights, self.logged = {}, {}, {}
+
+    @property
+    def needs_boxes(self):
+        """bool: whether the reader has to give the boxes of every batch."""
+        return False
+
+    def connect(self, student_taps, teacher_taps):
+        """Adds its taps, checks what they give and builds its layers.
+
+        Args:
+            student_taps (FeatureTap): of the student.
+            teacher_taps (FeatureTap): of the teacher.
+
+        Raises:
+            ValueError: features that do not fit.
+        """
+        raise NotImplementedError
+
+    def compute(self, student_taps, teacher_taps, batch):
+        """Computes the raw values of a step, in float32.
+
+        Args:
+            student_taps (FeatureTap): with the features of this step.
+            teacher_taps (FeatureTap): with the features of this step.
+            batch (Batch): the batch.
+
+        Returns:
+            dict of str to Tensor: scalars, those that ``weights`` names, at every step.
+        """
+        raise NotImplementedError
+
+
+class FeatureTerm(Term):
     """One entry of ``distill_losses`` in the slim YAML, checked.
 
     Keys of an entry: ``loss`` (registered class), ``name`` (in the log, default the method's),
@@ -41,6 +86,7 @@ class FeatureTerm:
     """
 
     def __init__(self, entry, method_name, default_loss):
+        super().__init__()
         if not isinstance(entry, dict):
             raise ValueError(f'distill_losses: every entry is a mapping like "loss: '
                              f'MGDFeatureLoss", got {entry!r}')
@@ -90,34 +136,67 @@ class FeatureTerm:
             raise ValueError(f'distill_losses: {self.loss_class.__name__} needs '
                              f'{", ".join(missing)}')
 
+    @property
+    def needs_boxes(self):
+        """bool: whether the loss asks for them."""
+        return 'gt_boxes' in self._batch_arguments
+
+    @property
+    def _batch_arguments(self):
+        asked = inspect.signature(self.loss_class.raw_values).parameters
+        return [name for name in Batch.ARGUMENTS if name in asked]
+
+    def connect(self, student_taps, teacher_taps):
+        """Taps the feature and builds one loss a level."""
+        student_taps.add([self.student_tap])
+        teacher_taps.add([self.teacher_tap])
+        self.build(level_shapes(student_taps, [self.student_tap])[self.student_tap],
+                   level_shapes(teacher_taps, [self.teacher_tap])[self.teacher_tap])
+
     def build(self, shapes_s, shapes_t):
-        """Builds the term's losses, one a level.
+        """Builds the losses, one a level; ``layers`` names them as ``mgd_p3``.
 
         Args:
             shapes_s (list of tuple): (channels, stride) of every level of the student's tap.
             shapes_t (list of tuple): the same of the teacher's.
 
-        Returns:
-            dict of str to LevelLoss: keyed by the name in the log, without the prefix
-            ``distill_``.
-
         Raises:
             ValueError: levels, channels or sizes that do not fit.
         """
-        losses = {}
         names = level_names([stride for _, stride in shapes_s])
-        for level in self._chosen_levels(shapes_s, shapes_t):
+        self.chosen_levels = self._chosen_levels(shapes_s, shapes_t)
+        for level in self.chosen_levels:
             (channels_s, stride_s), (channels_t, stride_t) = shapes_s[level], shapes_t[level]
-            where = f'{self.name}, level {level}'
             if stride_s != stride_t and not self.interpolate:
                 raise ValueError(
-                    f'{where}: student "{self.student_tap}" has stride {stride_s:g}, teacher '
-                    f'"{self.teacher_tap}" {stride_t:g}; choose matching levels, or set '
-                    f'"interpolate: bilinear" in this entry')
+                    f'{self.name}, level {level}: student "{self.student_tap}" has stride '
+                    f'{stride_s:g}, teacher "{self.teacher_tap}" {stride_t:g}; choose matching '
+                    f'levels, or set "interpolate: bilinear" in this entry')
             layer = self.loss_class(student_channels=channels_s, teacher_channels=channels_t,
                                     **self.options)
-            losses[f'{self.name}_{names[level]}'] = LevelLoss(self, level, names[level], layer)
-        return losses
+            self.layers[f'{self.name}_{names[level]}'] = layer
+            for part, weight in layer.weights.items():
+                value = self._value_name(part, names[level])
+                self.weights[value] = self.weight * weight
+                # Many values are logged once for all levels, a single one for each level.
+                self.logged[value] = value if part == ONLY else f'{self.name}_{part}'
+        self._names = [names[level] for level in self.chosen_levels]
+
+    def _value_name(self, part, level_name):
+        return '_'.join(word for word in (self.name, part, level_name) if word)
+
+    def compute(self, student_taps, teacher_taps, batch):
+        """The raw values of all levels; the teacher's features get no gradient."""
+        options = {name: getattr(batch, name) for name in self._batch_arguments}
+        values = {}
+        for level, name, layer in zip(self.chosen_levels, self._names, self.layers.values()):
+            feature_s = _float32(student_taps[self.student_tap][level])
+            feature_t = _float32(teacher_taps[self.teacher_tap][level]).detach()
+            if self.interpolate and feature_s.shape[2:] != feature_t.shape[2:]:
+                feature_s = F.interpolate(feature_s, feature_t.shape[2:], mode=self.interpolate)
+            for part, value in layer.raw_values(feature_s, feature_t, **options).items():
+                values[self._value_name(part, name)] = value
+        return values
 
     def _chosen_levels(self, shapes_s, shapes_t):
         count_s, count_t = len(shapes_s), len(shapes_t)
@@ -134,92 +213,8 @@ class FeatureTerm:
         return levels
 
 
-class LevelLoss:
-    """One loss layer with the place its two feature maps come from.
-
-    Its ``forward`` takes the student's and the teacher's map, and of the batch what else it names
-    (``Batch.ARGUMENTS``). It returns a scalar, or a dict of scalars whose ``loss`` is the sum of
-    the others.
-    """
-
-    def __init__(self, term, level, level_name, layer):
-        self.term = term
-        self.level = level
-        self.level_name = level_name
-        self.layer = layer
-        asked = inspect.signature(layer.forward).parameters
-        self.batch_arguments = [name for name in Batch.ARGUMENTS if name in asked]
-
-    @property
-    def total_weight(self):
-        """float: what the raw loss is multiplied with in all."""
-        return self.term.weight * getattr(self.layer, 'term_weight', 1.0)
-
-    def terms(self, student_taps, teacher_taps, batch):
-        """dict of str to Tensor: this level's weighted terms, by name."""
-        arguments = {name: getattr(batch, name) for name in self.batch_arguments}
-        losses = self.layer(*self.features(student_taps, teacher_taps), **arguments)
-        name = self.term.name
-        if not isinstance(losses, dict):
-            return {f'{name}_{self.level_name}': self.term.weight * losses}
-        return {f'{name}_{part}_{self.level_name}': self.term.weight * value
-                for part, value in losses.items() if part != 'loss'}
-
-    def features(self, student_taps, teacher_taps):
-        """tuple of Tensor: the student's and the teacher's map, in float32, of one size."""
-        feature_s = _float32(student_taps[self.term.student_tap][self.level])
-        feature_t = _float32(teacher_taps[self.term.teacher_tap][self.level])
-        if self.term.interpolate and feature_s.shape[2:] != feature_t.shape[2:]:
-            feature_s = F.interpolate(feature_s, feature_t.shape[2:], mode=self.term.interpolate)
-        return feature_s, feature_t.detach()
-
-
-def level_shapes(tap, names):
-    """Reads channels and strides of tapped features off a trial forward on a blank image.
-
-    Args:
-        tap (FeatureTap): taps of a detector, which is left in the mode it was in.
-        names (iterable of str): the tapped sublayers.
-
-    Returns:
-        dict of str to list of tuple: (channels, stride in pixels) of every level.
-    """
-    model = tap.model
-    training = model.training
-    model.eval()
-    tap.run({'image': paddle.zeros([1, 3, PROBE_SIZE, PROBE_SIZE]),
-             'im_shape': paddle.full([1, 2], PROBE_SIZE, dtype='float32'),
-             'scale_factor': paddle.ones([1, 2])})
-    shapes = {name: [_shape(name, feature) for feature in tap[name]] for name in names}
-    tap.clear()
-    if training:
-        model.train()
-    return shapes
-
-
-def _shape(name, feature):
-    if feature.ndim != 4:
-        raise ValueError(f'sublayer "{name}" returns a tensor of shape {feature.shape}; only '
-                         f'feature maps [N, C, H, W] can be distilled')
-    return feature.shape[1], PROBE_SIZE / feature.shape[2]
-
-
 def _float32(feature):
     return feature if feature.dtype == paddle.float32 else feature.astype('float32')
-
-
-def level_names(strides):
-    """Names levels as FPN's are: p3 for stride 8; l<index> where that is not the level's alone.
-
-    Args:
-        strides (list of float): of every level, in pixels.
-
-    Returns:
-        list of str: the names.
-    """
-    exponents = [math.log2(stride) for stride in strides]
-    return [f'p{exponent:.0f}' if exponent.is_integer() and exponents.count(exponent) == 1
-            else f'l{level}' for level, exponent in enumerate(exponents)]
 
 
 def _taps(feature):
@@ -237,7 +232,9 @@ def _loss_class(name):
         losses = [key for key, value in global_config.items()
                   if isinstance(value, SchemaDict) and key.endswith('Loss')]
         raise ValueError(f'distill_losses: no registered loss "{name}"{did_you_mean(name, losses)}')
-    if not {'student_channels', 'teacher_channels'} <= set(section.schema):
-        raise ValueError(f'distill_losses: {name} compares no feature maps: a loss here takes '
-                         f'student_channels and teacher_channels')
-    return getattr(section.pymodule, name)
+    loss_class = getattr(section.pymodule, name)
+    if not (issubclass(loss_class, DistillLoss)
+            and {'student_channels', 'teacher_channels'} <= set(section.schema)):
+        raise ValueError(f'distill_losses: {name} does not compare feature maps; a loss here is a '
+                         f'DistillLoss that takes student_channels and teacher_channels')
+    return loss_class

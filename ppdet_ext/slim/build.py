@@ -1,0 +1,135 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Builds a distillation model from the student's configuration and a slim YAML."""
+from ppdet.core.workspace import create, merge_config
+from ppdet.utils.logger import setup_logger
+
+from ..config.scope import SlimConfig, isolated_config
+from ..modeling.freeze import freeze_parts
+from ..modeling.weights import load_weights
+from .batch import keep_boxes
+from .distill_model import DistillModel
+from .terms import FeatureTerm
+
+__all__ = ['ConfiguredDistillModel']
+
+logger = setup_logger('ppdet.engine')
+
+# Below this share of loaded tensors the file is not this teacher's.
+MINIMUM_LOADED = 0.9
+
+
+class ConfiguredDistillModel(DistillModel):
+    """What a distillation method is: a ``DistillModel`` that a slim YAML describes.
+
+    Subclasses carry ``@register_distill_method`` and set ``default_loss``; a method with terms of
+    another form overrides ``build_terms``, one whose teacher detects other classes
+    ``check_classes``.
+
+    Args:
+        cfg (dict): ppdet's global configuration, holding the student's YAML. The training keys of
+            the slim YAML are merged into it, and the run is named after the slim YAML.
+        slim_config_path (str): the slim YAML: teacher, terms, training keys.
+
+    Raises:
+        ValueError: terms, channels, class counts or weights that do not fit.
+    """
+
+    method_name = None  # set by register_distill_method
+    default_loss = None
+    default_terms = ({}, )  # entries of distill_losses, where the slim YAML has none
+    term_name = None  # in the log; the method's name
+    minimum_loaded = 0.0  # share of the student's tensors that its weights must fill
+    method_keys = ('distill_losses', 'inherit')
+
+    def __init__(self, cfg, slim_config_path):
+        slim = SlimConfig(slim_config_path, self.method_keys)
+        merge_config(slim.training)
+        cfg['filename'] = slim.name
+        student = _build_student(cfg, self.minimum_loaded)
+        teacher, classes = self._build_teacher(cfg, slim)
+        _inherit(student, teacher, slim.content.get('inherit') or [])
+        freeze_parts(student, cfg.get('freeze'))
+        super().__init__(student, teacher, self.build_terms(student, teacher, slim))
+        self.teacher_classes = classes  # how many the teacher detects
+        if any(term.needs_boxes for term in self.terms):
+            keep_boxes(cfg)
+
+    def _build_teacher(self, cfg, slim):
+        weights = cfg.get('teacher_weights') or slim.content.get('pretrain_weights')
+        if not weights:
+            raise ValueError(f'{slim.path}: the teacher has no weights; set pretrain_weights to '
+                             f'the .pdparams of a trained teacher (or -o teacher_weights=PATH)')
+        student = {key: cfg.get(key) for key in ('num_classes', 'class_names')}
+        with isolated_config(slim.path) as teacher_cfg:
+            self.check_classes(student, teacher_cfg, slim.path)
+            teacher, classes = create(teacher_cfg.architecture), teacher_cfg.num_classes
+        load_weights(teacher, weights, 'teacher', minimum=MINIMUM_LOADED)
+        return teacher, classes
+
+    @staticmethod
+    def check_classes(student, teacher, path):
+        """Refuses a teacher whose classes do not suit the student's.
+
+        Args:
+            student (dict): the student's ``num_classes`` and ``class_names``.
+            teacher (dict): the teacher's configuration.
+            path (str): the slim YAML.
+
+        Raises:
+            ValueError: they do not.
+        """
+        if teacher.get('num_classes') != student['num_classes']:
+            raise ValueError(
+                f'{path}: the teacher detects {teacher.get("num_classes")} classes, the student '
+                f'{student["num_classes"]}; train the teacher on the student\'s data set, or '
+                f'correct num_classes')
+
+    def build_terms(self, student, teacher, slim):
+        """Builds the terms that the slim YAML asks for.
+
+        Args:
+            student (nn.Layer): the student.
+            teacher (nn.Layer): the teacher.
+            slim (SlimConfig): the slim YAML.
+
+        Returns:
+            list of Term: not connected yet; here the entries of ``distill_losses``.
+
+        Raises:
+            ValueError: an entry that cannot be meant.
+        """
+        entries = slim.content.get('distill_losses')
+        entries = list(self.default_terms) if entries is None else entries
+        if not isinstance(entries, list) or not entries:
+            raise ValueError(f'{slim.path}: distill_losses is a list of entries like "- loss: '
+                             f'MGDFeatureLoss", got {entries!r}; without the key the method has '
+                             f'its usual ones')
+        name = self.term_name or self.method_name
+        return [FeatureTerm(entry, name, self.default_loss) for entry in entries]
+
+
+def _build_student(cfg, minimum_loaded):
+    student = create(cfg.architecture)
+    if cfg.get('pretrain_weights'):
+        load_weights(student, cfg.pretrain_weights, 'student', minimum_loaded)
+    else:
+        logger.info('student: no pretrain_weights, it starts from random weights')
+    return student
+
+
+def _inherit(student, teacher, prefixes):
+    """Copies the teacher's weights of the named sublayers into the student."""
+    if not isinstance(prefixes, list):
+        raise ValueError(f'inherit is a list of sublayers, like [head], got {prefixes!r}')
+    target, source = student.state_dict(), teacher.state_dict()
+    for prefix in prefixes:
+        keys = [key for key in target if key.startswith(f'{prefix}.')]
+        unfit = [key for key in keys if key not in source or
+                 source[key].shape != target[key].shape]
+        if unfit or not keys:
+            raise ValueError(f'inherit: "{prefix}" of the teacher does not fit the student'
+                             f'{f", first at {unfit[0]}" if unfit else ": no such sublayer"}')
+        for key in keys:
+            target[key].set_value(source[key])
+        logger.info(f'student inherits {len(keys)} tensors of "{prefix}" from the teacher')

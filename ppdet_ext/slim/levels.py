@@ -1,0 +1,55 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Channels, strides and names of the levels that a tapped sublayer returns."""
+import math
+
+import paddle
+
+__all__ = ['level_names', 'level_shapes']
+
+# Strides up to this are exact in the trial forward.
+PROBE_SIZE = 128
+
+
+def level_shapes(tap, names):
+    """Reads channels and strides of tapped features off a trial forward on a blank image.
+
+    Args:
+        tap (FeatureTap): taps of a detector, which is left in the mode it was in.
+        names (iterable of str): the tapped sublayers.
+
+    Returns:
+        dict of str to list of tuple: (channels, stride in pixels) of every level.
+    """
+    model = tap.model
+    training = model.training
+    model.eval()
+    tap.run({'image': paddle.zeros([1, 3, PROBE_SIZE, PROBE_SIZE]),
+             'im_shape': paddle.full([1, 2], PROBE_SIZE, dtype='float32'),
+             'scale_factor': paddle.ones([1, 2])})
+    shapes = {name: [_shape(name, feature) for feature in tap[name]] for name in names}
+    tap.clear()
+    if training:
+        model.train()
+    return shapes
+
+
+def _shape(name, feature):
+    if feature.ndim != 4:
+        raise ValueError(f'sublayer "{name}" returns a tensor of shape {feature.shape}; only '
+                         f'feature maps [N, C, H, W] can be distilled')
+    return feature.shape[1], PROBE_SIZE / feature.shape[2]
+
+
+def level_names(strides):
+    """Names levels as FPN's are: p3 for stride 8; l<index> where that is not the level's alone.
+
+    Args:
+        strides (list of float): of every level, in pixels.
+
+    Returns:
+        list of str: the names.
+    """
+    exponents = [math.log2(stride) for stride in strides]
+    return [f'p{exponent:.0f}' if exponent.is_integer() and exponents.count(exponent) == 1
+            else f'l{level}' for level, exponent in enumerate(exponents)]
