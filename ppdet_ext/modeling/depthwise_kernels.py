@@ -21,6 +21,32 @@ compiled = functools.partial(numba.njit, fastmath={'reassoc', 'contract', 'nsz'}
 Index = np.uintp
 
 
+@compiled()
+def split(image, phases, top, left, width):
+    """Spreads the pixels over the phases [S, S, rows * width]."""
+    stride = phases.shape[0]
+    for i in range(image.shape[0]):
+        row = i + top
+        for q in range(stride):
+            first = (q - left) % stride
+            phase = phases[row % stride, q, row // stride * width + (first + left) // stride:]
+            for j in range((image.shape[1] - first + stride - 1) // stride):
+                phase[j] = image[i, first + j * stride]
+
+
+@compiled()
+def gather(phases, image, top, left, width):
+    """The inverse of ``split``."""
+    stride = phases.shape[0]
+    for i in range(image.shape[0]):
+        row = i + top
+        for q in range(stride):
+            first = (q - left) % stride
+            phase = phases[row % stride, q, row // stride * width + (first + left) // stride:]
+            for j in range((image.shape[1] - first + stride - 1) // stride):
+                image[i, first + j * stride] = phase[j]
+
+
 @functools.cache
 def build(kernel_size, stride):
     """Compiles the two functions for a square kernel.
@@ -36,29 +62,9 @@ def build(kernel_size, stride):
         the shape [N, C, H, W], ``weight`` [C, 1, K, K], ``out`` [N, C, OH, OW]; ``top`` and
         ``left`` are rows and columns of padding.
     """
+    # The two functions close over numbers only: with a function among them Numba would find nothing
+    # of what it has compiled before.
     reach = (kernel_size - 1) // stride
-
-    @compiled()
-    def split(image, phases, top, left, width):
-        """Spread the pixels over the phases [S, S, rows * width]."""
-        for i in range(image.shape[0]):
-            row = i + top
-            for q in range(stride):
-                first = (q - left) % stride
-                phase = phases[row % stride, q, row // stride * width + (first + left) // stride:]
-                for j in range((image.shape[1] - first + stride - 1) // stride):
-                    phase[j] = image[i, first + j * stride]
-
-    @compiled()
-    def gather(phases, image, top, left, width):
-        """The inverse of ``split``."""
-        for i in range(image.shape[0]):
-            row = i + top
-            for q in range(stride):
-                first = (q - left) % stride
-                phase = phases[row % stride, q, row // stride * width + (first + left) // stride:]
-                for j in range((image.shape[1] - first + stride - 1) // stride):
-                    image[i, first + j * stride] = phase[j]
 
     @compiled()
     def forward(x, weight, out, top, left):

@@ -14,7 +14,7 @@ pytest.importorskip('numba', reason='the extra "cpu" is not installed')
 @pytest.fixture
 def without_numba(monkeypatch):
     def switch():
-        monkeypatch.setattr(depthwise, 'build', None)
+        monkeypatch.setattr(depthwise, 'find_compiler', lambda: None)
     return switch
 
 
@@ -53,6 +53,17 @@ def test_input_of_strided_memory(without_numba):
     compiled = layer(turned).numpy()
     without_numba()
     np.testing.assert_allclose(compiled, layer(turned).numpy(), rtol=0, atol=1e-5)
+
+
+def test_what_was_compiled_is_found_again(run_python, tmp_path):
+    program = ('import paddle; from ppdet_ext.modeling.depthwise import DepthwiseConv2D; '
+               'DepthwiseConv2D(2, 3)(paddle.ones([1, 2, 4, 4]))')
+    files = []
+    for _ in range(2):
+        finished = run_python('-W', 'ignore', '-c', program, NUMBA_CACHE_DIR=str(tmp_path))
+        assert finished.returncode == 0, finished.stderr
+        files.append(sorted(path.name for path in tmp_path.rglob('*.nbc')))
+    assert files[0] == files[1] != []
 
 
 def test_only_what_is_trained_gets_a_gradient():
