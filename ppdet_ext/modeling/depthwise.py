@@ -14,7 +14,7 @@ __all__ = ['DepthwiseConv2D']
 
 @functools.cache
 def find_compiler():
-    """callable or None: ``depthwise_kernels.build``; None without Numba, part of the extra "cpu"."""
+    """callable or None: ``depthwise_kernels.build``; None without Numba, of the extra "cpu"."""
     try:
         from .depthwise_kernels import build
     except ImportError:
