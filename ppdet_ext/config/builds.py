@@ -12,8 +12,8 @@ from ppdet.core.workspace import create
 
 from ..safe_io.safe_yaml import registered_classes
 from ..utils.error_text import summary
-from .keys import check_name, check_options
-from .values import FLAG, NUMBER, ConfigError, check_value, whole
+from ..utils.options import FLAG, NUMBER, ConfigError, check_options, check_value, integer
+from .keys import check_name
 
 __all__ = ['check_builds']
 
@@ -64,7 +64,7 @@ def _check_learning_rate(section):
             _check_arguments(f'{where}: {scheduler["name"]}', options,
                              getattr(ppdet.optimizer.optimizer, scheduler['name']))
             check_value(f'{where}: {scheduler["name"]}.steps', options.get('steps', 0),
-                        whole(0, MOST_STEPS))
+                        integer(0, MOST_STEPS))
     with _refused(where, 'expected are a decay and, unless that has use_warmup: false, a warmup '
                          'after it'):
         create('LearningRate')(step_per_epoch=1)

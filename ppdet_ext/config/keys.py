@@ -3,10 +3,10 @@
 """Checks the sections and keys of a configuration."""
 from ppdet.core.config.schema import SchemaDict
 
+from ..utils.options import FRACTION, ConfigError, check_options, integer
 from ..utils.suggest import did_you_mean
-from .values import SHARE, ConfigError, check_value, whole
 
-__all__ = ['check_keys', 'check_name', 'check_options', 'teacher_check_options']
+__all__ = ['check_keys', 'check_name', 'teacher_check_options']
 
 # Top-level keys that ppdet or our tools read and that are no registered module.
 PLAIN_KEYS = (
@@ -27,7 +27,9 @@ READER_KEYS = ('use_shared_memory', 'mixup_epoch', 'cutmix_epoch', 'mosaic_epoch
                'inputs_def', 'fuse_normalize')
 METRICS = ('COCO', 'VOC', 'SNIPERCOCO', 'RBOX', 'WiderFace', 'MOTDet', 'MOT', 'ReID', 'KITTI',
            'MCMOT', 'KeyPointTopDownCOCOEval', 'KeyPointTopDownMPIIEval', 'Pose3DEval')
-TEACHER_CHECK = {'images': 100, 'minimum_ap50': 0.3}  # options of check_teacher
+# Options of check_teacher, and their defaults.
+TEACHER_CHECK = {'images': integer(1), 'minimum_ap50': FRACTION}
+TEACHER_CHECK_DEFAULTS = {'images': 100, 'minimum_ap50': 0.3}
 
 
 def check_keys(cfg, modules, options=()):
@@ -92,15 +94,12 @@ def teacher_check_options(cfg):
     """
     value = cfg.get('check_teacher', True)
     if isinstance(value, bool):
-        return dict(TEACHER_CHECK) if value else None
+        return dict(TEACHER_CHECK_DEFAULTS) if value else None
     if not isinstance(value, dict):
         raise ConfigError('check_teacher', f'check_teacher is true, false or a mapping of '
                                            f'{", ".join(TEACHER_CHECK)}, got {value!r}')
     check_options('check_teacher', value, TEACHER_CHECK)
-    options = {**TEACHER_CHECK, **value}
-    check_value('check_teacher.images', options['images'], whole(1))
-    check_value('check_teacher.minimum_ap50', options['minimum_ap50'], SHARE)
-    return options
+    return {**TEACHER_CHECK_DEFAULTS, **value}
 
 
 def _is_anchor(value):
@@ -138,24 +137,3 @@ def _check_named(where, content, modules):
     module = modules[content['name']]
     if module.strict:
         check_options(where, content, ('name', *module.schema))
-
-
-def check_options(where, options, known):
-    """Refuses unknown options.
-
-    Args:
-        where (str): what has the options.
-        options (dict): name to value.
-        known (iterable of str): the names that it takes.
-
-    Raises:
-        ConfigError: no dict, or names the near match.
-    """
-    if not isinstance(options, dict):
-        raise ConfigError(where, f'{where} takes "key: value" pairs, got {options!r}; its keys: '
-                                 f'{", ".join(known) or "none, write {}"}')
-    for key in options:
-        if key not in known:
-            raise ConfigError(f'{where}.{key}', f'{where}: unknown key "{key}"'
-                                                f'{did_you_mean(key, known)}; known: '
-                                                f'{", ".join(known)}')

@@ -9,9 +9,10 @@ from ppdet.core.workspace import (
     merge_config,
 )
 
+from ..utils.options import ConfigError
 from .builds import check_builds
 from .keys import check_keys
-from .values import ConfigError, check_values
+from .values import check_values
 from .yaml_file import check_bases, read_yaml, yaml_files
 
 __all__ = ['load_run_config', 'clear_config', 'choose_device']

@@ -1,65 +1,27 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """What the values of a configuration may be."""
-import math
-from typing import Callable, NamedTuple
-
 from ppdet.core.config.schema import SchemaDict
 
-__all__ = ['ConfigError', 'check_value', 'check_values', 'is_number', 'whole', 'FLAG',
-           'NOT_NEGATIVE', 'NUMBER', 'SHARE']
+from ..utils.options import (
+    FLAG,
+    FRACTION,
+    NAMES,
+    NUMBER,
+    PATH,
+    POSITIVE,
+    ConfigError,
+    Kind,
+    check_value,
+    entries,
+    filled,
+    integer,
+    is_number,
+    one_of,
+    optional,
+)
 
-
-class ConfigError(ValueError):
-    """A section, key or value that cannot be meant so.
-
-    Args:
-        key (str): where it stands, sections and key joined by dots.
-        message (str): what is wrong, the key included.
-    """
-
-    def __init__(self, key, message):
-        super().__init__(message)
-        self.key = key
-
-
-class Kind(NamedTuple):
-    """What a value is in words, and the function that tells whether one is that."""
-    words: str
-    fits: Callable
-
-
-def is_number(value):
-    """bool: a finite int or float."""
-    return type(value) in (int, float) and math.isfinite(value)
-
-
-def whole(minimum, maximum=math.inf):
-    """Kind: a whole number in a range."""
-    words = f'a whole number from {minimum}' + (f' to {maximum}' if maximum < math.inf else '')
-    return Kind(words, lambda value: type(value) is int and minimum <= value <= maximum)
-
-
-def optional(kind):
-    """Kind: the same, or null."""
-    return Kind(kind.words, lambda value: value is None or kind.fits(value))
-
-
-def one_of(*names):
-    """Kind: one of these texts."""
-    return Kind(f'one of {", ".join(names)}', lambda value: value in names)
-
-
-def entries(example):
-    """Kind: a list of mappings; a YAML may write an entry with a tag, which makes it an object."""
-    return Kind(f'a list of entries like "- {example}"', lambda value: (
-        isinstance(value, (list, tuple)) and
-        all(isinstance(entry, dict) or hasattr(entry, '__dict__') for entry in value)))
-
-
-def filled(kind):
-    """Kind: the same, and not empty."""
-    return Kind(kind.words, lambda value: kind.fits(value) and len(value) > 0)
+__all__ = ['check_values']
 
 
 def _is_regularizer(value):
@@ -68,22 +30,14 @@ def _is_regularizer(value):
         value['type'] in ('L1', 'L2') and is_number(value['factor']))
 
 
-NUMBER = Kind('a number', is_number)
-POSITIVE = Kind('a number above 0', lambda value: is_number(value) and value > 0)
-NOT_NEGATIVE = Kind('a number from 0', lambda value: is_number(value) and value >= 0)
-SHARE = Kind('a number from 0 to 1', lambda value: is_number(value) and 0 <= value <= 1)
-FLAG = Kind('true or false', lambda value: isinstance(value, bool))
-PATH = Kind('a path', lambda value: isinstance(value, str))
-NAMES = Kind('a list of names', lambda value: (
-    isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)))
-FIRST_EPOCHS = whole(-1)  # -1 for none
+FIRST_EPOCHS = integer(-1)  # -1 for none
 
 VALUES = {
-    **dict.fromkeys(('epoch', 'log_iter', 'num_classes', 'snapshot_epoch'), whole(1)),
-    **dict.fromkeys(('keep_checkpoints', 'base_batch_size'), optional(whole(1))),
-    'seed': optional(whole(0, 2**32 - 1)),  # NumPy's
-    'vdl_images': optional(whole(0)),
-    'worker_num': whole(0, 1000),  # processes
+    **dict.fromkeys(('epoch', 'log_iter', 'num_classes', 'snapshot_epoch'), integer(1)),
+    **dict.fromkeys(('keep_checkpoints', 'base_batch_size'), optional(integer(1))),
+    'seed': optional(integer(0, 2**32 - 1)),  # NumPy's
+    'vdl_images': optional(integer(0)),
+    'worker_num': integer(0, 1000),  # processes
     **dict.fromkeys(('save_dir', 'vdl_log_dir'), PATH),
     **dict.fromkeys(('pretrain_weights', 'weights', 'teacher_weights', 'output_eval'),
                     optional(PATH)),
@@ -92,14 +46,14 @@ VALUES = {
                      'print_flops', 'print_params', 'ema_filter_no_grad'), FLAG),
     'filename': Kind('a name', lambda value: isinstance(value, str)),
     'class_names': optional(NAMES),
-    'ema_decay': SHARE,
-    'cycle_epoch': whole(-1),
+    'ema_decay': FRACTION,
+    'cycle_epoch': integer(-1),
     'ema_decay_type': one_of('threshold', 'normal', 'exponential'),
 }
 # By the end of the section's name.
 SECTION_VALUES = {
     'Reader': {
-        'batch_size': whole(1),
+        'batch_size': integer(1),
         **dict.fromkeys(('shuffle', 'drop_last', 'collate_batch', 'use_shared_memory'), FLAG),
         **dict.fromkeys(('mixup_epoch', 'cutmix_epoch', 'mosaic_epoch', 'pre_img_epoch'),
                         FIRST_EPOCHS),
@@ -116,16 +70,6 @@ SECTION_VALUES = {
             isinstance(value, dict) and 'type' in value)),
     },
 }
-
-
-def check_value(key, value, kind):
-    """Refuses a value of another kind.
-
-    Raises:
-        ConfigError: names key, kind and value.
-    """
-    if not kind.fits(value):
-        raise ConfigError(key, f'{key} is {kind.words}, got {value!r}')
 
 
 def check_values(cfg):

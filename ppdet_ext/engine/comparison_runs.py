@@ -23,33 +23,33 @@ from ..config.load import load_run_config
 from ..config.yaml_file import read_yaml, yaml_files
 from ..data.coco_file import read_sound_coco
 from ..utils.files import write_json
+from ..utils.options import TEXT, Kind, check_options, integer, list_of
 from ..utils.steps import Step, check_finished, run_steps
 from ..utils.suggest import did_you_mean
 from .comparison_results import figures_line, write_results
 
 __all__ = ['Comparison', 'Entry', 'read_comparison', 'make_steps', 'run_comparison']
 
-KEYS = ('dataset_dir', 'sets', 'runs')
 NAME = re.compile(r'\w[\w .,()+-]*')  # of what becomes a folder
-# What a value has to be, in words, and how it is told.
-KINDS = {
-    'dataset_dir': ('a folder', lambda value: isinstance(value, str)),
-    'sets': ('names of letters, digits and " _.,()+-", each with a list of annotation files',
-             lambda value: isinstance(value, dict) and value and all(
-                 NAME.fullmatch(str(name)) and _is_list(files, str)
-                 for name, files in value.items())),
-    'runs': ('a list of methods', lambda value: _is_list(value, object)),
-    'method': ('a name of letters, digits and " _.,()+-"',
-               lambda value: isinstance(value, str) and NAME.fullmatch(value)),
-    'epochs': ('a whole number above 0', lambda value: type(value) is int and value > 0),
-    'seeds': ('a list of whole numbers, each once',
-              lambda value: _is_list(value, int) and len(set(value)) == len(value)),
-    'options': ('a list of "key=value"', lambda value: _is_list(value, str)),
-    'slim_changes': ('a mapping of dotted keys to values', lambda value: isinstance(value, dict)),
-    **dict.fromkeys(('config', 'slim_config', 'teacher', 'baseline'),
-                    ('text', lambda value: isinstance(value, str))),
+FILES = list_of('annotation files', TEXT)
+SETS = Kind('names of letters, digits and " _.,()+-", each with a list of annotation files',
+            lambda value: isinstance(value, dict) and bool(value) and all(
+                NAME.fullmatch(str(name)) and FILES.fits(files) for name, files in value.items()))
+KEYS = {'dataset_dir': TEXT, 'sets': SETS,
+        'runs': Kind('a list of methods', lambda value: isinstance(value, list) and bool(value))}
+INTEGERS = list_of('whole numbers', integer(-2**63))
+ENTRY_KEYS = {
+    'method': Kind('a name of letters, digits and " _.,()+-"',
+                   lambda value: isinstance(value, str) and bool(NAME.fullmatch(value))),
+    'epochs': integer(1),
+    'seeds': Kind('a list of whole numbers, each once', lambda value: (
+        INTEGERS.fits(value) and len(set(value)) == len(value))),
+    'config': TEXT, 'slim_config': TEXT,
+    'slim_changes': Kind('a mapping of dotted keys to values',
+                         lambda value: isinstance(value, dict)),
+    'teacher': TEXT, 'baseline': TEXT, 'options': list_of('"key=value"', TEXT),
 }
-OPTIONAL = ('slim_config', 'slim_changes', 'teacher', 'baseline', 'options')
+NEEDED = ('method', 'epochs', 'seeds', 'config')
 
 
 class Entry(NamedTuple):
@@ -111,11 +111,10 @@ def read_comparison(path):
         ValueError: a key is missing, unknown or names what is not there.
     """
     content = read_yaml(path)
-    _check_keys(content, KEYS, KEYS, path)
+    check_options(path, content, KEYS, KEYS)
     entries = []
     for number, run in enumerate(content['runs']):
-        where = f'{path}, runs[{number}]'
-        _check_keys(run, Entry._fields, set(Entry._fields) - set(OPTIONAL), where)
+        check_options(f'{path}, runs[{number}]', run, ENTRY_KEYS, NEEDED)
         entries.append(Entry(**run))
     names = []
     for entry in entries:
@@ -128,27 +127,6 @@ def read_comparison(path):
                              f'{", ".join(names) or "no runs"}')
         names.append(entry.name)
     return Comparison(content['dataset_dir'], content['sets'], entries)
-
-
-def _check_keys(content, known, needed, where):
-    if not isinstance(content, dict):
-        raise ValueError(f'{where}: expected keys and values, got {content!r}')
-    for key in content:
-        if key not in known:
-            raise ValueError(f'{where}: "{key}" is not a key{did_you_mean(key, known)}; known: '
-                             f'{", ".join(known)}')
-    missing = [key for key in known if key in needed and key not in content]
-    if missing:
-        raise ValueError(f'{where}: {", ".join(missing)} is missing')
-    for key, value in content.items():
-        words, fits = KINDS[key]
-        if not fits(value):
-            raise ValueError(f'{where}: {key} is {words}, got {value!r}')
-
-
-def _is_list(value, kind):
-    return isinstance(value, list) and bool(value) and all(
-        isinstance(item, kind) and not isinstance(item, bool) for item in value)
 
 
 def make_steps(comparison, output):

@@ -1,13 +1,10 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Cross-response distillation: the student's features answer through the teacher's head."""
-import inspect
-
 from paddle import nn
 from paddle.nn import functional as F
 
-from ..config.values import NOT_NEGATIVE
-from ..utils.suggest import did_you_mean
+from ..utils.options import FLAG, NOT_NEGATIVE, check_options
 from . import functional
 from .adapters import align_conv
 from .head_access import find_head_adapter, head_families
@@ -15,6 +12,11 @@ from .levels import level_names, level_shapes
 from .terms import Term
 
 __all__ = ['CrossResponse', 'build_cross_response']
+
+
+# The cuts are checked against the heads.
+OPTIONS = {'reused_teacher_head_idx': None, 'student_head_idx': None, 'align': FLAG,
+           'alpha_cls': NOT_NEGATIVE, 'alpha_box': NOT_NEGATIVE}
 
 
 class CrossResponse(Term):
@@ -160,19 +162,7 @@ def build_cross_response(student, teacher, options, name):
     Raises:
         ValueError: an unknown option, or one of another kind.
     """
-    if not isinstance(options, dict):
-        raise ValueError(f'cross_response is a mapping of options, or false, got {options!r}')
-    known = list(inspect.signature(CrossResponse.__init__).parameters)[3:-1]
-    for key in options:
-        if key not in known:
-            raise ValueError(f'cross_response: "{key}" is no option{did_you_mean(key, known)}; '
-                             f'known: {", ".join(known)}')
-    for key in ('alpha_cls', 'alpha_box'):
-        if not NOT_NEGATIVE.fits(options.get(key, 1.0)):
-            raise ValueError(f'cross_response: {key} is {NOT_NEGATIVE.words}, got '
-                             f'{options[key]!r}')
-    if not isinstance(options.get('align', False), bool):
-        raise ValueError(f'cross_response: align is true or false, got {options["align"]!r}')
+    check_options('cross_response', options, OPTIONS)
     return CrossResponse(student, teacher, name=name, **options)
 
 

@@ -8,7 +8,16 @@ from paddle.nn import functional as F
 from ppdet.core.config.schema import SchemaDict
 from ppdet.core.workspace import global_config
 
-from ..config.values import NOT_NEGATIVE, NUMBER, is_number
+from ..utils.options import (
+    NOT_NEGATIVE,
+    NUMBER,
+    Kind,
+    check_options,
+    check_value,
+    is_number,
+    one_of,
+    optional,
+)
 from ..utils.suggest import did_you_mean
 from .batch import Batch
 from .levels import level_names, level_shapes
@@ -16,8 +25,13 @@ from .losses import ONLY, DistillLoss
 
 __all__ = ['Term', 'FeatureTerm']
 
-TERM_KEYS = ('loss', 'name', 'feature', 'levels', 'weight', 'interpolate')
-INTERPOLATIONS = ('nearest', 'bilinear', 'bicubic', 'area')
+LEVELS = Kind('a list of indices, counted from 0, like [0, 1]', lambda value: (
+    isinstance(value, list) and bool(value) and all(type(level) is int for level in value)))
+# Loss, name and feature are checked where they are read.
+TERM_KEYS = {'loss': None, 'name': None, 'feature': None, 'levels': optional(LEVELS),
+             'weight': NOT_NEGATIVE,
+             'interpolate': optional(one_of('nearest', 'bilinear', 'bicubic', 'area'))}
+CHANNELS = {'student_channels', 'teacher_channels'}
 
 
 class Term:
@@ -97,44 +111,21 @@ class FeatureTerm(Term):
         self.weight = entry.get('weight', 1.0)
         self.interpolate = entry.get('interpolate')
         self.options = {k: v for k, v in entry.items() if k not in TERM_KEYS}
-        self._check_values()
+        for key in TERM_KEYS.keys() & entry.keys():
+            if TERM_KEYS[key]:
+                check_value(f'{self.name}: {key}', entry[key], TERM_KEYS[key])
         self._check_options()
 
-    def _check_values(self):
-        levels = self.levels
-        if levels is not None and not (isinstance(levels, list) and levels and
-                                       all(type(level) is int for level in levels)):
-            raise ValueError(f'{self.name}: levels is a list of indices, counted from 0, like '
-                             f'[0, 1], got {levels!r}')
-        if not NOT_NEGATIVE.fits(self.weight):
-            raise ValueError(f'{self.name}: weight is {NOT_NEGATIVE.words}, got {self.weight!r}')
-        if self.interpolate is not None and self.interpolate not in INTERPOLATIONS:
-            raise ValueError(f'{self.name}: interpolate is one of {", ".join(INTERPOLATIONS)}, '
-                             f'got {self.interpolate!r}')
-
     def _check_options(self):
-        known = dict(inspect.signature(self.loss_class.__init__).parameters)
-        known.pop('self')
-        for key, value in self.options.items():
-            if key in ('student_channels', 'teacher_channels'):
-                raise ValueError(f'distill_losses: delete {key} from {self.loss_class.__name__}: '
-                                 f'channels are read from the built models')
-            if key not in known:
-                allowed = (*TERM_KEYS, *(k for k in known if not k.endswith('_channels')))
-                raise ValueError(
-                    f'distill_losses: "{key}" is no option of {self.loss_class.__name__}'
-                    f'{did_you_mean(key, allowed)}; known: {", ".join(allowed)}')
-            default = known[key].default
-            kind = NOT_NEGATIVE if is_number(default) and default > 0 else NUMBER
-            if is_number(default) and not kind.fits(value):
-                raise ValueError(f'distill_losses: {key} of {self.loss_class.__name__} is '
-                                 f'{kind.words}, got {value!r}')
-        missing = [key for key, parameter in known.items() if key not in self.options and
-                   parameter.default is parameter.empty and not key.endswith('_channels') and
-                   parameter.kind is parameter.POSITIONAL_OR_KEYWORD]
-        if missing:
-            raise ValueError(f'distill_losses: {self.loss_class.__name__} needs '
-                             f'{", ".join(missing)}')
+        parameters = dict(inspect.signature(self.loss_class.__init__).parameters)
+        del parameters['self']
+        for key in CHANNELS & set(self.options):
+            raise ValueError(f'distill_losses: delete {key} from {self.loss_class.__name__}: '
+                             f'channels are read from the built models')
+        known = {key: _kind(parameter.default) for key, parameter in parameters.items()
+                 if key not in CHANNELS and parameter.kind is parameter.POSITIONAL_OR_KEYWORD}
+        needed = [key for key in known if parameters[key].default is inspect.Parameter.empty]
+        check_options(f'distill_losses: {self.loss_class.__name__}', self.options, known, needed)
 
     @property
     def needs_boxes(self):
@@ -233,8 +224,14 @@ def _loss_class(name):
                   if isinstance(value, SchemaDict) and key.endswith('Loss')]
         raise ValueError(f'distill_losses: no registered loss "{name}"{did_you_mean(name, losses)}')
     loss_class = getattr(section.pymodule, name)
-    if not (issubclass(loss_class, DistillLoss)
-            and {'student_channels', 'teacher_channels'} <= set(section.schema)):
+    if not (issubclass(loss_class, DistillLoss) and CHANNELS <= set(section.schema)):
         raise ValueError(f'distill_losses: {name} does not compare feature maps; a loss here is a '
                          f'DistillLoss that takes student_channels and teacher_channels')
     return loss_class
+
+
+def _kind(default):
+    """Kind or None: of an option of a loss, by its default."""
+    if not is_number(default):
+        return None
+    return NOT_NEGATIVE if default > 0 else NUMBER

@@ -133,14 +133,14 @@ def test_a_changed_slim_yaml_is_a_slim_yaml(folder):
 @pytest.mark.parametrize('runs, message', [
     ([RUNS[0], RUNS[0]], 'teacher_12e appears twice'),
     ([RUNS[2]], 'has the teacher "teacher_12e", which is not above it; above it are no runs'),
-    ([{**RUNS[0], 'seed': 1}], r'runs\[0\]: "seed" is not a key .did you mean "seeds"'),
-    ([{'method': 'x'}], r'runs\[0\]: epochs, seeds, config is missing'),
-    ([3], r'runs\[0\]: expected keys and values, got 3'),
+    ([{**RUNS[0], 'seed': 1}], r'runs\[0\]: unknown key "seed" .did you mean "seeds"'),
+    ([{'method': 'x'}], r'runs\[0\] needs epochs, seeds, config'),
+    ([3], r'runs\[0\] takes "key: value" pairs, got 3'),
     ([], r'runs is a list of methods, got \[\]'),
-    ([{**RUNS[0], 'seeds': 0}], r'runs\[0\]: seeds is a list of whole numbers, each once, got 0'),
+    ([{**RUNS[0], 'seeds': 0}], r'runs\[0\].seeds is a list of whole numbers, each once, got 0'),
     ([{**RUNS[0], 'seeds': [1, 1]}], r'each once, got \[1, 1\]'),
     ([{**RUNS[0], 'seeds': [True]}], r'seeds is .* got \[True\]'),
-    ([{**RUNS[0], 'epochs': 0}], 'epochs is a whole number above 0, got 0'),
+    ([{**RUNS[0], 'epochs': 0}], 'epochs is a whole number from 1, got 0'),
     ([{**RUNS[0], 'method': '../x'}], 'method is a name of letters, .* got \'../x\''),
     ([{**RUNS[0], 'options': 'epoch=3'}], 'options is a list of "key=value", got'),
     ([{**RUNS[0], 'slim_changes': ['x']}], 'slim_changes is a mapping'),
@@ -164,7 +164,7 @@ def test_sets_are_lists_of_files_by_name(folder, sets):
 
 
 def test_an_unknown_key_is_refused(folder):
-    with pytest.raises(ValueError, match='"set" is not a key .did you mean "sets"'):
+    with pytest.raises(ValueError, match='unknown key "set" .did you mean "sets"'):
         comparison(folder, set={})
 
 

@@ -148,7 +148,7 @@ def test_unequal_strides_need_the_yamls_consent(build):
 
 @pytest.mark.parametrize('entry, message', [
     ({'loss': 'MGDFeaturLoss'}, r'no registered loss "MGDFeaturLoss" \(did you mean "MGDFeatureL'),
-    ({'alpha_mdg': 1.0}, r'"alpha_mdg" is no option of MGDFeatureLoss \(did you mean "alpha_mgd"'),
+    ({'alpha_mdg': 1.0}, r'MGDFeatureLoss: unknown key "alpha_mdg" \(did you mean "alpha_mgd"'),
     ({'student_channels': 256}, r'delete student_channels .* read from the built models'),
     ({'feature': 'nack'}, r'no sublayer "nack"; near names: neck'),
     ({'feature': {'student': 'neck'}}, r'feature is a sublayer name or'),
@@ -163,8 +163,8 @@ def test_unequal_strides_need_the_yamls_consent(build):
     ({'levels': []}, r'levels is a list of indices.*got \[\]'),
     ({'weight': None}, r'mgd: weight is a number from 0, got None'),
     ({'weight': -1}, r'mgd: weight is a number from 0, got -1'),
-    ({'alpha_mgd': 'small'}, r"alpha_mgd of MGDFeatureLoss is a number from 0, got 'small'"),
-    ({'alpha_mgd': -1}, r'alpha_mgd of MGDFeatureLoss is a number from 0, got -1'),
+    ({'alpha_mgd': 'small'}, r"MGDFeatureLoss.alpha_mgd is a number from 0, got 'small'"),
+    ({'alpha_mgd': -1}, r'MGDFeatureLoss.alpha_mgd is a number from 0, got -1'),
     ({'interpolate': 'bilinar'}, r"interpolate is one of nearest, bilinear.*got 'bilinar'"),
 ])
 def test_wrong_wiring_is_found_when_building(build, entry, message):

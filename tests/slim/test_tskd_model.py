@@ -216,15 +216,15 @@ def test_the_neck_itself_can_be_answered_with(build_tskd, tmp_path):
 
 
 @pytest.mark.parametrize('options, message', [
-    ({'reused_teacher_head': 1}, r'"reused_teacher_head" is no option \(did you mean "reused_teac'),
+    ({'reused_teacher_head': 1}, r'unknown key "reused_teacher_head" \(did you mean "reused_teac'),
     ({'reused_teacher_head_idx': 2}, 'reused_teacher_head_idx counts .* from 0 to 1 here, got 2'),
     ({'reused_teacher_head_idx': '1'}, "from 0 to 1 here, got '1'"),
     ({'student_head_idx': -1, **RESPONSE}, 'student_head_idx counts .*, got -1'),
     ({'alpha_cls': 'much', **RESPONSE}, "alpha_cls is a number from 0, got 'much'"),
     ({'alpha_box': -1, **RESPONSE}, 'alpha_box is a number from 0, got -1'),
     ({'align': 'yes', **RESPONSE}, "align is true or false, got 'yes'"),
-    (True, 'a mapping of options, or false, got True'),
-    ([1], r'a mapping of options, or false, got \[1\]'),
+    (True, 'cross_response takes "key: value" pairs, got True'),
+    ([1], r'cross_response takes "key: value" pairs, got \[1\]'),
 ])
 def test_wrong_options_are_found_when_building(build_tskd, options, message):
     with pytest.raises(ValueError, match=message):

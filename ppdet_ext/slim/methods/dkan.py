@@ -5,9 +5,8 @@ import paddle
 from ppdet.modeling.architectures import FasterRCNN
 from ppdet.modeling.heads import BBoxHead
 
-from ...config.values import FLAG, NOT_NEGATIVE
 from ...modeling import CosineClassifier
-from ...utils.suggest import did_you_mean
+from ...utils.options import FLAG, NOT_NEGATIVE, check_options
 from ..build import ConfiguredDistillModel
 from ..factory import register_distill_method
 from ..feature_tap import FeatureTap
@@ -77,7 +76,9 @@ class DKANDistillModel(ConfiguredDistillModel):
         options = slim.content.get('logit_loss')
         if options is False:
             return terms
-        return [*terms, LogitTerm(student, teacher, **_checked(options))]
+        options = {} if options is None else options  # the key alone, without options
+        check_options('logit_loss', options, LOGIT_OPTIONS)
+        return [*terms, LogitTerm(student, teacher, **options)]
 
 
 class LogitTerm(Term):
@@ -141,17 +142,3 @@ def _check_detector(role, model):
             model.bbox_head, BBoxHead):
         raise ValueError(f'DKAN is for FasterRCNN with a neck and a BBoxHead or '
                          f'CosineSimBBoxHead; the {role} is {type(model).__name__}')
-
-
-def _checked(options):
-    """dict: a copy of the section ``logit_loss``, whose keys and values were checked."""
-    options = {} if options is None else options  # the key alone, without options
-    if not isinstance(options, dict):
-        raise ValueError(f'logit_loss is a mapping of options, or false, got {options!r}')
-    for key, value in options.items():
-        if key not in LOGIT_OPTIONS:
-            raise ValueError(f'logit_loss: "{key}" is no option{did_you_mean(key, LOGIT_OPTIONS)}; '
-                             f'known: {", ".join(LOGIT_OPTIONS)}')
-        if not LOGIT_OPTIONS[key].fits(value):
-            raise ValueError(f'logit_loss: {key} is {LOGIT_OPTIONS[key].words}, got {value!r}')
-    return dict(options)
