@@ -6,18 +6,15 @@ Beside them it writes the YAMLs of these data sets, and with --detector those th
 on them, which are based on configs/few_shot/*_split1_*.yml.
 """
 import os
-import sys
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, ROOT)
+from checkout import CONFIGS
 
-from ppdet_ext.engine import cli  # noqa: E402
-from ppdet_ext.few_shot.configs import (  # noqa: E402
+from ppdet_ext.few_shot.configs import (
     dataset_configs,
     detector_configs,
     detector_names,
 )
-from ppdet_ext.few_shot.sets import (  # noqa: E402
+from ppdet_ext.few_shot.sets import (
     NEU_DET_SPLITS,
     UNLABELLED,
     ClassSplit,
@@ -25,12 +22,11 @@ from ppdet_ext.few_shot.sets import (  # noqa: E402
     table,
     write_few_shot,
 )
-
-CONFIGS = os.path.join(ROOT, 'configs')
+from ppdet_ext.utils import command_line
 
 
 def parse_args(args):
-    parser = cli.plain_parser(__doc__)
+    parser = command_line.plain_parser(__doc__)
     parser.add_argument('--dataset_dir', '--dataset-dir', required=True,
                         help='data set as tools/prepare_neu_det.py writes it')
     parser.add_argument('--split', type=int, choices=sorted(NEU_DET_SPLITS),
@@ -76,7 +72,6 @@ def _default_output(flags):
 
 def main(args):
     flags = parse_args(args)
-    cli.log_versions()
     classes = NEU_DET_SPLITS[flags.split] if flags.split else ClassSplit(flags.base, flags.novel)
     sets = make_few_shot(flags.dataset_dir, classes, flags.shots, flags.seed, flags.unlabelled,
                          flags.authors_splits)
@@ -94,4 +89,4 @@ def main(args):
 
 
 if __name__ == '__main__':
-    cli.run_tool(main)
+    command_line.run_tool(main)
