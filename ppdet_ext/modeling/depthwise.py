@@ -2,18 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """A depthwise convolution that is fast on a CPU too."""
 import ctypes
+import functools
 
 import numpy as np
 import paddle
 from paddle import nn
 from paddle.autograd import PyLayer
 
-try:
-    from .depthwise_kernels import build
-except ImportError:  # Numba comes with the extra "cpu".
-    build = None
-
 __all__ = ['DepthwiseConv2D']
+
+
+@functools.cache
+def kernels():
+    """callable or None: ``depthwise_kernels.build``, where Numba is installed."""
+    # At first use, since Numba takes a while; it comes with the extra "cpu".
+    try:
+        from .depthwise_kernels import build
+    except ImportError:
+        return None
+    return build
 
 
 class DepthwiseConv2D(nn.Conv2D):
@@ -37,8 +44,8 @@ class DepthwiseConv2D(nn.Conv2D):
 
     def forward(self, x):
         """Maps [N, C, H, W] to [N, C, H/stride, W/stride], rounded up."""
-        if (build is not None and paddle.in_dynamic_mode() and x.place.is_cpu_place()
-                and x.dtype == paddle.float32):
+        if (paddle.in_dynamic_mode() and x.place.is_cpu_place() and x.dtype == paddle.float32
+                and kernels() is not None):
             return _CompiledConvolution.apply(x, self.weight, self._stride[0])
         # Not super(), which the static graph of Paddle 2.6 does not know.
         return nn.Conv2D.forward(self, x)
@@ -54,9 +61,9 @@ class _CompiledConvolution(PyLayer):
                        for out, side in zip(sides, x.shape[2:])]
         ctx.save_for_backward(x, weight)
         ctx.constant = x.stop_gradient, weight.stop_gradient
-        ctx.convolve_backward = build(kernel_size, stride)[1]
+        convolve, ctx.convolve_backward = kernels()(kernel_size, stride)
         out = paddle.empty([*x.shape[:2], *sides])
-        build(kernel_size, stride)[0](_array(x), _array(weight), _array(out), *ctx.padding)
+        convolve(_array(x), _array(weight), _array(out), *ctx.padding)
         return out
 
     @staticmethod
