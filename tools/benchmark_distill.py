@@ -1,15 +1,10 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Times a distillation step against the sum of its parts and against paddledet's own FGD."""
-import os
-import sys
+import checkout
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-from ppdet_ext.config.load import load_run_config  # noqa: E402
-from ppdet_ext.engine import benchmark, cli  # noqa: E402
-from ppdet_ext.slim import build_slim_model  # noqa: E402
-from ppdet_ext.utils.files import write_json  # noqa: E402
+from ppdet_ext.engine import cli
+from ppdet_ext.utils.files import write_json
 
 ROWS = ('student', 'teacher', 'terms', 'whole', 'paddledet FGD')
 
@@ -34,6 +29,11 @@ def parse_args(argv):
 
 def main(argv):
     args = parse_args(argv)
+    checkout.load()
+    from ppdet_ext.config.load import load_run_config
+    from ppdet_ext.engine import benchmark
+    from ppdet_ext.slim import build_slim_model
+
     cfg = load_run_config(args.config, args.opt)
     cfg['pretrain_weights'] = None
     cli.log_versions()

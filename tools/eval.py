@@ -1,16 +1,9 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Evaluates a detector on its EvalDataset."""
-import os
-import sys
+import checkout
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-from ppdet_ext.config.load import load_run_config  # noqa: E402
-from ppdet_ext.data.dataset_files import check_datasets  # noqa: E402
-from ppdet_ext.engine import Trainer, cli  # noqa: E402
-from ppdet_ext.metrics import evaluate_saved_boxes  # noqa: E402
-from ppdet_ext.slim import build_slim_model  # noqa: E402
+from ppdet_ext.engine import cli
 
 
 def parse_args(argv):
@@ -32,6 +25,13 @@ def parse_args(argv):
 
 def main(argv):
     args = parse_args(argv)
+    checkout.load()
+    from ppdet_ext.config.load import load_run_config
+    from ppdet_ext.data.dataset_files import check_datasets
+    from ppdet_ext.engine import Trainer
+    from ppdet_ext.metrics import evaluate_saved_boxes
+    from ppdet_ext.slim import build_slim_model
+
     cfg = load_run_config(args.config, args.opt)
     cli.apply_flags(cfg, args, ('output_eval', 'bias', 'save_prediction_only', 'amp'))
     check_datasets(cfg, ('EvalDataset', ))

@@ -2,27 +2,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Expands a trained detector of base classes to the novel classes of a fine-tuning config."""
 import os
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import checkout
+from terminaltables import AsciiTable
 
-import paddle  # noqa: E402
-from ppdet.core.workspace import create  # noqa: E402
-from ppdet.utils.checkpoint import is_url  # noqa: E402
-from terminaltables import AsciiTable  # noqa: E402
-
-from ppdet_ext.config.load import load_run_config  # noqa: E402
-from ppdet_ext.engine import cli  # noqa: E402
-from ppdet_ext.engine.callbacks.seeds import set_seed  # noqa: E402
-from ppdet_ext.engine.checkpoint_files import save_weights  # noqa: E402
-from ppdet_ext.few_shot.head_expansion import (  # noqa: E402
+from ppdet_ext.engine import cli
+from ppdet_ext.few_shot.head_expansion import (
     METHODS,
     Change,
     Detector,
     differing_features,
     expand_head,
 )
-from ppdet_ext.modeling.weights import load_tensors, local_weights  # noqa: E402
 
 
 def parse_args(argv):
@@ -45,6 +36,9 @@ def parse_args(argv):
 
 def trained_detector(path, weights):
     """Detector: classes from the YAML, tensors from the file."""
+    from ppdet_ext.config.load import load_run_config
+    from ppdet_ext.modeling.weights import load_tensors, local_weights
+
     cfg = load_run_config(path)
     source = local_weights(weights or cfg.get('weights') or '')
     return Detector(source, cfg.get('class_names'), cfg.num_classes,
@@ -53,6 +47,10 @@ def trained_detector(path, weights):
 
 def built_detector(path, cfg, seed):
     """Detector: the one of a configuration, with random weights."""
+    from ppdet.core.workspace import create
+
+    from ppdet_ext.engine.callbacks.seeds import set_seed
+
     set_seed(seed)
     state = create(cfg.architecture).state_dict()
     return Detector(path, cfg.get('class_names'), cfg.num_classes,
@@ -60,6 +58,8 @@ def built_detector(path, cfg, seed):
 
 
 def output_path(output, cfg, sources, overwrite):
+    from ppdet.utils.checkpoint import is_url
+
     path = output or cfg.get('pretrain_weights')
     if not path or is_url(path):
         raise ValueError(f'no file to write: pretrain_weights of the config is {path}; give one '
@@ -90,6 +90,12 @@ def report(args, target, base, tensors, changes, novel):
 
 def main(argv):
     args = parse_args(argv)
+    checkout.load()
+    import paddle
+
+    from ppdet_ext.config.load import load_run_config
+    from ppdet_ext.engine.checkpoint_files import save_weights
+
     # Every loading replaces PaddleDetection's one configuration: that of -c comes last.
     base = trained_detector(args.base_config, args.base_weights)
     novel = None

@@ -1,15 +1,9 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Detects defects on images, draws them and writes what it found."""
-import os
-import sys
+import checkout
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-from ppdet_ext.config.load import load_run_config  # noqa: E402
-from ppdet_ext.engine import Trainer, cli  # noqa: E402
-from ppdet_ext.inference import detections  # noqa: E402
-from ppdet_ext.slim import build_slim_model  # noqa: E402
+from ppdet_ext.engine import cli
 
 
 def parse_args(argv):
@@ -29,6 +23,12 @@ def parse_args(argv):
 
 def main(argv):
     args = parse_args(argv)
+    checkout.load()
+    from ppdet_ext.config.load import load_run_config
+    from ppdet_ext.engine import Trainer
+    from ppdet_ext.inference import detections
+    from ppdet_ext.slim import build_slim_model
+
     cfg = load_run_config(args.config, args.opt)
     cli.apply_flags(cfg, args, ('use_vdl', 'vdl_log_dir'))
     cfg.setdefault('vdl_log_dir', 'vdl_log_dir/image')

@@ -1,13 +1,20 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Makes few-shot sets of a COCO data set: base training, K boxes a class, and evaluation."""
+"""Makes few-shot sets of a COCO data set: base training, K boxes a class, and evaluation.
+
+Beside them it writes the YAMLs of these data sets, and with --detector those that train a detector
+on them, which are based on configs/few_shot/*_split1_*.yml.
+"""
 import os
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from checkout import CONFIGS
 
-from ppdet_ext.engine import cli  # noqa: E402
-from ppdet_ext.few_shot.sets import (  # noqa: E402
+from ppdet_ext.few_shot.configs import (
+    dataset_configs,
+    detector_configs,
+    detector_names,
+)
+from ppdet_ext.few_shot.sets import (
     NEU_DET_SPLITS,
     UNLABELLED,
     ClassSplit,
@@ -15,10 +22,11 @@ from ppdet_ext.few_shot.sets import (  # noqa: E402
     table,
     write_few_shot,
 )
+from ppdet_ext.utils import command_line
 
 
 def parse_args(args):
-    parser = cli.plain_parser(__doc__)
+    parser = command_line.plain_parser(__doc__)
     parser.add_argument('--dataset_dir', '--dataset-dir', required=True,
                         help='data set as tools/prepare_neu_det.py writes it')
     parser.add_argument('--split', type=int, choices=sorted(NEU_DET_SPLITS),
@@ -37,6 +45,8 @@ def parse_args(args):
                              'leave their images out, mark them as crowd, which only Faster '
                              'R-CNN ignores, or let them be background (default: drop_image; '
                              'crowd with --authors_splits, whose boxes are fixed)')
+    parser.add_argument('--detector', nargs='+', default=[], choices=detector_names(CONFIGS),
+                        help='also write the YAMLs that train these detectors on the sets')
     parser.add_argument('--output', help='folder to write (default: annotations/few_shot/split1 '
                                          '... in the data set)')
     parser.add_argument('--overwrite', action='store_true',
@@ -62,11 +72,15 @@ def _default_output(flags):
 
 def main(args):
     flags = parse_args(args)
-    cli.log_versions()
     classes = NEU_DET_SPLITS[flags.split] if flags.split else ClassSplit(flags.base, flags.novel)
     sets = make_few_shot(flags.dataset_dir, classes, flags.shots, flags.seed, flags.unlabelled,
                          flags.authors_splits)
-    write_few_shot(flags.output, sets, flags.overwrite)
+    name = os.path.basename(os.path.normpath(flags.output))
+    name = f'neu_det_{name}' if flags.split else name
+    configs = dataset_configs(flags.output, name, classes, sets, flags.dataset_dir)
+    for detector in flags.detector:
+        configs.update(detector_configs(flags.output, name, detector, CONFIGS, flags.split))
+    write_few_shot(flags.output, sets, flags.overwrite, configs)
     print(table(sets))
     print(f'base classes: {", ".join(classes.base)}\nnovel classes: {", ".join(classes.novel)}\n'
           f'objects that a training set does not label: {flags.unlabelled}\n'
@@ -75,4 +89,4 @@ def main(args):
 
 
 if __name__ == '__main__':
-    cli.run_tool(main)
+    command_line.run_tool(main)

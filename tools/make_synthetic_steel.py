@@ -1,17 +1,14 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Draws a synthetic data set of rolled steel with the six NEU-DET defect classes, in COCO."""
-import os
-import sys
+import checkout  # noqa: F401
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-from ppdet_ext.data.synthetic_steel import make_synthetic_steel  # noqa: E402
-from ppdet_ext.engine import cli  # noqa: E402
+from ppdet_ext.data.synthetic_steel import make_synthetic_steel
+from ppdet_ext.utils import command_line
 
 
 def parse_args(args):
-    parser = cli.plain_parser(__doc__)
+    parser = command_line.plain_parser(__doc__)
     parser.add_argument('--output', required=True, help='folder to write')
     parser.add_argument('--images_per_class', '--images-per-class', type=int, default=300,
                         help='images of each class, 10 or more (default: 300, as in NEU-DET)')
@@ -24,7 +21,6 @@ def parse_args(args):
 
 def main(args):
     flags = parse_args(args)
-    cli.log_versions()
     counts = make_synthetic_steel(flags.output, flags.images_per_class, flags.seed,
                                   flags.overwrite)
     numbers = ', '.join(f'{split} {count}' for split, count in counts.items())
@@ -33,4 +29,4 @@ def main(args):
 
 
 if __name__ == '__main__':
-    cli.run_tool(main)
+    command_line.run_tool(main)

@@ -3,18 +3,17 @@
 """Prepares NEU-DET, or other defect data with Pascal VOC annotations, for training."""
 import argparse
 import os
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import checkout  # noqa: F401
 
-from ppdet_ext.data.check import check_coco_folder, read_class_names  # noqa: E402
-from ppdet_ext.data.coco import NEU_DET_CLASSES  # noqa: E402
-from ppdet_ext.data.neu_det import InvalidDataError, prepare  # noqa: E402
-from ppdet_ext.engine import cli  # noqa: E402
+from ppdet_ext.data.check import check_coco_folder, read_class_names
+from ppdet_ext.data.coco import NEU_DET_CLASSES
+from ppdet_ext.data.neu_det import InvalidDataError, prepare
+from ppdet_ext.utils import command_line
 
 
 def parse_args(args):
-    parser = cli.plain_parser(__doc__)
+    parser = command_line.plain_parser(__doc__)
     parser.add_argument('--source', help='folder, .zip or .tar(.gz) with images and VOC XML files')
     parser.add_argument('--output', required=True, help='folder to write, or to check')
     parser.add_argument('--seed', type=int, default=0, help='of the split (default: 0)')
@@ -71,7 +70,6 @@ def run_check(folder):
 
 def main(args):
     flags = parse_args(args)
-    cli.log_versions()
     if flags.source:
         run_prepare(flags)
     if flags.check:
@@ -80,4 +78,4 @@ def main(args):
 
 
 if __name__ == '__main__':
-    cli.run_tool(main)
+    command_line.run_tool(main)

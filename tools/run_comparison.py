@@ -14,12 +14,10 @@ import os
 import signal
 import sys
 
-TOOLS = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.dirname(TOOLS))
+import checkout
 
-from ppdet_ext.engine import cli  # noqa: E402
-from ppdet_ext.engine.comparison_runs import read_comparison, run_comparison  # noqa: E402
-from ppdet_ext.utils.folder_lock import folder_lock  # noqa: E402
+from ppdet_ext.engine import cli
+from ppdet_ext.utils.folder_lock import folder_lock
 
 
 def parse_args(argv):
@@ -34,13 +32,17 @@ def parse_args(argv):
 
 def main(argv):
     args = parse_args(argv)
+    checkout.load()
+    from ppdet_ext.engine.comparison_runs import read_comparison, run_comparison
+
     comparison = read_comparison(args.comparison)
     # So that the trainings do not go on alone when this process is ended.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.makedirs(args.output, exist_ok=True)
     try:
         with folder_lock(args.output, 'wait until it has ended, or give another --output'):
-            tables = run_comparison(comparison, os.path.normpath(args.output), TOOLS, args.jobs)
+            tables = run_comparison(comparison, os.path.normpath(args.output),
+                                    checkout.TOOLS, args.jobs)
     except KeyboardInterrupt:
         print('error: interrupted; the same command goes on from here', file=sys.stderr)
         return 130

@@ -21,24 +21,10 @@ import re
 import signal
 import sys
 
-TOOLS = os.path.dirname(os.path.abspath(__file__))
-sys.path.insert(0, os.path.dirname(TOOLS))
+import checkout
 
-from ppdet_ext.config.load import load_run_config  # noqa: E402
-from ppdet_ext.data.dataset_files import dataset_fields  # noqa: E402
-from ppdet_ext.engine import cli  # noqa: E402
-from ppdet_ext.few_shot.experiments import (  # noqa: E402
-    Base,
-    Method,
-    Sets,
-    check_sets,
-    class_split,
-    make_plan,
-    run_plan,
-)
-from ppdet_ext.modeling.weights import local_weights  # noqa: E402
-from ppdet_ext.slim import training_keys  # noqa: E402
-from ppdet_ext.utils.folder_lock import folder_lock  # noqa: E402
+from ppdet_ext.engine import cli
+from ppdet_ext.utils.folder_lock import folder_lock
 
 # What the runs set themselves.
 OWN_KEYS = ('seed', 'weights', 'pretrain_weights', 'base_metrics', 'save_dir', 'filename',
@@ -47,8 +33,7 @@ NAME = re.compile(r'\w[\w .,()+-]*')
 
 
 def parse_args(argv):
-    parser = cli.ArgumentParser()
-    parser.description = __doc__
+    parser = cli.ArgumentParser(description=__doc__)
     parser.add_argument('--slim_config', help='YAML of the distillation; none for a baseline')
     parser.add_argument('--name', required=True, help='of the method, in the table')
     parser.add_argument('--base_config', required=True, help='YAML of the base detector')
@@ -73,7 +58,7 @@ def parse_args(argv):
     args = parser.parse_args(argv)
     # As they were written, to be handed on.
     args.options = parser.parse_known_args(argv)[0].opt or []
-    args.base_options, args.base_opt = args.base_opt, parser._parse_opt(args.base_opt)
+    args.base_options, args.base_opt = args.base_opt, parser.parse_options(args.base_opt)
     for option in (*args.options, *args.base_options):
         if option.partition('=')[0].strip() in OWN_KEYS:
             parser.error(f'-o {option}: the runs set this key themselves; see --seed, --sets, '
@@ -87,6 +72,9 @@ def parse_args(argv):
 
 
 def few_shot_sets(cfg, folder, eval_set):
+    from ppdet_ext.data.dataset_files import dataset_fields
+    from ppdet_ext.few_shot.experiments import Sets
+
     dataset = dataset_fields(cfg, 'TrainDataset')
     dataset_dir = dataset.get('dataset_dir') or '.'
     folder = folder or os.path.join(dataset_dir, os.path.dirname(dataset['anno_path']))
@@ -95,6 +83,8 @@ def few_shot_sets(cfg, folder, eval_set):
 
 def base_weights(given, named):
     """str or None: the base detector's weights; None where it has to be trained."""
+    from ppdet_ext.modeling.weights import local_weights
+
     if given:
         return local_weights(given)
     try:
@@ -105,6 +95,18 @@ def base_weights(given, named):
 
 def main(argv):
     args = parse_args(argv)
+    checkout.load()
+    from ppdet_ext.config.load import load_run_config
+    from ppdet_ext.few_shot.experiments import (
+        Base,
+        Method,
+        check_sets,
+        class_split,
+        make_plan,
+        run_plan,
+    )
+    from ppdet_ext.slim import training_keys
+
     base_cfg = dict(load_run_config(args.base_config, args.base_opt))
     slim_keys = training_keys(args.slim_config) if args.slim_config else {}
     cfg = load_run_config(args.config, args.opt, slim_keys)
@@ -120,8 +122,8 @@ def main(argv):
     os.makedirs(args.output, exist_ok=True)
     try:
         with folder_lock(args.output, 'wait until it has ended, or give another --output'):
-            table = run_plan(plan, args.output, TOOLS, sets.path(sets.eval_set), args.overwrite,
-                             args.jobs)
+            table = run_plan(plan, args.output, checkout.TOOLS, sets.path(sets.eval_set),
+                             args.overwrite, args.jobs)
     except KeyboardInterrupt:
         print('error: interrupted; the same command goes on from here', file=sys.stderr)
         return 130

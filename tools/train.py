@@ -1,16 +1,9 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Trains a detector, with ``--slim_config`` as the student of a distillation."""
-import os
-import sys
+import checkout
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-from ppdet_ext.config.load import load_run_config, merge_config  # noqa: E402
-from ppdet_ext.data.dataset_files import check_datasets  # noqa: E402
-from ppdet_ext.engine import Trainer, cli  # noqa: E402
-from ppdet_ext.engine.callbacks.seeds import run_seed, set_seed  # noqa: E402
-from ppdet_ext.slim import build_slim_model, training_keys  # noqa: E402
+from ppdet_ext.engine import cli
 
 
 def parse_args(argv):
@@ -36,6 +29,13 @@ def main(argv):
     if 'teacher_weights' in args.opt and not args.slim_config:
         raise ValueError('-o: teacher_weights has no effect without --slim_config; give that too, '
                          'or remove it')
+    checkout.load()
+    from ppdet_ext.config.load import load_run_config, merge_config
+    from ppdet_ext.data.dataset_files import check_datasets
+    from ppdet_ext.engine import Trainer
+    from ppdet_ext.engine.callbacks.seeds import run_seed, set_seed
+    from ppdet_ext.slim import build_slim_model, training_keys
+
     slim_keys = training_keys(args.slim_config) if args.slim_config else {}
     cfg = load_run_config(args.config, args.opt, slim_keys)
     cli.apply_flags(cfg, args, ('amp', 'fleet', 'use_vdl', 'vdl_log_dir', 'save_prediction_only'))

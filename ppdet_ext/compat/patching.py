@@ -78,10 +78,14 @@ def expect_text(module, qualname, *fragments):
         source = textwrap.dedent(inspect.getsource(function))
     except OSError:
         refuse(module, qualname, 'its source to be readable')
+    _expect_fragments(source, module, qualname, fragments)
+    return source
+
+
+def _expect_fragments(source, module, qualname, fragments):
     for fragment in fragments:
         if fragment not in source:
             refuse(module, qualname, f'the text {fragment!r}')
-    return source
 
 
 def replace_text(module, qualname, replacements):
@@ -100,7 +104,7 @@ def replace_text(module, qualname, replacements):
     source = expect_text(module, qualname)
     if all(new in source for new in replacements.values()):
         return
-    expect_text(module, qualname, *replacements)
+    _expect_fragments(source, module, qualname, replacements)
     for old, new in replacements.items():
         source = source.replace(old, new)
     owner, name, _ = find(module, qualname)

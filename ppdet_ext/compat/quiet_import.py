@@ -15,6 +15,8 @@ import logging
 import sys
 import warnings
 
+from .postponed_imports import postponed
+
 
 def import_paddle():
     with warnings.catch_warnings():
@@ -25,7 +27,7 @@ def import_paddle():
 def import_ppdet():
     printed = io.StringIO()
     try:
-        with contextlib.redirect_stdout(printed):
+        with contextlib.redirect_stdout(printed), postponed():
             importlib.import_module('ppdet')
     finally:
         _log_to_stdout(printed)

@@ -1,16 +1,16 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Reads one YAML file and says what is wrong with it."""
+import logging
 import os
 
 import yaml
-from ppdet.utils.logger import setup_logger
 
 from ..safe_io.safe_yaml import ConfigLoader, load_yaml
 
 __all__ = ['read_yaml', 'check_bases', 'yaml_files']
 
-logger = setup_logger('ppdet.engine')
+logger = logging.getLogger('ppdet.engine')
 
 MOST_FILES = 100
 

@@ -1,54 +1,40 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What every tool does before and around its work."""
+"""The command line of tools that take a config."""
 import argparse
 import os
 import sys
-import traceback
-
-import paddle
-import ppdet
-from ppdet.core.workspace import dict_merge
-from ppdet.engine import init_fleet_env, init_parallel_env
-from ppdet.utils.cli import ArgsParser
-from ppdet.utils.logger import setup_logger
-
-import ppdet_ext
 
 from ..safe_io.safe_yaml import YamlError, load_yaml
-from ..utils.error_text import is_ours, place, summary
-from .master_port import check_master_port
-from .process_errors import earlier_error
+from ..utils import command_line
+from ..utils.command_line import add_verbose, boolean, not_empty, plain_parser, positive
 
-__all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'not_empty', 'apply_flags', 'log_versions',
-           'run_tool',
-           'init_processes']
-
-logger = setup_logger('ppdet.engine')
+__all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'not_empty', 'positive', 'apply_flags',
+           'log_versions', 'run_tool', 'init_processes']
 
 
-class ArgumentParser(ArgsParser):
-    """ppdet's ``-c``, once, and ``-o``, as often as wanted, and ``--verbose``."""
+class ArgumentParser(argparse.ArgumentParser):
+    """PaddleDetection's ``-c``, once, and ``-o``, as often as wanted, and ``--verbose``."""
 
-    def __init__(self):
-        super().__init__()
-        _add_verbose(self)
-
-    def add_argument(self, *names, **options):
-        """As argparse's, for ppdet's flags too."""
-        return super().add_argument(*names, **{**options, **ACTIONS.get(names[0], {})})
+    def __init__(self, **options):
+        super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        self.add_argument('-c', '--config', action=_Once, help='YAML of the detector')
+        self.add_argument('-o', '--opt', nargs='*', action='extend', metavar='KEY=VALUE',
+                          help='settings that win over the YAML, such as epoch=3 a.b=1')
+        add_verbose(self)
 
     def parse_args(self, argv=None):
         """Parses the command line; exits with code 2 where it is wrong."""
-        known, _ = self.parse_known_args(argv)
-        if known.config is None:
+        args = super().parse_args(argv)
+        if args.config is None:
             self.error('no config; give one with -c configs/....yml')
-        return super().parse_args(argv)
+        args.opt = self.parse_options(args.opt)
+        return args
 
-    def _parse_opt(self, opts):
-        """Merges all options; of two in one nested section ppdet's own keeps only the last."""
+    def parse_options(self, options):
+        """dict: nested settings of ``key=value`` texts, of which the last one counts."""
         config = {}
-        for option in opts or ():
+        for option in options or ():
             key, separator, text = option.strip().partition('=')
             if not separator:
                 self.error(f'-o takes key=value pairs, got "{option}"')
@@ -58,8 +44,16 @@ class ArgumentParser(ArgsParser):
                 self.error(f'-o {option}: the value is no valid YAML ({error.problem})')
             for part in reversed(key.split('.')):
                 value = {part: value}
-            dict_merge(config, value)
+            _merge(config, value)
         return config
+
+
+def _merge(config, other):
+    for key, value in other.items():
+        if isinstance(value, dict) and isinstance(config.get(key), dict):
+            _merge(config[key], value)
+        else:
+            config[key] = value
 
 
 class _Once(argparse.Action):
@@ -68,44 +62,6 @@ class _Once(argparse.Action):
             parser.error(f'{option_string} is given twice: {getattr(namespace, self.dest)}, '
                          f'{value}; give one')
         setattr(namespace, self.dest, value)
-
-
-# Else the last of several would win silently.
-ACTIONS = {'-c': {'action': _Once}, '-o': {'action': 'extend'}}
-
-
-def plain_parser(description):
-    """argparse.ArgumentParser: of a tool that takes no config."""
-    parser = argparse.ArgumentParser(description=description)
-    _add_verbose(parser)
-    return parser
-
-
-def _add_verbose(parser):
-    parser.add_argument('--verbose', action='store_true', help='show tracebacks of errors')
-
-
-def boolean(text):
-    """bool: what ``--flag=true``, ``--flag False`` ... mean."""
-    values = {'true': True, 'yes': True, '1': True, 'false': False, 'no': False, '0': False}
-    if text.lower() not in values:
-        raise argparse.ArgumentTypeError(f'expected true or false, got "{text}"')
-    return values[text.lower()]
-
-
-def positive(text):
-    """int: the value of a flag that counts something; ValueError, which argparse reports."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-def not_empty(text):
-    """str: the text; an empty one is a variable of the shell that is not set."""
-    if not text:
-        raise argparse.ArgumentTypeError('is empty')
-    return text
 
 
 def apply_flags(cfg, args, names):
@@ -122,6 +78,13 @@ def apply_flags(cfg, args, names):
 
 def log_versions():
     """Logs versions and places, since a second ppdet on the path is a frequent surprise."""
+    import paddle
+    import ppdet
+    from ppdet.utils.logger import setup_logger
+
+    import ppdet_ext
+
+    logger = setup_logger('ppdet.engine')
     for module in (paddle, ppdet, ppdet_ext):
         logger.info(f'{module.__name__} {module.__version__} from '
                     f'{os.path.dirname(module.__file__)}')
@@ -133,50 +96,29 @@ def init_processes(cfg):
     Raises:
         ConnectionError: the port at which they meet is in use.
     """
+    import paddle.distributed as dist
+    from ppdet.engine import init_fleet_env, init_parallel_env
+
+    from .master_port import check_master_port
+
     check_master_port()
     # Fleet would take a single process for a pipeline and stop.
-    cfg['fleet'] = bool(cfg.get('fleet')) and paddle.distributed.ParallelEnv().world_size > 1
+    cfg['fleet'] = bool(cfg.get('fleet')) and dist.ParallelEnv().world_size > 1
     if cfg['fleet']:
         init_fleet_env(cfg.get('find_unused_parameters', False))
     else:
         init_parallel_env()
 
 
-def _is_expected(error):
-    """bool: whether the error's own text says all, being written for the user."""
-    return isinstance(error, (OSError, ImportError, FloatingPointError)) or (
-        isinstance(error, ValueError) and is_ours(error))
-
-
-def _describe(error):
-    """str: one line; an error of the operating system names the path and what to do."""
-    path = getattr(error, 'filename', None)
-    if isinstance(error, OSError) and path is not None:
-        return (f'{path}: {error.strerror}; give another path, or correct what is there or its '
-                f'permissions')
-    if _is_expected(error) and str(error):
-        return str(error)
-    return f'{summary(error)}, in {place(error)}; --verbose shows the traceback'
-
-
 def run_tool(main):
-    """Runs a tool's ``main(argv)``; any error ends it with one line and code 1.
-
-    So does, in several processes, the error of another process. Ctrl-C ends it with one line and
-    code 130, as shells expect, SIGTERM in training with 143.
+    """As :func:`ppdet_ext.utils.command_line.run_tool`; in several processes the error of another
+    one ends it too.
     """
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt as stop:
-        print(str(stop) or 'interrupted', file=sys.stderr, flush=True)
-        sys.exit(getattr(stop, 'exit_code', 130))
-    except Exception as error:
-        text = _describe(error)
-        earlier = earlier_error(text)
-        if '--verbose' in sys.argv:
-            traceback.print_exc()
-        # An unexpected one is what the other process's end has done to this one.
-        for line in (text if _is_expected(error) or earlier is None else None, earlier):
-            if line is not None:
-                print(f'error: {line}', file=sys.stderr, flush=True)
-        sys.exit(1)
+    command_line.run_tool(main, _earlier_error)
+
+
+def _earlier_error(text):
+    if 'paddle' not in sys.modules:
+        return None
+    from .process_errors import earlier_error
+    return earlier_error(text)

@@ -19,7 +19,7 @@ from ..config.yaml_file import yaml_files
 from ..data.coco_file import read_sound_coco
 from ..utils.steps import Step, check_finished, run_steps
 from .results import figures_line, write_results
-from .sets import NEU_DET_SPLITS, ClassSplit
+from .sets import NEU_DET_SPLITS, ClassSplit, annotation_path
 
 __all__ = ['Base', 'Method', 'Plan', 'Run', 'Sets', 'check_sets', 'class_split', 'make_plan',
            'run_plan', 'seconds_left']
@@ -43,9 +43,7 @@ class Sets(NamedTuple):
 
     def options(self, section, name):
         """list of str: ``-o`` options that make a set the one of ``TrainDataset`` ..."""
-        path = os.path.relpath(self.path(name), self.dataset_dir)
-        if path.startswith(os.pardir):
-            path = os.path.abspath(self.path(name))
+        path = annotation_path(self.folder, name, self.dataset_dir)
         return [f'{section}.dataset_dir={self.dataset_dir}', f'{section}.anno_path={path}']
 
 

@@ -36,11 +36,11 @@ from terminaltables import AsciiTable
 from ..data.coco import SPLITS
 from ..data.coco_file import read_sound_coco
 from ..safe_io.archive import unpacked
-from ..utils.files import read_json, write_json
+from ..utils.files import read_json, write_json, write_text
 from ..utils.suggest import did_you_mean
 
-__all__ = ['NEU_DET_SPLITS', 'UNLABELLED', 'ClassSplit', 'FewShotSet', 'make_few_shot', 'table',
-           'write_few_shot']
+__all__ = ['NEU_DET_SPLITS', 'UNLABELLED', 'ClassSplit', 'FewShotSet', 'annotation_path',
+           'make_few_shot', 'table', 'write_few_shot']
 
 
 class ClassSplit(NamedTuple):
@@ -424,13 +424,22 @@ def _authors_boxes(folder, class_name, shots, seed, keys):
 # Output
 
 
-def write_few_shot(folder, sets, overwrite=False):
-    """Writes ``{name}.json`` of every set; other files in the folder stay.
+def annotation_path(folder, name, dataset_dir):
+    """str: ``anno_path`` of a set in a folder, as ``dataset_dir`` in a configuration needs it."""
+    path = os.path.join(folder, f'{name}.json')
+    relative = os.path.relpath(path, dataset_dir)
+    return os.path.abspath(path) if relative.startswith(os.pardir) else relative
+
+
+def write_few_shot(folder, sets, overwrite=False, configs=None):
+    """Writes ``{name}.json`` of every set, and YAMLs; other files in the folder stay.
 
     Args:
         folder (str): is made if need be.
         sets (dict of str to FewShotSet): as :func:`make_few_shot` returns them.
         overwrite (bool): replace files that hold something else.
+        configs (dict of str to str or None): name and text of YAMLs. One that exists may have been
+            edited, and is replaced only with ``overwrite``.
 
     Raises:
         FileExistsError: a file holds something else and may not be replaced.
@@ -445,6 +454,10 @@ def write_few_shot(folder, sets, overwrite=False):
     os.makedirs(folder, exist_ok=True)
     for path, content in contents.items():
         write_json(path, content)
+    for name, text in (configs or {}).items():
+        path = os.path.join(folder, name)
+        if overwrite or not os.path.exists(path):
+            write_text(path, text)
 
 
 def _coco(name, content):

@@ -7,7 +7,7 @@ import json
 import os
 import tempfile
 
-__all__ = ['open_regular', 'read_json', 'read_text', 'write_json']
+__all__ = ['open_regular', 'read_json', 'read_text', 'write_json', 'write_text']
 
 
 def open_regular(path):
@@ -54,11 +54,16 @@ def read_json(path):
 
 def write_json(path, content):
     """Writes JSON so that ``path`` is either whole or untouched."""
+    write_text(path, json.dumps(content, ensure_ascii=False))
+
+
+def write_text(path, text):
+    """Writes a text in UTF-8 so that ``path`` is either whole or untouched."""
     folder = os.path.dirname(os.path.abspath(path))
     handle, temporary = tempfile.mkstemp(dir=folder, suffix='.tmp')
     try:
         with os.fdopen(handle, 'w', encoding='utf-8') as f:
-            json.dump(content, f, ensure_ascii=False)
+            f.write(text)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except BaseException:

@@ -4,9 +4,18 @@
 import contextlib
 import sys
 
-__all__ = ['explained']
+__all__ = ['explain', 'explained']
 
 PYTHONS = (3, 9), (3, 11)  # first and last supported
+
+
+def explain():
+    """From here on an ``ImportError`` ends a program with one line that says what to install.
+
+    With ``--verbose`` on the command line Python still shows the traceback.
+    """
+    if '--verbose' not in sys.argv:
+        sys.excepthook = _in_one_line(sys.excepthook)
 
 
 @contextlib.contextmanager
@@ -22,14 +31,18 @@ def explained():
     try:
         yield
     except ImportError as error:
-        if '--verbose' not in sys.argv:
-            sys.excepthook = _in_one_line(sys.excepthook)
+        explain()
         if error.name is None:  # one of ours, with its own remedy
             raise
-        raise ImportError(f'{error}. {_remedy()}', name=error.name) from error
+        raise ImportError(_with_remedy(error)) from error
     except KeyboardInterrupt:
         sys.excepthook = _in_one_line(sys.excepthook)
         raise
+
+
+def _with_remedy(error):
+    """str: an error's text; one without the name of a package has its own remedy."""
+    return str(error) if error.name is None else f'{error}. {_remedy()}'
 
 
 def _remedy():
@@ -44,7 +57,7 @@ def _remedy():
 def _in_one_line(usual):
     def show(kind, error, traceback):
         if issubclass(kind, (ImportError, KeyboardInterrupt)):
-            text = f'error: {error}' if kind is not KeyboardInterrupt else 'interrupted'
+            text = 'interrupted' if kind is KeyboardInterrupt else f'error: {_with_remedy(error)}'
             print(text, file=sys.stderr, flush=True)
         else:
             usual(kind, error, traceback)

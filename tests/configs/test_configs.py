@@ -52,12 +52,16 @@ def test_every_folder_has_detectors():
 
 
 @pytest.mark.parametrize('path', shipped('**/*.yml') + shipped('*/_base_/*.yml'))
-def test_bases_lie_in_the_repository(path):
+def test_bases_are_where_they_belong(path):
     folder = os.path.dirname(os.path.join(CONFIGS, path))
     for base in read_yaml(os.path.join(CONFIGS, path)).get('_BASE_', []):
         file = os.path.normpath(os.path.join(folder, base))
         assert not os.path.isabs(base) and file.startswith(CONFIGS + os.sep)
         assert os.path.isfile(file), file
+        if os.path.basename(os.path.dirname(file)) == '_base_':
+            owner = os.path.dirname(os.path.dirname(file))
+            assert folder in (owner, os.path.dirname(file)) or owner == CONFIGS, (
+                f'{base}: what several folders use is in configs/_base_')
 
 
 @pytest.mark.parametrize('path', DETECTORS)
@@ -82,7 +86,7 @@ def test_detector_builds_as_described(path):
             str(size), str(batch), str(epochs), f'{millions:.1f} M'], readme
 
 
-@pytest.mark.parametrize('path', shipped('datasets/*.yml'))
+@pytest.mark.parametrize('path', shipped('datasets/*_coco.yml'))
 def test_data_sets_have_the_six_classes(path):
     content = read_yaml(os.path.join(CONFIGS, path))
     assert content['class_names'] == list(NEU_DET_CLASSES)

@@ -54,11 +54,16 @@ def test_tools_take_the_flags_and_find_the_files(page):
     found = tool_commands(page)
     assert found
     shown = re.findall(r'^`([^`\n]+)`:$', text_of(page), re.MULTILINE)
+    outputs = [flags[flags.index('--output') + 1] for tool, flags in found
+               if tool.endswith('make_few_shot.py') and '--output' in flags]
     for tool, arguments in found:
         flags = vars(parse(tool, arguments))
         for name in ('config', 'base_config', 'slim_config', 'infer_img'):
             path = flags.get(name)
-            assert path is None or path in shown or (ROOT / path).is_file(), f'{page}: {path}'
+            # tests/docs/test_examples.py runs make_few_shot and builds what it writes.
+            made = path and any(path.startswith(output) for output in outputs)
+            assert path is None or path in shown or made or (ROOT / path).is_file(), (
+                f'{page}: {path}')
 
 
 @pytest.mark.parametrize('page, translation', TRANSLATED)

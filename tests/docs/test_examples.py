@@ -2,10 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The files that the documentation shows are built and trained as they stand there."""
 import importlib.util
+import json
 import os
 import pathlib
 import re
 import shutil
+import subprocess
 import sys
 
 import numpy as np
@@ -20,7 +22,7 @@ from ppdet_ext.few_shot.head_expansion import Detector, expand_head
 from ppdet_ext.slim import build_slim_model, factory
 
 ROOT = pathlib.Path(__file__).parents[2]
-PAGES = ('adding_a_method.md', 'dkan.md')
+PAGES = ('adding_a_method.md', )
 NAMED_BLOCK = re.compile(r'^`([^`\n]+)`:\n\n```\w+\n(.*?)^```', re.MULTILINE | re.DOTALL)
 
 
@@ -141,13 +143,31 @@ def test_the_terms_that_warm_up(module, distill):
     np.testing.assert_allclose(terms, [0.2 * terms[1], terms[1], terms[1]], rtol=1e-5)
 
 
-def test_both_languages_of_dkan_show_the_same_files():
-    assert len(shown_files('dkan.md')) == 3
-    assert shown_files('dkan.md') == shown_files('dkan_cn.md')
+@pytest.fixture
+def few_shot_folder(tmp_path):
+    """What the page's make_few_shot command writes for classes of one's own."""
+    page = (ROOT / 'docs' / 'dkan.md').read_text(encoding='utf-8')
+    command, = re.findall(r'^python (tools/make_few_shot.py .*my-parts.*)$', page, re.MULTILINE)
+    annotations = tmp_path / 'data' / 'my-parts-coco' / 'annotations'
+    annotations.mkdir(parents=True)
+    for part, images in (('train', 15), ('val', 3), ('test', 3)):
+        (annotations / f'{part}.json').write_text(json.dumps({
+            'categories': [{'id': k + 1, 'name': name}
+                           for k, name in enumerate(('dent', 'scratch', 'stain'))],
+            'images': [{'id': k, 'file_name': f'{part}{k}.png', 'width': 64, 'height': 64}
+                       for k in range(images)],
+            'annotations': [{'id': k, 'image_id': k, 'category_id': k % 3 + 1, 'iscrowd': 0,
+                             'bbox': [8, 8, 40, 40], 'area': 1600} for k in range(images)]}))
+    tool, *flags = command.split()
+    subprocess.run([sys.executable, ROOT / tool, *flags], cwd=tmp_path, check=True)
+    return tmp_path / flags[flags.index('--output') + 1]
 
 
-def test_the_classes_of_ones_own_go_from_base_detector_to_dkan(checkout):
-    folder, run = checkout / 'configs' / 'few_shot', 'faster_rcnn_nano_fpn_my_parts'
+def test_the_classes_of_ones_own_go_from_base_detector_to_dkan(few_shot_folder, tmp_path):
+    folder, run = few_shot_folder, 'faster_rcnn_nano_fpn_my_parts'
+    page = (ROOT / 'docs' / 'dkan.md').read_text(encoding='utf-8')
+    named = set(re.findall(rf'{run}_\w+\.yml', page))
+    assert named == {path.name for path in folder.glob('faster_rcnn_*.yml')}
 
     def built(stage, **options):
         path = str(folder / f'{run}_{stage}.yml')
@@ -156,7 +176,7 @@ def test_the_classes_of_ones_own_go_from_base_detector_to_dkan(checkout):
         return cfg, Detector(path, cfg.class_names, cfg.num_classes, {
             name: tensor.numpy() for name, tensor in tensors.items()})
 
-    teacher, student = (str(checkout / f'{name}.pdparams') for name in ('base', 'expanded'))
+    teacher, student = (str(tmp_path / f'{name}.pdparams') for name in ('base', 'expanded'))
     cfg, base = built('base', pretrain_weights=None)
     check_sets(cfg, 'base_train', 'base_val')
     weights = cfg.weights
@@ -170,7 +190,7 @@ def test_the_classes_of_ones_own_go_from_base_detector_to_dkan(checkout):
 
     cfg = load_run_config(target.source, {'pretrain_weights': student,
                                           'teacher_weights': teacher})
-    slim = checkout / 'configs' / 'slim' / 'distill' / f'{run}_dkan_distill.yml'
+    slim = folder / f'{run}_dkan_distill.yml'
     assert f'pretrain_weights: {weights}.pdparams' in slim.read_text(encoding='utf-8')
     paddle.seed(0)
     model = build_slim_model(cfg, str(slim))['model']
@@ -183,7 +203,7 @@ def test_the_classes_of_ones_own_go_from_base_detector_to_dkan(checkout):
 
 def check_sets(cfg, train, evaluation):
     """The sets are those that the page's make_few_shot command writes."""
-    sets = 'annotations/few_shot/own_classes'
+    sets = 'annotations/few_shot/my_parts'
     for section, name in (('Train', train), ('Eval', evaluation), ('Test', evaluation)):
         dataset = cfg[f'{section}Dataset']
         assert (dataset['dataset_dir'], dataset['anno_path']) == (

@@ -49,8 +49,8 @@ def test_a_wrong_option_exits_with_2(option, message, capsys):
 def test_fleet_is_for_several_processes(monkeypatch, processes, uses_fleet):
     started = []
     monkeypatch.setenv('PADDLE_TRAINERS_NUM', processes)
-    monkeypatch.setattr(cli, 'init_fleet_env', lambda unused: started.append('fleet'))
-    monkeypatch.setattr(cli, 'init_parallel_env', lambda: started.append('parallel'))
+    monkeypatch.setattr('ppdet.engine.init_fleet_env', lambda unused: started.append('fleet'))
+    monkeypatch.setattr('ppdet.engine.init_parallel_env', lambda: started.append('parallel'))
     cfg = {'fleet': True}
     cli.init_processes(cfg)
     assert cfg['fleet'] == uses_fleet
@@ -64,7 +64,8 @@ def failing(error):
 
 
 def test_the_error_of_another_process_stands_for_a_lost_connection(monkeypatch, capsys):
-    monkeypatch.setattr(cli, 'earlier_error', lambda text: 'process 1: no space left')
+    monkeypatch.setattr('ppdet_ext.engine.process_errors.earlier_error',
+                        lambda text: 'process 1: no space left')
     with pytest.raises(SystemExit) as stopped:
         cli.run_tool(failing(RuntimeError('connection closed')))
     assert stopped.value.code == 1

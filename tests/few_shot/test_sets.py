@@ -15,6 +15,7 @@ from tiny import CONFIGS
 from ppdet_ext.config.yaml_file import read_yaml
 from ppdet_ext.data.coco import NEU_DET_CLASSES
 from ppdet_ext.data.neu_det import prepare
+from ppdet_ext.few_shot.configs import dataset_configs
 from ppdet_ext.few_shot.sets import (
     NEU_DET_SPLITS,
     UNLABELLED,
@@ -356,7 +357,8 @@ def test_the_command_writes_what_it_prints(source):
             if len(cells) > 3}
     assert rows.pop('set') == ['images', 'ash', 'burr', 'crack', 'dent', 'unlabelled',
                                'images left out']
-    assert {f'{name}.json' for name in rows} == set(os.listdir(out))
+    assert {*(f'{name}.json' for name in rows), 'own_classes_base.yml', 'own_classes_all.yml'} == (
+        set(os.listdir(out)))
     assert rows['base_train'] == ['13', '8', '8', '-', '-', '0', '2']
     assert rows['base_test'] == ['3', '1', '1', '-', '-', '-', '-']
     for name, cells in rows.items():
@@ -364,6 +366,20 @@ def test_the_command_writes_what_it_prints(source):
             content = json.load(f)
         assert len(content['images']) == int(cells[0])
         assert len(content['annotations']) == sum(int(n) for n in cells[1:5] if n != '-')
+
+
+def test_a_config_that_was_edited_stays_unless_it_may_be_replaced(source):
+    command = ('--dataset_dir', source.write(), '--base', 'ash,burr', '--novel', 'crack,dent',
+               '--shots', '1', '--detector', 'nano', '--output', os.path.join(source.folder, 'x'))
+    assert run_tool(*command).returncode == 0
+    path = source.folder / 'x' / 'faster_rcnn_nano_fpn_x_tfa.yml'
+    written = path.read_text()
+    path.write_text(f'{written}epoch: 3\n')
+    done = run_tool(*command, '--seed', '2')
+    assert done.returncode == 0, done.stderr
+    assert path.read_text() == f'{written}epoch: 3\n'
+    assert run_tool(*command, '--overwrite').returncode == 0
+    assert path.read_text() == written
 
 
 def test_the_command_ends_with_one_line_on_an_error(source):
@@ -379,13 +395,13 @@ def test_the_command_ends_with_one_line_on_an_error(source):
 
 
 def test_the_configs_name_the_classes_of_the_splits():
-    for number, classes in NEU_DET_SPLITS.items():
+    for classes in NEU_DET_SPLITS.values():
         assert sorted(classes.all) == sorted(NEU_DET_CLASSES)
-        for part, names in (('base', classes.base), ('all', classes.all)):
-            cfg = read_yaml(os.path.join(CONFIGS, 'few_shot', 'datasets',
-                                         f'neu_det_split{number}_{part}.yml'))
-            assert cfg['class_names'] == list(names)
-            assert cfg['num_classes'] == len(names)
+    classes = NEU_DET_SPLITS[1]
+    for part, names in (('base', classes.base), ('all', classes.all)):
+        cfg = read_yaml(os.path.join(CONFIGS, 'datasets', f'neu_det_split1_{part}.yml'))
+        assert cfg['class_names'] == list(names)
+        assert cfg['num_classes'] == len(names)
 
 
 @pytest.fixture(scope='module')
@@ -401,20 +417,20 @@ def test_neu_det(neu_det, number):
     classes = NEU_DET_SPLITS[number]
     sets = make_few_shot(neu_det, classes, [5, 10, 30], [1], 'drop_image')
     out = os.path.join(neu_det, 'annotations', 'few_shot', f'split{number}')
-    write_few_shot(out, sets)
+    name = f'neu_det_split{number}'
+    write_few_shot(out, sets, configs=dataset_configs(out, name, classes, sets, neu_det))
     for shots in (5, 10, 30):
         assert sets[f'{shots}shot_seed1'].counts() == dict.fromkeys(classes.all, shots)
     for part in ('base', 'all'):
-        cfg = read_yaml(os.path.join(CONFIGS, 'few_shot', 'datasets',
-                                     f'neu_det_split{number}_{part}.yml'))
+        cfg = read_yaml(os.path.join(out, f'{name}_{part}.yml'))
         for section in ('TrainDataset', 'EvalDataset'):
-            options = {**cfg[section], 'dataset_dir': neu_det}
+            options = dict(cfg[section])
             assert options.pop('name') == 'COCODataSet'
             dataset = COCODataSet(**options)
             dataset.parse_dataset()
             assert list(dataset.cname2cid) == cfg['class_names']
-            name = os.path.splitext(os.path.basename(options['anno_path']))[0]
-            assert len(dataset.roidbs) == len(sets[name].images)
+            key = os.path.splitext(os.path.basename(options['anno_path']))[0]
+            assert len(dataset.roidbs) == len(sets[key].images)
     names = {part: {image.name for image in sets[part].images} for part in ('val', 'test')}
     trained = {image.name for name in ('base_train', '30shot_seed1') for image in sets[name].images}
     assert not trained & (names['val'] | names['test'])

@@ -10,7 +10,7 @@ from ppdet_ext.config.scope import isolated_config
 
 BASE = [os.path.abspath(os.path.join(CONFIGS, path)) for path in (
     'datasets/neu_det_coco.yml', 'runtime.yml', 'few_shot/_base_/faster_rcnn_nano_fpn.yml',
-    'nano/_base_/optimizer.yml', 'nano/_base_/reader_128.yml')]
+    '_base_/optimizer_18e.yml', '_base_/reader_128.yml')]
 CLASSES = ['crazing', 'inclusion', 'patches', 'pitted_surface', 'rolled-in_scale', 'scratches']
 
 

@@ -20,8 +20,8 @@ def configuration(tool, options, folder, monkeypatch):
         given.update(cfg)
         raise Reached
 
-    monkeypatch.setattr(module, 'Trainer', build)
-    monkeypatch.setattr(module, 'check_datasets', lambda *_: None, raising=False)
+    monkeypatch.setattr('ppdet_ext.engine.trainer.Trainer', build)
+    monkeypatch.setattr('ppdet_ext.data.dataset_files.check_datasets', lambda *_: None)
     with pytest.raises(Reached):
         module.main(['-c', student_yaml(folder, use_gpu=False), *options])
     return given

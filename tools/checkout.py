@@ -1,0 +1,49 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Finds the ``ppdet_ext`` beside the tools; every tool imports this before the package.
+
+So a tool uses the package of its own checkout, whichever one is installed. Importing ``ppdet_ext``
+imports Paddle, which takes seconds that ``--help`` and the preparation of data do not need: here
+the package is only found, so that its modules that need no Paddle can be imported, and ``load``
+runs it.
+"""
+import importlib.util
+import os
+import sys
+
+__all__ = ['CONFIGS', 'TOOLS', 'load']
+
+TOOLS = os.path.dirname(os.path.abspath(__file__))
+CONFIGS = os.path.join(os.path.dirname(TOOLS), 'configs')
+PACKAGE = os.path.join(os.path.dirname(TOOLS), 'ppdet_ext')
+
+
+class _NotYet:
+    """Refuses Paddle before the package is loaded, whose patches would come too late."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name in ('paddle', 'ppdet'):
+            raise ImportError(f'{name} is imported before checkout.load() is called')
+
+
+def load():
+    """Runs ``ppdet_ext``, which imports Paddle; a second call does nothing.
+
+    Raises:
+        ImportError: something that it needs is missing; the message says what to install.
+    """
+    if _NotYet in sys.meta_path:
+        sys.meta_path.remove(_NotYet)
+        package = sys.modules['ppdet_ext']
+        package.__spec__.loader.exec_module(package)
+
+
+if 'ppdet_ext' not in sys.modules:
+    _specification = importlib.util.spec_from_file_location(
+        'ppdet_ext', os.path.join(PACKAGE, '__init__.py'), submodule_search_locations=[PACKAGE])
+    sys.modules['ppdet_ext'] = importlib.util.module_from_spec(_specification)
+    sys.meta_path.insert(0, _NotYet)
+    from ppdet_ext.utils.missing_package import explain
+
+    explain()
