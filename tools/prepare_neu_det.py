@@ -1,24 +1,26 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Prepares NEU-DET, or other defect data with Pascal VOC annotations, for training."""
-import argparse
+"""Prepares NEU-DET for training; tools/prepare_data.py takes any other data set."""
 import os
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from ppdet_ext.data.check import check_coco_folder, read_class_names  # noqa: E402
+import without_paddle  # noqa: E402, F401, isort: skip, it must come before ppdet_ext
+
 from ppdet_ext.data.coco import NEU_DET_CLASSES  # noqa: E402
-from ppdet_ext.data.neu_det import InvalidDataError, prepare  # noqa: E402
-from ppdet_ext.engine import cli  # noqa: E402
+from ppdet_ext.data.neu_det import prepare  # noqa: E402
+from ppdet_ext.data.prepare import InvalidDataError  # noqa: E402
+from ppdet_ext.data.tool_flags import class_names, run_check  # noqa: E402
+from ppdet_ext.utils import command_line  # noqa: E402
 
 
 def parse_args(args):
-    parser = cli.plain_parser(__doc__)
+    parser = command_line.plain_parser(__doc__)
     parser.add_argument('--source', help='folder, .zip or .tar(.gz) with images and VOC XML files')
     parser.add_argument('--output', required=True, help='folder to write, or to check')
     parser.add_argument('--seed', type=int, default=0, help='of the split (default: 0)')
-    parser.add_argument('--classes', type=_class_names, default=NEU_DET_CLASSES,
+    parser.add_argument('--classes', type=class_names, default=NEU_DET_CLASSES,
                         help='own class names, a,b,c or a file with one name a line '
                              '(default: the six of NEU-DET)')
     parser.add_argument('--box_origin', '--box-origin', type=int, choices=(1, 0), default=1,
@@ -35,18 +37,6 @@ def parse_args(args):
     return flags
 
 
-def _class_names(text):
-    try:
-        if os.path.isfile(text) or text.endswith('.txt'):
-            return tuple(read_class_names(text))
-    except (OSError, ValueError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
-    names = tuple(name.strip() for name in text.split(','))
-    if '' in names or len(set(names)) < len(names):
-        raise argparse.ArgumentTypeError(f'expected different names a,b,c, got "{text}"')
-    return names
-
-
 def run_prepare(flags):
     try:
         report = prepare(flags.source, flags.output, flags.classes, flags.seed,
@@ -58,20 +48,8 @@ def run_prepare(flags):
     print(f'written to {flags.output}')
 
 
-def run_check(folder):
-    counts, faults = check_coco_folder(folder)
-    if faults:
-        print(*faults, sep='\n')
-        raise ValueError(f'{folder}: {len(faults)} faults, listed above; correct them, or '
-                         f'prepare the data set anew')
-    numbers = ', '.join(f'{split} {images} images {boxes} boxes'
-                        for split, (images, boxes) in counts.items())
-    print(f'ok: {numbers}')
-
-
 def main(args):
     flags = parse_args(args)
-    cli.log_versions()
     if flags.source:
         run_prepare(flags)
     if flags.check:
@@ -80,4 +58,4 @@ def main(args):
 
 
 if __name__ == '__main__':
-    cli.run_tool(main)
+    command_line.run_tool(main)

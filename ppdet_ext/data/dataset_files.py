@@ -10,9 +10,10 @@ from ppdet.utils.logger import setup_logger
 
 from ..utils.files import read_text
 from ..utils.progress import progress
-from .check import IMAGE_FORMATS, read_class_names
+from .check import read_class_names
 from .coco_file import read_sound_coco, takes_part
 from .coco_masks import mask_fault
+from .images import IMAGE_FORMATS
 from .voc_xml import reader_problems
 
 __all__ = ['check_datasets', 'dataset_fields', 'naming']

@@ -7,16 +7,32 @@ from xml.etree.ElementTree import TreeBuilder
 from xml.parsers import expat
 
 from ..utils.files import open_regular
+from ..utils.text import clean_name, decode_text
 
 __all__ = ['BrokenXmlError', 'line_of', 'parse_xml', 'read_object', 'reader_problems']
+
+CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
+ENCODING = re.compile(rb'\s*<\?xml[^>]*encoding\s*=\s*["\']([A-Za-z][\w.-]*)["\']')
 
 
 class BrokenXmlError(Exception):
     """Line and message."""
 
 
-def parse_xml(path):
-    """Returns the root element; every element knows its line in the file as ``get('line')``."""
+def parse_xml(path, encoding=None):
+    """Reads an XML file.
+
+    Args:
+        path (str): of the file.
+        encoding (str or None): of files that state none; None for UTF-8.
+
+    Returns:
+        Element: the root; every element knows its line in the file as ``get('line')``.
+
+    Raises:
+        BrokenXmlError: it is no XML, of no known encoding, or defines entities.
+        OSError: it cannot be read.
+    """
     builder, parser = TreeBuilder(), expat.ParserCreate()
 
     def start(tag, _):
@@ -33,11 +49,19 @@ def parse_xml(path):
     with open_regular(path) as f:
         content = f.read()
     try:
-        parser.Parse(content, True)
+        # Expat itself knows no encoding of Chinese but UTF-8 and UTF-16.
+        parser.Parse(decode_text(content, 'it', _stated_encoding(content) or encoding).lstrip(),
+                     True)
     except (expat.ExpatError, ValueError, LookupError) as error:
         # Errors without a line are about the encoding, which the first line declares.
         raise BrokenXmlError(getattr(error, 'lineno', 1), f'broken XML: {error}') from error
     return builder.close()
+
+
+def _stated_encoding(content):
+    """str or None: the encoding that the first line states."""
+    stated = ENCODING.match(content)
+    return stated.group(1).decode('ascii') if stated else None
 
 
 def line_of(element):
@@ -49,22 +73,22 @@ def read_object(element, class_names):
 
     Args:
         element (Element): of :func:`parse_xml`.
-        class_names (sequence of str): the classes that may occur.
+        class_names (sequence of str or None): the classes that may occur; None for any.
 
     Returns:
         tuple: class name, 1 if it is difficult and else 0, its box as it stands in the file (xmin,
         ymin, xmax, ymax) or None, and (line, message) of each fault.
     """
     messages = []
-    name = element.findtext('name', '').strip()
-    if name not in class_names:
+    name = clean_name(element.findtext('name', ''))
+    if class_names is not None and name not in class_names:
         messages.append((line_of(_child(element, 'name')),
                          f'unknown class "{name}", expected one of {", ".join(class_names)}'))
     difficult = element.findtext('difficult', '0').strip()
     if difficult not in ('0', '1'):
         messages.append((line_of(_child(element, 'difficult')),
                          f'<difficult> is "{difficult}", expected 0 or 1'))
-    corners = _numbers(element, 'bndbox', ('xmin', 'ymin', 'xmax', 'ymax'), messages)
+    corners = _numbers(element, 'bndbox', CORNERS, messages)
     return name, int(difficult == '1'), corners, messages
 
 
@@ -95,10 +119,7 @@ def reader_problems(path, class_names):
     if not re.fullmatch(r'-?\d{1,18}', number):
         messages.append((line_of(root.find('id')), f'<id> is "{number}", expected a whole number'))
     for element in root.iter('object'):
-        name, _, _, problems = read_object(element, class_names)
-        if not problems and element.findtext('name') != name:
-            problems.append((line_of(element.find('name')), f'blanks around the class "{name}"'))
-        messages += problems
+        messages += read_object(element, class_names)[3]
     return messages
 
 

@@ -3,8 +3,6 @@
 """What every tool does before and around its work."""
 import argparse
 import os
-import sys
-import traceback
 
 import paddle
 import ppdet
@@ -16,13 +14,13 @@ from ppdet.utils.logger import setup_logger
 import ppdet_ext
 
 from ..safe_io.safe_yaml import YamlError, load_yaml
-from ..utils.error_text import is_ours, place, summary
+from ..utils import command_line
+from ..utils.command_line import add_verbose, boolean, not_empty, plain_parser, positive
 from .master_port import check_master_port
 from .process_errors import earlier_error
 
-__all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'not_empty', 'apply_flags', 'log_versions',
-           'run_tool',
-           'init_processes']
+__all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'not_empty', 'positive', 'apply_flags',
+           'log_versions', 'run_tool', 'init_processes']
 
 logger = setup_logger('ppdet.engine')
 
@@ -32,7 +30,7 @@ class ArgumentParser(ArgsParser):
 
     def __init__(self):
         super().__init__()
-        _add_verbose(self)
+        add_verbose(self)
 
     def add_argument(self, *names, **options):
         """As argparse's, for ppdet's flags too."""
@@ -74,40 +72,6 @@ class _Once(argparse.Action):
 ACTIONS = {'-c': {'action': _Once}, '-o': {'action': 'extend'}}
 
 
-def plain_parser(description):
-    """argparse.ArgumentParser: of a tool that takes no config."""
-    parser = argparse.ArgumentParser(description=description)
-    _add_verbose(parser)
-    return parser
-
-
-def _add_verbose(parser):
-    parser.add_argument('--verbose', action='store_true', help='show tracebacks of errors')
-
-
-def boolean(text):
-    """bool: what ``--flag=true``, ``--flag False`` ... mean."""
-    values = {'true': True, 'yes': True, '1': True, 'false': False, 'no': False, '0': False}
-    if text.lower() not in values:
-        raise argparse.ArgumentTypeError(f'expected true or false, got "{text}"')
-    return values[text.lower()]
-
-
-def positive(text):
-    """int: the value of a flag that counts something; ValueError, which argparse reports."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
-
-
-def not_empty(text):
-    """str: the text; an empty one is a variable of the shell that is not set."""
-    if not text:
-        raise argparse.ArgumentTypeError('is empty')
-    return text
-
-
 def apply_flags(cfg, args, names):
     """Puts flags that were given into the configuration, where they win over all.
 
@@ -142,41 +106,8 @@ def init_processes(cfg):
         init_parallel_env()
 
 
-def _is_expected(error):
-    """bool: whether the error's own text says all, being written for the user."""
-    return isinstance(error, (OSError, ImportError, FloatingPointError)) or (
-        isinstance(error, ValueError) and is_ours(error))
-
-
-def _describe(error):
-    """str: one line; an error of the operating system names the path and what to do."""
-    path = getattr(error, 'filename', None)
-    if isinstance(error, OSError) and path is not None:
-        return (f'{path}: {error.strerror}; give another path, or correct what is there or its '
-                f'permissions')
-    if _is_expected(error) and str(error):
-        return str(error)
-    return f'{summary(error)}, in {place(error)}; --verbose shows the traceback'
-
-
 def run_tool(main):
-    """Runs a tool's ``main(argv)``; any error ends it with one line and code 1.
-
-    So does, in several processes, the error of another process. Ctrl-C ends it with one line and
-    code 130, as shells expect, SIGTERM in training with 143.
+    """As :func:`ppdet_ext.utils.command_line.run_tool`; in several processes the error of another
+    one ends it too.
     """
-    try:
-        sys.exit(main(sys.argv[1:]))
-    except KeyboardInterrupt as stop:
-        print(str(stop) or 'interrupted', file=sys.stderr, flush=True)
-        sys.exit(getattr(stop, 'exit_code', 130))
-    except Exception as error:
-        text = _describe(error)
-        earlier = earlier_error(text)
-        if '--verbose' in sys.argv:
-            traceback.print_exc()
-        # An unexpected one is what the other process's end has done to this one.
-        for line in (text if _is_expected(error) or earlier is None else None, earlier):
-            if line is not None:
-                print(f'error: {line}', file=sys.stderr, flush=True)
-        sys.exit(1)
+    command_line.run_tool(main, earlier_error)

@@ -10,9 +10,10 @@ import tempfile
 
 from ppdet.data.source.category import get_categories
 
-from ..data.check import image_size, read_class_names
+from ..data.check import read_class_names
 from ..data.coco_file import check_categories
 from ..data.dataset_files import dataset_fields, naming
+from ..data.images import image_size
 from ..utils.files import write_json
 
 __all__ = ['find_images', 'check_output_dir', 'name_classes', 'detection_records', 'describe',

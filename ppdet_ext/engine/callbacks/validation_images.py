@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from ppdet.utils.visualizer import draw_bbox
 
-from ...data.check import IMAGE_FORMATS
+from ...data.images import IMAGE_FORMATS
 
 __all__ = ['draw_validation_images']
 

@@ -1,0 +1,92 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""What every tool does around its work; needs no Paddle."""
+import argparse
+import sys
+import traceback
+
+from .error_text import is_ours, place, summary
+
+__all__ = ['boolean', 'not_empty', 'plain_parser', 'positive', 'add_verbose', 'run_tool']
+
+
+def plain_parser(description):
+    """argparse.ArgumentParser: of a tool that takes no config."""
+    parser = argparse.ArgumentParser(description=description)
+    add_verbose(parser)
+    return parser
+
+
+def add_verbose(parser):
+    parser.add_argument('--verbose', action='store_true', help='show tracebacks of errors')
+
+
+def boolean(text):
+    """bool: what ``--flag=true``, ``--flag False`` ... mean."""
+    values = {'true': True, 'yes': True, '1': True, 'false': False, 'no': False, '0': False}
+    if text.lower() not in values:
+        raise argparse.ArgumentTypeError(f'expected true or false, got "{text}"')
+    return values[text.lower()]
+
+
+def positive(text):
+    """int: the value of a flag that counts something; ValueError, which argparse reports."""
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
+
+
+def not_empty(text):
+    """str: the text; an empty one is a variable of the shell that is not set."""
+    if not text:
+        raise argparse.ArgumentTypeError('is empty')
+    return text
+
+
+def _is_expected(error):
+    """bool: whether the error's own text says all, being written for the user."""
+    return isinstance(error, (OSError, ImportError, FloatingPointError)) or (
+        isinstance(error, ValueError) and is_ours(error))
+
+
+def _describe(error):
+    """str: one line; an error of the operating system names the path and what to do."""
+    path = getattr(error, 'filename', None)
+    if isinstance(error, OSError) and path is not None:
+        return (f'{path}: {error.strerror}; give another path, or correct what is there or its '
+                f'permissions')
+    if _is_expected(error) and str(error):
+        return str(error)
+    return f'{summary(error)}, in {place(error)}; --verbose shows the traceback'
+
+
+def run_tool(main, earlier_error=lambda text: None):
+    """Runs a tool's ``main(argv)``; any error ends it with one line and code 1.
+
+    Ctrl-C ends it with one line and code 130, as shells expect, SIGTERM in training with 143.
+
+    Args:
+        main (callable): the tool.
+        earlier_error (callable): is given this process's error and returns that of another
+            process, which is the cause, or None.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        # A console that cannot show a character must not end a work that is done.
+        if hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='backslashreplace')
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt as stop:
+        print(str(stop) or 'interrupted', file=sys.stderr, flush=True)
+        sys.exit(getattr(stop, 'exit_code', 130))
+    except Exception as error:
+        text = _describe(error)
+        earlier = earlier_error(text)
+        if '--verbose' in sys.argv:
+            traceback.print_exc()
+        # An unexpected one is what the other process's end has done to this one.
+        for line in (text if _is_expected(error) or earlier is None else None, earlier):
+            if line is not None:
+                print(f'error: {line}', file=sys.stderr, flush=True)
+        sys.exit(1)
