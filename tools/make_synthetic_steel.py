@@ -4,17 +4,21 @@
 import os
 import sys
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import without_paddle  # noqa: E402, F401, isort: skip, it must come before ppdet_ext
 
 from ppdet_ext.data.synthetic_steel import make_synthetic_steel  # noqa: E402
-from ppdet_ext.engine import cli  # noqa: E402
+from ppdet_ext.utils import command_line  # noqa: E402
 
 
 def parse_args(args):
-    parser = cli.plain_parser(__doc__)
+    parser = command_line.plain_parser(__doc__)
     parser.add_argument('--output', required=True, help='folder to write')
     parser.add_argument('--images_per_class', '--images-per-class', type=int, default=300,
                         help='images of each class, 10 or more (default: 300, as in NEU-DET)')
+    parser.add_argument('--sound', type=int, default=0,
+                        help='images of steel without defects (default: 0)')
     parser.add_argument('--seed', type=int, default=0,
                         help='same seed, same images (default: 0)')
     parser.add_argument('--overwrite', action='store_true',
@@ -24,13 +28,12 @@ def parse_args(args):
 
 def main(args):
     flags = parse_args(args)
-    cli.log_versions()
     counts = make_synthetic_steel(flags.output, flags.images_per_class, flags.seed,
-                                  flags.overwrite)
+                                  flags.overwrite, flags.sound)
     numbers = ', '.join(f'{split} {count}' for split, count in counts.items())
     print(f'synthetic images: {numbers}\nwritten to {flags.output}')
     return 0
 
 
 if __name__ == '__main__':
-    cli.run_tool(main)
+    command_line.run_tool(main)

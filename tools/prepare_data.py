@@ -10,7 +10,13 @@ import without_paddle  # noqa: E402, F401, isort: skip, it must come before ppde
 
 from ppdet_ext.data.formats import FORMATS, SourceOptions  # noqa: E402
 from ppdet_ext.data.prepare import InvalidDataError, PrepareOptions, prepare_data  # noqa: E402
-from ppdet_ext.data.tool_flags import class_names, encoding, pattern, run_check  # noqa: E402
+from ppdet_ext.data.tool_flags import (  # noqa: E402
+    add_check_flags,
+    class_names,
+    encoding,
+    pattern,
+    run_check,
+)
 from ppdet_ext.utils import command_line  # noqa: E402
 
 
@@ -44,8 +50,7 @@ def parse_args(args):
                         help='leave faulty images and boxes out and go on')
     parser.add_argument('--overwrite', action='store_true',
                         help='replace a data set that was prepared before')
-    parser.add_argument('--check', action='store_true',
-                        help='check the data set in --output, and show what is in it')
+    add_check_flags(parser)
     flags = parser.parse_args(args)
     if not flags.source and not flags.check:
         parser.error('give --source to prepare a data set, or --check to check one')
@@ -72,7 +77,7 @@ def main(args):
     if flags.source:
         run_prepare(flags)
     if flags.check:
-        run_check(flags.output, flags.group_by)
+        run_check(flags, flags.group_by)
     return 0
 
 

@@ -11,7 +11,7 @@ import without_paddle  # noqa: E402, F401, isort: skip, it must come before ppde
 from ppdet_ext.data.coco import NEU_DET_CLASSES  # noqa: E402
 from ppdet_ext.data.neu_det import prepare  # noqa: E402
 from ppdet_ext.data.prepare import InvalidDataError  # noqa: E402
-from ppdet_ext.data.tool_flags import class_names, run_check  # noqa: E402
+from ppdet_ext.data.tool_flags import add_check_flags, class_names, run_check  # noqa: E402
 from ppdet_ext.utils import command_line  # noqa: E402
 
 
@@ -29,8 +29,7 @@ def parse_args(args):
                         help='leave faulty images and boxes out and go on')
     parser.add_argument('--overwrite', action='store_true',
                         help='replace a data set that was prepared before')
-    parser.add_argument('--check', action='store_true',
-                        help='check the prepared data set in --output')
+    add_check_flags(parser)
     flags = parser.parse_args(args)
     if not flags.source and not flags.check:
         parser.error('give --source to prepare a data set, or --check to check one')
@@ -53,7 +52,7 @@ def main(args):
     if flags.source:
         run_prepare(flags)
     if flags.check:
-        run_check(flags.output)
+        run_check(flags)
     return 0
 
 

@@ -83,6 +83,8 @@ VALUES = {
     **dict.fromkeys(('keep_checkpoints', 'base_batch_size'), optional(whole(1))),
     'seed': optional(whole(0, 2**32 - 1)),  # NumPy's
     'vdl_images': optional(whole(0)),
+    'image_maximum': optional(whole(1, 2**16 - 1)),  # of images with 16 bits a channel
+    'font': optional(PATH),
     'worker_num': whole(0, 1000),  # processes
     **dict.fromkeys(('save_dir', 'vdl_log_dir'), PATH),
     **dict.fromkeys(('pretrain_weights', 'weights', 'teacher_weights', 'output_eval'),

@@ -15,18 +15,21 @@ from PIL import Image, ImageFile, ImageOps
 
 from ..utils.files import open_regular
 
-__all__ = ['IMAGE_FORMATS', 'IMAGE_SUFFIXES', 'MAXIMA', 'decode_image', 'has_16_bits',
-           'image_size', 'is_image_name', 'largest_value', 'open_rgb', 'strict_decoding']
+__all__ = ['DEEP_FORMATS', 'IMAGE_FORMATS', 'IMAGE_SUFFIXES', 'MAXIMA', 'check_depth',
+           'decode_bgr', 'fitting_maximum',
+           'has_16_bits', 'header_size', 'image_size', 'is_image_name', 'largest_value',
+           'open_rgb', 'strict_decoding']
 
 # Whatever the file's name. Pillow knows more, and starts other programs for some of them.
 IMAGE_FORMATS = ('BMP', 'JPEG', 'PNG', 'TIFF', 'WEBP')
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+# Those that may have 16 bits a channel.
+DEEP_FORMATS = ('PNG', 'TIFF')
 # The largest values of 8, 10, 12, 14 and 16 bits.
 MAXIMA = (255, 1023, 4095, 16383, 65535)
+ORIENTATION = 0x0112  # tag of EXIF; from 5 on width and height are exchanged
 PNG_DEPTH = 24  # byte of a PNG that holds its bits a channel
 TIFF_STARTS = {b'II': '<', b'MM': '>'}
-TOO_LARGE = ('more pixels than the {:,} that are taken for an image; cut it into tiles, or make it '
-             'smaller')
 
 
 def is_image_name(name):
@@ -48,24 +51,30 @@ def image_size(path):
                 image.load()
                 size, mode = ImageOps.exif_transpose(image).size, image.mode
         except Image.DecompressionBombError as error:
-            raise ValueError(TOO_LARGE.format(2 * Image.MAX_IMAGE_PIXELS)) from error
+            raise ValueError(f'{error}; cut it into tiles, or make it smaller') from error
         except Exception as error:  # decoders raise whatever the damage leads them to
             # Pillow reads no TIFF of three channels with 16 bits each.
             size, mode = _size_of_deep_tiff(path), 'I;16'
             if size is None:
                 raise ValueError(f'unreadable image ({error})') from error
-    if mode == 'F' or (mode == 'I' and not has_16_bits(_start(path))):
+    if mode == 'F' or (mode == 'I' and not has_16_bits(_content(path))):
         raise ValueError(f'grey values of 32 bits ({mode}), expected 8 or 16; save it with 16 bits')
     return size
 
 
-def _start(path):
+def header_size(image):
+    """(width, height) in pixels of an opened Pillow image, EXIF rotation applied, not decoded."""
+    turned = image.getexif().get(ORIENTATION, 1) >= 5
+    return image.size[::-1] if turned else image.size
+
+
+def _content(path):
     with open_regular(path) as f:
         return f.read()
 
 
 def _size_of_deep_tiff(path):
-    content = _start(path)
+    content = _content(path)
     if content[:2] not in TIFF_STARTS or not has_16_bits(content):
         return None
     pixels = cv2.imdecode(np.frombuffer(content, 'uint8'), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
@@ -130,7 +139,7 @@ def largest_value(path):
         ValueError: it cannot be decoded.
         OSError: it cannot be opened.
     """
-    content = _start(path)
+    content = _content(path)
     return int(_decode_deep(content).max()) if has_16_bits(content) else None
 
 
@@ -163,7 +172,7 @@ def scale_to_8_bits(pixels, maximum):
     return ((pixels.astype('uint32') * 255 + maximum // 2) // maximum).astype('uint8')
 
 
-def decode_image(content, maximum=None):
+def decode_bgr(content, maximum=None):
     """Decodes an image file to what a detector sees.
 
     Args:
@@ -171,22 +180,38 @@ def decode_image(content, maximum=None):
         maximum (int or None): of :func:`scale_to_8_bits`.
 
     Returns:
-        [H, W, 3] uint8: RGB, EXIF rotation applied.
+        [H, W, 3] uint8: in OpenCV's order of colours, EXIF rotation applied.
 
     Raises:
         ValueError: as :func:`scale_to_8_bits`, or it cannot be decoded.
     """
     if has_16_bits(content):
-        pixels = scale_to_8_bits(_decode_deep(content), maximum)
-    elif bits_per_channel(content) > 16:
+        return scale_to_8_bits(_decode_deep(content), maximum)
+    if bits_per_channel(content) > 16:
         raise ValueError('grey values of 32 bits, expected 8 or 16; save it with 16 bits')
-    else:
-        pixels = cv2.imdecode(np.frombuffer(content, 'uint8'), cv2.IMREAD_COLOR)
+    pixels = cv2.imdecode(np.frombuffer(content, 'uint8'), cv2.IMREAD_COLOR)
     if pixels is None:
         raise ValueError('it cannot be decoded')
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    return pixels
+
+
+def check_depth(path, maximum=None):
+    """Makes sure that :func:`decode_bgr` can read the grey values of a file.
+
+    Only an image of 16 bits without a maximum is decoded.
+
+    Raises:
+        ValueError: as :func:`decode_bgr`.
+        OSError: the file cannot be opened.
+    """
+    with open_regular(path) as f:
+        start = f.read(PNG_DEPTH + 1)
+        # What a TIFF says of itself may stand at its end.
+        bits = bits_per_channel(start + f.read() if start[:2] in TIFF_STARTS else start)
+    if bits > 16 or (bits == 16 and maximum is None):
+        decode_bgr(_content(path), maximum)
 
 
 def open_rgb(path, maximum=None):
-    """PIL.Image: what :func:`decode_image` makes of a file."""
-    return Image.fromarray(decode_image(_start(path), maximum))
+    """PIL.Image: what :func:`decode_bgr` makes of a file."""
+    return Image.fromarray(cv2.cvtColor(decode_bgr(_content(path), maximum), cv2.COLOR_BGR2RGB))

@@ -6,10 +6,12 @@ import codecs
 import os
 import re
 
+from ..utils.command_line import positive
 from ..utils.text import clean_name
 from .check import check_coco_folder, read_class_names
+from .overview import describe_overview, write_overview
 
-__all__ = ['class_names', 'encoding', 'pattern', 'run_check']
+__all__ = ['add_check_flags', 'class_names', 'encoding', 'pattern', 'run_check']
 
 
 def class_names(text):
@@ -44,17 +46,33 @@ def pattern(text):
     return text
 
 
-def run_check(folder, group_by=None):
-    """Checks a prepared data set and prints what it holds.
+def add_check_flags(parser):
+    """Adds the flags of a check to a tool's parser."""
+    parser.add_argument('--check', action='store_true',
+                        help='check the data set in --output, and show what is in it')
+    parser.add_argument('--check_dir', '--check-dir',
+                        help='where --check writes its JSON and pictures (default: '
+                             '<output>/check)')
+    parser.add_argument('--input_size', '--input-size', type=positive,
+                        help='with --check: sizes of boxes where images are resized to N pixels')
+    parser.add_argument('--font', help='with --check: font file for the names in pictures')
+
+
+def run_check(flags, group_by=None):
+    """Checks the prepared data set in ``--output``, prints and draws what it holds.
 
     Raises:
         ValueError: it has faults, which are printed.
     """
+    folder = flags.output
     counts, faults = check_coco_folder(folder)
     if faults:
         print(*faults, sep='\n')
         raise ValueError(f'{folder}: {len(faults)} faults, listed above; correct them, or '
                          f'prepare the data set anew')
+    result, paths = write_overview(folder, flags.check_dir or os.path.join(folder, 'check'),
+                                   group_by, flags.input_size, flags.font)
+    print(describe_overview(result))
     numbers = ', '.join(f'{split} {images} images {boxes} boxes'
                         for split, (images, boxes) in counts.items())
-    print(f'ok: {numbers}')
+    print(f'ok: {numbers}; see {", ".join(paths)}')

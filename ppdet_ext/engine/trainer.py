@@ -24,6 +24,8 @@ from .callbacks.seeds import EpochSeeds, run_seed
 from .callbacks.visualdl_log import VisualDLWriter
 from .checkpoint_files import SIDECAR_SUFFIX, SUFFIXES, load_checkpoint, newest_checkpoint, recover
 from .checks.crowd import check_crowd
+from .checks.input_size import check_input_size
+from .checks.schedule import check_schedule
 from .checks.teacher import check_teacher
 from .learning_rate import scaled_learning_rate
 from .process_meeting import EpochMeeting, meet, of_first_process
@@ -32,6 +34,8 @@ from .stop_request import StopRequest
 __all__ = ['Trainer']
 
 logger = setup_logger('ppdet.engine')
+
+READERS = {'train': 'TrainReader', 'eval': 'EvalReader'}
 
 
 class Trainer(ppdet.engine.Trainer):
@@ -45,7 +49,7 @@ class Trainer(ppdet.engine.Trainer):
     Raises:
         ValueError: a training data set smaller than one batch, or one whose crowd boxes the
             detector would not ignore, as :func:`ppdet_ext.engine.checks.crowd.check_crowd` says;
-            another run trains in the same folder.
+            another run trains in the same folder; images of a size that the network cannot take.
 
     Attributes:
         validates (bool): whether training evaluates its snapshots.
@@ -72,6 +76,11 @@ class Trainer(ppdet.engine.Trainer):
             freeze_parts(student, cfg.get('freeze'))
             self._check_size()
             check_crowd(student, self.dataset)
+            if dist.get_rank() == 0:
+                check_schedule(cfg, len(self.loader))
+        if mode in READERS:
+            sizes = {(record['h'], record['w']) for record in self.dataset.roidbs}
+            check_input_size(self.model, READERS[mode], cfg[READERS[mode]], sizes)
 
     def _check_size(self):
         if len(self.loader) == 0:
@@ -149,6 +158,8 @@ class Trainer(ppdet.engine.Trainer):
             Interrupted: it was stopped with Ctrl-C or SIGTERM; the message says how to continue.
         """
         self.validates = validate
+        if validate:
+            check_input_size(self.model, 'EvalReader', self.cfg['EvalReader'])
         if self.is_complete(validate):
             raise ValueError(f'the checkpoint was saved after epoch {self.start_epoch} of '
                              f'{self.cfg.epoch}: nothing is left to train; give more with -o '

@@ -101,6 +101,12 @@ class DistillModel(nn.Layer):
                 f'{self.slim_config.path}: the teacher detects {teacher.get("num_classes")} '
                 f'classes, the student {student["num_classes"]}; train the teacher on the '
                 f'student\'s data set, or correct num_classes')
+        names_s, names_t = student['class_names'], teacher.get('class_names')
+        if names_s and names_t and list(names_s) != list(names_t):
+            raise ValueError(
+                f'{self.slim_config.path}: the teacher\'s class_names are {", ".join(names_t)}, '
+                f'the student\'s {", ".join(names_s)}; the losses compare them by their position, '
+                f'so train the teacher with the student\'s names in the same order')
 
     def _build_terms(self, entries):
         name = self.term_name or self.method_name

@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opens files so that an error names the file, and none waits for ever."""
 import errno
+import io
 import json
 import os
 import tempfile
 
 from .text import decode_text
 
-__all__ = ['open_regular', 'read_json', 'read_text', 'write_json', 'write_text']
+__all__ = ['open_regular', 'open_text', 'read_json', 'read_text', 'write_json', 'write_text']
 
 
 def open_regular(path):
@@ -36,6 +37,19 @@ def read_text(path, encoding=None):
     """
     with open_regular(path) as f:
         return decode_text(f.read(), path, encoding)
+
+
+class _Text(io.StringIO):
+    """The text of a file, with the file's name."""
+
+    def __init__(self, path):
+        super().__init__(read_text(path))
+        self.name = path
+
+
+def open_text(path):
+    """A stream of the text of a file, decoded as :func:`read_text` does, with its name."""
+    return _Text(path)
 
 
 def read_json(path, encoding=None):

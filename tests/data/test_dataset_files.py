@@ -10,6 +10,7 @@ from ppdet.data.source.coco import COCODataSet
 from tiny import student_yaml
 
 from ppdet_ext.config.load import load_run_config
+from ppdet_ext.data.coco import NEU_DET_CLASSES
 from ppdet_ext.data.dataset_files import check_datasets, dataset_fields
 
 
@@ -39,7 +40,7 @@ def coco(tmp_path, folder):
 
 def annotations(classes=6, images=('a.jpg', 'b.jpg')):
     box = {'id': 1, 'image_id': 0, 'category_id': 0, 'bbox': [1, 1, 4, 4], 'area': 16, 'iscrowd': 0}
-    return {'categories': [{'id': k, 'name': f'class {k}'} for k in range(classes)],
+    return {'categories': [{'id': k, 'name': NEU_DET_CLASSES[k]} for k in range(classes)],
             'images': [{'id': k, 'file_name': name, 'width': 8, 'height': 8}
                        for k, name in enumerate(images)], 'annotations': [box]}
 

@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from ppdet_ext.data.voc_xml import reader_problems
+from ppdet_ext.data.voc_xml import read_annotation
 
 CLASSES = ('crazing', 'patches')
 SOUND = '''<annotation>
@@ -19,7 +19,7 @@ BOMB = '<!DOCTYPE a [<!ENTITY b "x">]><annotation>&b;</annotation>'
 def problems(tmp_path, text):
     path = tmp_path / 'a.xml'
     path.write_text(text)
-    return reader_problems(str(path), CLASSES)
+    return read_annotation(str(path), CLASSES).problems
 
 
 def test_boxes_that_the_reader_cuts_off_or_leaves_out_are_sound(tmp_path):
@@ -53,4 +53,4 @@ def test_problems(tmp_path, text, line, message):
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / 'a.xml')
     with pytest.raises(OSError, match='is a pipe or a device'):
-        reader_problems(str(tmp_path / 'a.xml'), CLASSES)
+        read_annotation(str(tmp_path / 'a.xml'), CLASSES)
