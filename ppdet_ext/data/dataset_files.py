@@ -227,7 +227,7 @@ def naming(section):
         yield
     except ValueError as error:
         raise ValueError(f'{section}: {error}; correct it, or prepare the data set '
-                         f'anew') from error
+                         f'anew with tools/prepare_data.py') from error
 
 
 def _existing(section, folder, dataset, key):
@@ -235,8 +235,8 @@ def _existing(section, folder, dataset, key):
     path = os.path.join(folder, dataset.get(key) or '')
     if not os.path.exists(path):
         raise FileNotFoundError(
-            f'{section}: {path} does not exist. Prepare the data set (tools/prepare_neu_det.py '
-            f'for NEU-DET), or give its folder with -o {section}.dataset_dir=PATH')
+            f'{section}: {path} does not exist. Prepare the data set (tools/prepare_data.py), '
+            f'or give its folder with -o {section}.dataset_dir=PATH')
     return path
 
 

@@ -96,7 +96,7 @@ def test_voc_data_sets_that_do_not_fit(tmp_path, folder, files, error, message):
 def test_a_missing_data_set_says_how_to_get_it(tmp_path):
     cfg = load_run_config(student_yaml(tmp_path), {'EvalDataset': {'dataset_dir': str(tmp_path)}})
     with pytest.raises(FileNotFoundError, match=r'EvalDataset: .*val.json does not exist. Prepare '
-                       r'.*prepare_neu_det.py.*-o EvalDataset.dataset_dir=PATH'):
+                       r'.*prepare_data.py.*-o EvalDataset.dataset_dir=PATH'):
         check_datasets(cfg, ['EvalDataset'])
 
 
