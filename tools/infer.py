@@ -7,6 +7,7 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from ppdet_ext.config.load import load_run_config  # noqa: E402
+from ppdet_ext.data.images import image_sizes  # noqa: E402
 from ppdet_ext.engine import Trainer, cli  # noqa: E402
 from ppdet_ext.engine.checks.input_size import check_input_size  # noqa: E402
 from ppdet_ext.inference import detections  # noqa: E402
@@ -42,7 +43,7 @@ def main(argv):
         build_slim_model(cfg, args.slim_config, mode='test')
     trainer = Trainer(cfg, mode='test')
     trainer.load_weights(cfg.get('weights'))
-    check_input_size(trainer.model, 'TestReader', cfg['TestReader'], detections.sizes_of(images))
+    check_input_size(trainer.model, 'TestReader', cfg['TestReader'], lambda: image_sizes(images))
     results = trainer.predict(images, draw_threshold=args.draw_threshold,
                               output_dir=args.output_dir, visualize=args.visualize)
     if args.visualize:

@@ -144,7 +144,11 @@ def _check_coco(section, dataset, cfg):
     paths = [os.path.join(images, image['file_name']) for image in content.images]
     _check_files(section, annotations, paths)
     sizes = [(annotations, None, (image['width'], image['height'])) for image in content.images]
-    _check_images(section, annotations, paths, sizes, cfg.get('image_maximum'))
+    others = _check_images(section, annotations, paths, sizes, cfg.get('image_maximum'))
+    if others:
+        # PaddleDetection goes on with the image's own, and the boxes as they are.
+        logger.warning(f'{section}: {len(others)} of {len(paths)} images have another size than '
+                       f'stated, first {others[0]}; look at them: tools/prepare_data.py --check')
     _check_classes(section, annotations, len(content.categories), cfg.num_classes)
     if 'gt_poly' in (dataset.get('data_fields') or ()):
         _check_masks(section, annotations, content)
@@ -192,8 +196,11 @@ def _check_voc(section, dataset, cfg):
             raise ValueError(f'{section}: {path}:{line}: {message}; correct it')
     sizes = [(path, annotation.size_line, annotation.size)
              for (_, path), annotation in zip(pairs, annotations)]
-    _check_images(section, image_list, [image for image, _ in pairs], sizes,
-                  cfg.get('image_maximum'))
+    others = _check_images(section, image_list, [image for image, _ in pairs], sizes,
+                           cfg.get('image_maximum'))
+    if others:
+        # PaddleDetection would cut the boxes off at the size that is stated.
+        raise ValueError(f'{section}: {others[0]}; label it anew, or correct the size')
     empty = sum(annotation.objects == 0 for annotation in annotations)
     usable = sum(annotation.usable for annotation in annotations)
     if section == 'TrainDataset':
@@ -255,9 +262,13 @@ def _check_images(section, annotations, paths, stated, image_maximum):
 
     Args:
         stated (list of tuple): file, line or None, and (width, height) that it states, of each.
+
+    Returns:
+        list of str: of every image that has another size, what is stated where.
     """
     images = progress(list(zip(paths, stated)), f'{section}: checking images',
                       delay=SECONDS_WITHOUT_PROGRESS)
+    others = []
     for path, (file, line, size) in images:
         try:
             found = _check_image(path, image_maximum)
@@ -269,9 +280,9 @@ def _check_images(section, annotations, paths, stated, image_maximum):
             raise ValueError(f'{section}: {path}, which {annotations} lists: {error}') from error
         if size != found:
             place = file if line is None else f'{file}:{line}'
-            raise ValueError(f'{section}: {place}: states {size[0]:g}x{size[1]:g} pixels for '
-                             f'{path}, which has {found[0]}x{found[1]}, so that the boxes may be '
-                             f'those of another image; label it anew, or correct the size')
+            others.append(f'{place}: states {size[0]:g}x{size[1]:g} pixels for {path}, which has '
+                          f'{found[0]}x{found[1]}, so that the boxes may be those of another image')
+    return others
 
 
 def _check_image(path, image_maximum):

@@ -16,9 +16,8 @@ from PIL import Image, ImageFile, ImageOps
 from ..utils.files import open_regular
 
 __all__ = ['DEEP_FORMATS', 'IMAGE_FORMATS', 'IMAGE_SUFFIXES', 'MAXIMA', 'check_depth',
-           'decode_bgr', 'fitting_maximum',
-           'has_16_bits', 'header_size', 'image_size', 'is_image_name', 'largest_value',
-           'open_rgb', 'strict_decoding']
+           'decode_bgr', 'fitting_maximum', 'has_16_bits', 'header_size', 'image_size',
+           'image_sizes', 'is_image_name', 'largest_value', 'open_rgb', 'strict_decoding']
 
 # Whatever the file's name. Pillow knows more, and starts other programs for some of them.
 IMAGE_FORMATS = ('BMP', 'JPEG', 'PNG', 'TIFF', 'WEBP')
@@ -66,6 +65,15 @@ def header_size(image):
     """(width, height) in pixels of an opened Pillow image, EXIF rotation applied, not decoded."""
     turned = image.getexif().get(ORIENTATION, 1) >= 5
     return image.size[::-1] if turned else image.size
+
+
+def image_sizes(paths):
+    """set of tuple: (height, width) in pixels that images have; they are not decoded."""
+    sizes = set()
+    for path in paths:
+        with Image.open(path, formats=IMAGE_FORMATS) as image:
+            sizes.add(header_size(image)[::-1])
+    return sizes
 
 
 def _content(path):

@@ -14,11 +14,14 @@ from .coco import SPLITS, coco_dataset, grouped_split, stratified_split
 from .dataset_folder import new_dataset_folder
 from .dataset_yaml import dataset_yaml, write_run_configs
 from .formats import SourceOptions, detect_format, read_source
-from .images import fitting_maximum, largest_value
+from .images import IMAGE_SUFFIXES, fitting_maximum, largest_value
+from .source_files import files_below
 
 __all__ = ['InvalidDataError', 'PrepareOptions', 'dominant_class', 'group_of', 'prepare_data']
 
 NO_BOXES = '(no boxes)'
+LABEL_SUFFIXES = ('.xml', '.txt', '.json', '.yaml', '.yml', '.names', '.data', '.md')
+SHOWN = 5  # names of files
 
 
 class InvalidDataError(ValueError):
@@ -108,7 +111,8 @@ def prepare_data(source, output, reading=DEFAULT_READING, options=DEFAULT_OPTION
         maximum = _copy_images(data.images, os.path.join(result, 'images'))
         _write(result, data, splits, dataset_yaml(output, data, splits, maximum))
         configs = write_run_configs(result, output, options.config, options.slim_config)
-        report = _report(source, name, data, labels, splits, words, maximum, reading, options)
+        report = _report(source, name, data, labels, splits, words, maximum, reading, options,
+                         _other_files(folder))
         write_text(os.path.join(result, 'report.txt'), report)
     return report, [os.path.join(output, os.path.basename(path)) for path in configs]
 
@@ -224,7 +228,7 @@ def _write(folder, data, splits, yaml_text):
     write_text(os.path.join(folder, 'dataset.yml'), yaml_text)
 
 
-def _report(source, name, data, labels, splits, words, maximum, reading, options):
+def _report(source, name, data, labels, splits, words, maximum, reading, options, others):
     boxes = f'boxes: source counts from {reading.box_origin}; ' if name == 'voc' else 'boxes: '
     depth = () if maximum is None else (
         f'grey values: 16 bits a channel in the files, 0 to {maximum} in use: image_maximum in '
@@ -247,9 +251,19 @@ def _report(source, name, data, labels, splits, words, maximum, reading, options
         *(f'note: {note}' for note in data.notes),
         *(f'note: {split} is empty, it needs more images'
           for split, indices in splits.items() if not indices),
+        *others,
         *_class_notes(data, splits),
         *_group_notes(data.images, splits, options.group_by),
     ]) + '\n'
+
+
+def _other_files(folder):
+    """list of str: a note on files that are neither images nor what tools for labels write."""
+    names = [os.path.basename(path) for path in files_below(folder)
+             if not path.lower().endswith((*IMAGE_SUFFIXES, *LABEL_SUFFIXES))]
+    more = ' ...' if len(names) > SHOWN else ''
+    return [f'note: {len(names)} files are neither images nor labels and were left out: '
+            f'{", ".join(names[:SHOWN])}{more}'] if names else []
 
 
 def _class_notes(data, splits):

@@ -13,6 +13,7 @@ from ppdet.engine.callbacks import ComposeCallback
 from ppdet.metrics import COCOMetric
 from ppdet.utils.logger import setup_logger
 
+from ..data.images import image_sizes
 from ..metrics import ClasswiseCOCOMetric
 from ..modeling.finite import FiniteCheck
 from ..modeling.freeze import freeze_parts
@@ -79,8 +80,8 @@ class Trainer(ppdet.engine.Trainer):
             if dist.get_rank() == 0:
                 check_schedule(cfg, len(self.loader))
         if mode in READERS:
-            sizes = {(record['h'], record['w']) for record in self.dataset.roidbs}
-            check_input_size(self.model, READERS[mode], cfg[READERS[mode]], sizes)
+            check_input_size(self.model, READERS[mode], cfg[READERS[mode]], lambda: image_sizes(
+                record['im_file'] for record in self.dataset.roidbs))
 
     def _check_size(self):
         if len(self.loader) == 0:

@@ -8,24 +8,16 @@ import os
 import shutil
 import tempfile
 
-from PIL import Image
 from ppdet.data.source.category import get_categories
 
 from ..data.check import read_class_names
 from ..data.coco_file import category_names
 from ..data.dataset_files import check_class_order, dataset_fields, naming
-from ..data.images import (
-    IMAGE_FORMATS,
-    IMAGE_SUFFIXES,
-    check_depth,
-    header_size,
-    image_size,
-    is_image_name,
-)
+from ..data.images import IMAGE_SUFFIXES, check_depth, image_size, is_image_name
 from ..utils.files import write_json
 
-__all__ = ['find_images', 'check_output_dir', 'name_classes', 'sizes_of', 'detection_records',
-           'describe', 'save_records']
+__all__ = ['find_images', 'check_output_dir', 'name_classes', 'detection_records', 'describe',
+           'save_records']
 
 SHOWN = 5  # names of files
 
@@ -79,15 +71,6 @@ def _images_in(folder):
         print(f'--infer_dir: left out {len(others)} files that are no images by their suffix: '
               f'{", ".join(others[:SHOWN])}{" ..." if len(others) > SHOWN else ""}')
     return images
-
-
-def sizes_of(images):
-    """set of tuple: (height, width) in pixels that images have."""
-    sizes = set()
-    for path in images:
-        with Image.open(path, formats=IMAGE_FORMATS) as image:
-            sizes.add(header_size(image)[::-1])
-    return sizes
 
 
 def check_output_dir(images, output_dir):

@@ -486,6 +486,13 @@ def test_no_format_and_several_formats_are_named(source, tmp_path):
         prepared(source, tmp_path / 'out')
 
 
+def test_files_that_are_left_out_are_named(source, tmp_path):
+    write_yolo(source, objects(3))
+    (source / 'images' / 'x.heic').write_text('x')
+    report = prepared(source, tmp_path / 'out')
+    assert 'note: 1 files are neither images nor labels and were left out: x.heic' in report
+
+
 @pytest.mark.parametrize('where', ['.', 'source'])
 def test_output_may_not_hold_or_double_the_source(tmp_path, source, where):
     write_yolo(source, objects(3))

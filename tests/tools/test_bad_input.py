@@ -279,8 +279,6 @@ CASES = [
     Case('image of 16 bits', 'train', '', image(np.full([64, 64], 4080, 'uint16'))),
     Case('image of floating-point values', 'train', '',
          image(np.zeros([64, 64], 'float32'), 'TIFF')),
-    Case('image of another size than stated', 'train', '', annotations(
-        lambda content: content['images'][0].update(width=32))),
     Case('metric of another kind of data set', 'eval', f'{WEIGHTS} metric=VOC'),
     Case('VOC data set without a usable box', 'train', '',
          voc_list('images/train_0.png a.xml\n', f'<annotation>{VOC_SIZE}</annotation>')),

@@ -17,7 +17,7 @@ class _Unequal(ValueError):
     """Two sizes that one batch may hold."""
 
 
-def check_input_size(model, name, reader, sizes=None):
+def check_input_size(model, name, reader, find_sizes=None):
     """Makes sure that a network can take the images of a reader.
 
     Looked at is what the reader's operators say of the size; after one that draws it at random
@@ -27,8 +27,8 @@ def check_input_size(model, name, reader, sizes=None):
         model (nn.Layer): the detector, or both of a distillation.
         name (str): ``TrainReader`` ...
         reader (dict): its section of the config.
-        sizes (iterable of tuple or None): (height, width) in pixels of the images; None where
-            they are not known.
+        find_sizes (callable or None): returns (height, width) in pixels of the images, where the
+            reader's result depends on them; None where they are not known.
 
     Raises:
         ValueError: images of one batch differ in size, or are not to be halved as often as the
@@ -38,7 +38,9 @@ def check_input_size(model, name, reader, sizes=None):
     detectors = [part for part in parts if part is not None]
     stride = max(map(_stride, detectors), default=1)
     try:
-        found = batch_sizes(reader, sizes)
+        found = batch_sizes(reader, None)
+        if found is UNKNOWN and find_sizes is not None:
+            found = batch_sizes(reader, find_sizes())
     except _Unequal as error:
         first, second = error.args
         raise ValueError(f'{name}: one batch may hold images of {_text(first)} and '

@@ -57,7 +57,8 @@ def test_the_size_is_followed_through_the_reader(sample, batch, expected):
 ])
 def test_sizes_that_do_not_fit(retinanet, sample, batch, sizes, message):
     with pytest.raises(ValueError, match=message):
-        check_input_size(retinanet, 'TrainReader', reader(sample, batch), sizes)
+        check_input_size(retinanet, 'TrainReader', reader(sample, batch),
+                         lambda: sizes)
 
 
 @pytest.mark.parametrize('sample, batch, sizes, batch_size', [
@@ -65,7 +66,8 @@ def test_sizes_that_do_not_fit(retinanet, sample, batch, sizes, message):
     ([{'RandomCrop': {}}], [], SIZES, 2), ([resize(100, 75)], [PAD], None, 2),
 ])
 def test_sizes_that_fit(retinanet, sample, batch, sizes, batch_size):
-    check_input_size(retinanet, 'TrainReader', reader(sample, batch, batch_size), sizes)
+    check_input_size(retinanet, 'TrainReader', reader(sample, batch, batch_size),
+                     lambda: sizes)
 
 
 def test_an_assigner_that_takes_nine_candidates_of_each_level():
@@ -88,4 +90,4 @@ def test_shipped_configs_fit_neu_det(path):
     cfg = load_run_config(path, {'pretrain_weights': None})
     model = create(cfg.architecture)
     for name in ('TrainReader', 'EvalReader', 'TestReader'):
-        check_input_size(model, name, cfg[name], [(200, 200)])
+        check_input_size(model, name, cfg[name], lambda: [(200, 200)])
