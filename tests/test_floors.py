@@ -11,7 +11,7 @@ ROOT = Path(ppdet_ext.__file__).parent
 FLOORS = (('utils', ), ('safe_io', 'compat'), ('config', ), ('data', 'modeling'),
           ('slim', 'metrics', 'few_shot', 'inference'), ('engine', ))
 FLOOR = {package: number for number, packages in enumerate(FLOORS) for package in packages}
-FLOOR['ppdet_fixes'] = FLOOR['config']  # above what it replaces ppdet's own with
+FLOOR['ppdet_fixes'] = FLOOR['slim']  # above what it replaces ppdet's own with
 
 
 def imports(path):

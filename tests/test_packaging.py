@@ -56,7 +56,8 @@ def imported_packages(folder):
                 names |= {alias.name.split('.')[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 names.add(node.module.split('.')[0])
-    return {name for name in names - {'ppdet_ext'} if not is_builtin(name)}
+    own = {'ppdet_ext', *(path.stem for path in folder.glob('*.py'))}
+    return {name for name in names - own if not is_builtin(name)}
 
 
 def is_builtin(name):

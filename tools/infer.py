@@ -25,14 +25,16 @@ def main(argv):
     args = parse_args(argv)
     checkout.load()
     from ppdet_ext.config.load import load_run_config
+    from ppdet_ext.data.images import image_sizes
     from ppdet_ext.engine import Trainer
+    from ppdet_ext.engine.checks.input_size import check_input_size
     from ppdet_ext.inference import detections
     from ppdet_ext.slim import build_slim_model
 
     cfg = load_run_config(args.config, args.opt)
     cli.apply_flags(cfg, args, ('use_vdl', 'vdl_log_dir'))
     cfg.setdefault('vdl_log_dir', 'vdl_log_dir/image')
-    images = detections.find_images(args.infer_img, args.infer_dir)
+    images = detections.find_images(args.infer_img, args.infer_dir, cfg.get('image_maximum'))
     if args.visualize:
         detections.check_output_dir(images, args.output_dir)
     class_names = detections.name_classes(cfg)
@@ -41,6 +43,7 @@ def main(argv):
         build_slim_model(cfg, args.slim_config, mode='test')
     trainer = Trainer(cfg, mode='test')
     trainer.load_weights(cfg.get('weights'))
+    check_input_size(trainer.model, 'TestReader', cfg['TestReader'], lambda: image_sizes(images))
     results = trainer.predict(images, draw_threshold=args.draw_threshold,
                               output_dir=args.output_dir, visualize=args.visualize)
     if args.visualize:

@@ -7,6 +7,7 @@ import os
 import yaml
 
 from ..safe_io.safe_yaml import ConfigLoader, load_yaml
+from ..utils.files import open_text
 
 __all__ = ['read_yaml', 'check_bases', 'yaml_files']
 
@@ -25,7 +26,7 @@ def read_yaml(path):
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'config file not found: {path}; correct the path')
-    with open(path, encoding='utf-8') as f:
+    with open_text(path) as f:
         content = load_yaml(f)
     if not isinstance(content, dict):
         raise ValueError(f'{path}: expected "key: value" sections, got {type(content).__name__}')
@@ -34,7 +35,7 @@ def read_yaml(path):
 
 def _warn_of_repeated_keys(path):
     """Of a key that stands in one mapping twice, PaddleDetection takes the second."""
-    with open(path, encoding='utf-8') as f:
+    with open_text(path) as f:
         nodes = [yaml.compose(f, Loader=ConfigLoader)]
     for node in nodes:
         if isinstance(node, yaml.MappingNode):

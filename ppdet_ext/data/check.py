@@ -1,70 +1,31 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Checks a prepared data set: COCO JSONs, label list and images of one folder."""
-import contextlib
 import os
-from typing import NamedTuple, Optional
 
-from PIL import Image, ImageFile, ImageOps
-
-from ..utils.files import open_regular, read_text
+from ..utils.files import read_text
 from ..utils.progress import progress
+from ..utils.text import clean_name
 from .coco import SPLITS
 from .coco_file import read_coco, takes_part
+from .images import image_size
+from .records import Fault
 
-__all__ = ['IMAGE_FORMATS', 'Fault', 'check_coco_folder', 'image_size', 'read_class_names']
-
-# Whatever the file's name. Pillow knows more, and starts other programs for some of them.
-IMAGE_FORMATS = ('BMP', 'JPEG', 'PNG', 'TIFF', 'WEBP')
-
-
-class Fault(NamedTuple):
-    """One thing wrong in a data set: where, and what."""
-    file: str
-    line: Optional[int]
-    message: str
-
-    def __str__(self):
-        place = self.file if self.line is None else f'{self.file}:{self.line}'
-        return f'{place}: {self.message}'
+__all__ = ['check_coco_folder', 'read_class_names']
 
 
-def image_size(path):
-    """Decodes an image wholly and returns its (width, height) in pixels, EXIF rotation applied.
-
-    Raises:
-        ValueError: the file is no image, or is cut off; the message does not name it.
-        OSError: the file cannot be opened.
-    """
-    with open_regular(path) as f, _strict_decoding():
-        try:
-            with Image.open(f, formats=IMAGE_FORMATS) as image:
-                image.load()
-                return ImageOps.exif_transpose(image).size
-        except Exception as error:  # decoders raise whatever the damage leads them to
-            raise ValueError(f'unreadable image ({error})') from error
-
-
-@contextlib.contextmanager
-def _strict_decoding():
-    """Makes half-copied files errors: PaddleDetection's trainer lets Pillow fill them up."""
-    before = ImageFile.LOAD_TRUNCATED_IMAGES
-    ImageFile.LOAD_TRUNCATED_IMAGES = False
-    try:
-        yield
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = before
-
-
-def read_class_names(path):
+def read_class_names(path, encoding=None):
     """Reads a label list, one class name a line.
+
+    Args:
+        path (str): of the list.
+        encoding (str or None): None for UTF-8.
 
     Raises:
         ValueError: no text in UTF-8, no name, an empty line between names, or a name that occurs
             twice.
     """
-    text = read_text(path).lstrip('\ufeff')  # a byte order mark
-    names = [line.strip() for line in text.rstrip().splitlines()]
+    names = [clean_name(line) for line in read_text(path, encoding).rstrip().splitlines()]
     if not names or '' in names or len(set(names)) < len(names):
         raise ValueError(f'{path}: expected different class names, one a line, got {names}')
     return names

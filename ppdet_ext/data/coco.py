@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every data set of this package shares: class names, COCO records, stratified splits."""
 import random
-from collections import defaultdict
+from collections import Counter, defaultdict
 
-__all__ = ['NEU_DET_CLASSES', 'SPLITS', 'coco_dataset', 'stratified_split']
+from .records import plain_number
+
+__all__ = ['NEU_DET_CLASSES', 'SPLITS', 'coco_dataset', 'grouped_split', 'stratified_split']
 
 # Alphabetical, as in the file names of the original archive; category ids start at 1.
 NEU_DET_CLASSES = ('crazing', 'inclusion', 'patches', 'pitted_surface', 'rolled-in_scale',
@@ -39,8 +41,10 @@ def coco_dataset(images, boxes, class_names, description):
                 'id': len(annotations) + 1,
                 'image_id': image_id,
                 'category_id': category_ids[box['class_name']],
-                'bbox': [x1, y1, x2 - x1, y2 - y1],
-                'area': (x2 - x1) * (y2 - y1),
+                'bbox': [x1, y1, plain_number(x2 - x1), plain_number(y2 - y1)],
+                'area': plain_number((x2 - x1) * (y2 - y1)),
+                # The box once more, for tools that show nothing without.
+                'segmentation': [[x1, y1, x2, y1, x2, y2, x1, y2]],
                 'iscrowd': 0,
                 **extra
             })
@@ -75,4 +79,38 @@ def stratified_split(labels, seed, splits=None):
             end = round(share * len(indices))
             chosen[name] += indices[start:end]
             start = end
+    return {name: sorted(indices) for name, indices in chosen.items()}
+
+
+def grouped_split(labels, groups, seed, splits=None):
+    """Distributes indices as :func:`stratified_split`, with each group in one split.
+
+    Args:
+        labels (sequence of str): label of every image.
+        groups (sequence of str): group of every image.
+        seed (int): same seed, labels and groups, same split, on every machine.
+        splits (dict of str to float): split name to share; shares sum to 1.
+
+    Returns:
+        dict of str to list of int: sorted indices into ``labels`` of each split.
+    """
+    splits = splits or SPLITS
+    members = defaultdict(list)
+    for index, group in enumerate(groups):
+        members[group].append(index)
+    by_label = defaultdict(list)
+    for group in sorted(members):
+        counts = Counter(labels[index] for index in members[group])
+        by_label[min(counts, key=lambda label: (-counts[label], label))].append(group)
+    chosen = {name: [] for name in splits}
+    for label in sorted(by_label):
+        names = by_label[label]
+        random.Random(f'{seed}-{label}').shuffle(names)
+        total = sum(len(members[name]) for name in names)
+        missing = {split: share * total for split, share in splits.items()}
+        for name in names:
+            # Relative to its share, so that the small splits get theirs too.
+            split = max(splits, key=lambda split: missing[split] / splits[split])
+            missing[split] -= len(members[name])
+            chosen[split] += members[name]
     return {name: sorted(indices) for name, indices in chosen.items()}

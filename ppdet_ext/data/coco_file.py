@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from ..utils.files import read_json
 
-__all__ = ['CocoFile', 'check_categories', 'detection_fault', 'read_coco', 'read_sound_coco',
-           'takes_part']
+__all__ = ['CocoFile', 'category_names', 'check_coco', 'detection_fault', 'read_coco',
+           'read_sound_coco', 'takes_part']
 
 # Ids and coordinates become integers and floats of 64 bits.
 LIMIT = 2**63
@@ -105,7 +105,22 @@ def read_coco(path):
         ValueError: no JSON, or no dictionary with these lists.
         OSError: it cannot be read.
     """
-    content = _read_lists(path, ('images', 'categories'))
+    return check_coco(path, _read_lists(path, ('images', 'categories')))
+
+
+def check_coco(path, content):
+    """Checks the content of a COCO annotation file, as :func:`read_coco`.
+
+    Args:
+        path (str): of the file, for the message.
+        content (dict): with lists of images and categories.
+
+    Returns:
+        CocoFile: what stands in it.
+
+    Raises:
+        ValueError: its annotations are no list.
+    """
     if not isinstance(content.get('annotations', []), list):
         raise ValueError(f'{path} is no COCO annotation file (no list "annotations")')
     faults = []
@@ -125,16 +140,20 @@ def read_sound_coco(path):
     return content
 
 
-def check_categories(path):
-    """Makes sure that a COCO file, which may hold nothing else, names its classes.
+def category_names(path):
+    """Reads the names of the classes of a COCO file, which may hold nothing else.
+
+    Returns:
+        list of str: in the order in which they are listed, which is that of PaddleDetection.
 
     Raises:
-        ValueError: it does not.
+        ValueError: it names none.
         OSError: it cannot be read.
     """
     faults = []
-    _sound_records(_read_lists(path, ('categories', )), 'categories', faults)
+    records = _sound_records(_read_lists(path, ('categories', )), 'categories', faults)
     _refuse(path, faults)
+    return [record['name'] for record in records.values()]
 
 
 def _read_lists(path, kinds):

@@ -3,19 +3,21 @@
 """Looks at the files of a run's data sets before it starts."""
 import contextlib
 import os
+from typing import NamedTuple
 
-from PIL import Image, ImageFile
+from PIL import Image
 from ppdet.data.source.voc import pascalvoc_label
 from ppdet.utils.logger import setup_logger
 
-from ..utils.files import read_text
 from ..utils.progress import progress
-from .check import IMAGE_FORMATS, read_class_names
-from .coco_file import read_sound_coco, takes_part
+from .check import read_class_names
+from .coco_file import category_names, read_sound_coco, takes_part
 from .coco_masks import mask_fault
-from .voc_xml import reader_problems
+from .images import DEEP_FORMATS, IMAGE_FORMATS, check_depth, header_size, strict_decoding
+from .voc_list import list_lines, split_list_line
+from .voc_xml import read_annotation
 
-__all__ = ['check_datasets', 'dataset_fields', 'naming']
+__all__ = ['check_class_order', 'check_datasets', 'dataset_fields', 'naming']
 
 logger = setup_logger('ppdet.engine')
 
@@ -23,6 +25,8 @@ logger = setup_logger('ppdet.engine')
 ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82'}
 LONGEST_END = 8  # bytes
 SECONDS_WITHOUT_PROGRESS = 5
+# Of Pillow, with 8 bits a channel.
+PLAIN_MODES = ('1', 'L', 'LA', 'P', 'RGB', 'RGBA', 'CMYK', 'YCbCr')
 
 
 def dataset_fields(cfg, section):
@@ -54,15 +58,78 @@ def check_datasets(cfg, sections):
 
     Raises:
         FileNotFoundError: annotations or images are missing.
-        ValueError: the annotations hold another number of classes, no image, or what the reader or
-            the evaluation would trip over or mistake.
+        ValueError: the annotations hold other classes, no image, or what the reader or the
+            evaluation would trip over or mistake.
     """
-    checks = {'COCODataSet': _check_coco, 'VOCDataSet': _check_voc}
     for section in sections:
         dataset = dataset_fields(cfg, section)
-        check = checks.get(dataset.get('name', type(cfg[section]).__name__))
-        if check:
-            check(section, dataset, cfg)
+        kind = dataset.get('name', type(cfg[section]).__name__)
+        if section == 'EvalDataset':
+            _check_metric(kind, cfg)
+        if kind in CHECKS:
+            CHECKS[kind](section, dataset, cfg)
+    check_class_order(cfg)
+
+
+def _check_metric(kind, cfg):
+    needed = METRIC_OF.get(kind)
+    if needed and cfg['metric'] in METRIC_OF.values() and cfg['metric'] != needed:
+        raise ValueError(f'EvalDataset is a {kind}, which is evaluated with metric: {needed}, but '
+                         f'metric is {cfg["metric"]}; give -o metric={needed}, or another data set')
+    if cfg['metric'] != 'VOC':
+        return
+    for key in COCO_KEYS:
+        if cfg.get(key):
+            raise ValueError(f'{key} is for metric: COCO and has no effect with VOC; remove it, or '
+                             f'make a COCO data set of yours: tools/prepare_data.py --format voc')
+
+
+def check_class_order(cfg):
+    """Compares the names of the classes, in their order, wherever they stand.
+
+    Args:
+        cfg (dict): the configuration; the files that its data sets name and that exist are read.
+
+    Raises:
+        ValueError: two of them differ; the message names both.
+    """
+    places = list(_class_orders(cfg))
+    (first, names), others = (places[0], places[1:]) if places else ((None, None), ())
+    for place, order in others:
+        if order != names:
+            raise ValueError(
+                f'the classes differ: {first} has {", ".join(names)}, {place} has '
+                f'{", ".join(order)}; the detector knows them by their position only. Give all '
+                f'the same names in the same order, that of the training')
+
+
+def _class_orders(cfg):
+    """Yields where names of classes stand, and the names in the order of the detector's."""
+    if cfg.get('class_names'):
+        yield 'class_names', list(cfg['class_names'])
+    for section in ('TrainDataset', 'EvalDataset', 'TestDataset'):
+        if cfg.get(section) is None:
+            continue
+        dataset = dataset_fields(cfg, section)
+        names = _names_in_files(dataset)
+        if names:
+            yield names
+
+
+def _names_in_files(dataset):
+    """(str, list of str) or None: file of the data set that names the classes, and the names."""
+    folder = dataset.get('dataset_dir') or ''
+    for key in ('label_list', 'anno_path'):
+        path = os.path.join(folder, dataset.get(key) or '')
+        if not os.path.isfile(path) or (key == 'anno_path' and dataset.get('name') == 'VOCDataSet'):
+            continue
+        if path.endswith('.txt'):
+            names = read_class_names(path)
+            return path, names[1:] if names[0] == 'background' else names
+        if path.endswith('.json'):
+            # In the order in which the file lists them, whatever their ids.
+            return path, category_names(path)
+    return None
 
 
 def _check_coco(section, dataset, cfg):
@@ -76,16 +143,24 @@ def _check_coco(section, dataset, cfg):
         content = read_sound_coco(annotations)
     paths = [os.path.join(images, image['file_name']) for image in content.images]
     _check_files(section, annotations, paths)
-    _check_images(section, annotations, paths)
+    sizes = [(annotations, None, (image['width'], image['height'])) for image in content.images]
+    others = _check_images(section, annotations, paths, sizes, cfg.get('image_maximum'))
+    if others:
+        # PaddleDetection goes on with the image's own, and the boxes as they are.
+        logger.warning(f'{section}: {len(others)} of {len(paths)} images have another size than '
+                       f'stated, first {others[0]}; look at them: tools/prepare_data.py --check')
     _check_classes(section, annotations, len(content.categories), cfg.num_classes)
     if 'gt_poly' in (dataset.get('data_fields') or ()):
         _check_masks(section, annotations, content)
     boxes = [box for box in content.annotations if takes_part(box, dataset.get('load_crowd'))]
+    empty = len(content.images) - len({box['image_id'] for box in boxes})
+    counts = _Counts(len(boxes), len(content.images), empty, BOX_OF_COCO)
     if section == 'TrainDataset':
-        _check_learnable(annotations, boxes)
+        _check_learnable(annotations, counts, dataset.get('allow_empty'))
     elif content.is_annotated or not cfg.get('save_prediction_only'):
-        _check_evaluable(section, annotations, boxes, len(content.images),
-                         dataset.get('allow_empty'))
+        _check_evaluable(section, annotations, counts, dataset.get('allow_empty'),
+                         f', or only detect on them: --save_prediction_only -o '
+                         f'{section}.allow_empty=true')
 
 
 def _check_masks(section, annotations, content):
@@ -103,22 +178,53 @@ def _check_voc(section, dataset, cfg):
     images = _existing(section, folder, dataset, 'image_dir')
     classes = tuple(pascalvoc_label())
     with naming(section):
-        lines = [line.split() for line in read_text(image_list).splitlines()]
-    for number, line in enumerate(lines, start=1):
+        lines = [(number, split_list_line(line)) for number, line in list_lines(image_list)]
+    for number, line in lines:
         if len(line) < 2:
             raise ValueError(f'{section}: {image_list}:{number}: expected an image and its XML '
                              f'file, got "{" ".join(line)}"; correct the line')
-    paths = [os.path.join(images, name) for line in lines for name in line[:2]]
-    _check_files(section, image_list, paths)
-    _check_images(section, image_list, paths[::2])
+    pairs = [[os.path.join(images, name) for name in line[:2]] for _, line in lines]
+    _check_files(section, image_list, [path for pair in pairs for path in pair])
     if dataset.get('label_list'):
         labels = _existing(section, folder, dataset, 'label_list')
         with naming(section):
             classes = read_class_names(labels)
         _check_classes(section, labels, len(classes), cfg.num_classes)
-    for path in paths[1::2]:
-        for line, message in reader_problems(path, classes):
+    annotations = [read_annotation(path, classes) for _, path in pairs]
+    for (_, path), annotation in zip(pairs, annotations):
+        for line, message in annotation.problems:
             raise ValueError(f'{section}: {path}:{line}: {message}; correct it')
+    sizes = [(path, annotation.size_line, annotation.size)
+             for (_, path), annotation in zip(pairs, annotations)]
+    others = _check_images(section, image_list, [image for image, _ in pairs], sizes,
+                           cfg.get('image_maximum'))
+    if others:
+        # PaddleDetection would cut the boxes off at the size that is stated.
+        raise ValueError(f'{section}: {others[0]}; label it anew, or correct the size')
+    empty = sum(annotation.objects == 0 for annotation in annotations)
+    usable = sum(annotation.usable for annotation in annotations)
+    if section == 'TrainDataset':
+        _check_learnable(image_list, _Counts(usable, len(pairs), empty, BOX_OF_VOC),
+                         dataset.get('allow_empty'))
+    else:
+        counted = sum(annotation.countable for annotation in annotations)
+        _check_evaluable(section, image_list, _Counts(counted, len(pairs), empty, BOX_OF_VOC),
+                         dataset.get('allow_empty'))
+
+
+CHECKS = {'COCODataSet': _check_coco, 'VOCDataSet': _check_voc}
+METRIC_OF = {'COCODataSet': 'COCO', 'VOCDataSet': 'VOC'}
+COCO_KEYS = ('save_prediction_only', 'bias', 'base_metrics')
+BOX_OF_COCO = 'box of positive size and area, and without iscrowd and ignore'
+BOX_OF_VOC = 'box of positive size within its image'
+
+
+class _Counts(NamedTuple):
+    """Boxes that count, images, images without any, and which boxes count in words."""
+    boxes: int
+    images: int
+    empty: int
+    words: str
 
 
 @contextlib.contextmanager
@@ -128,7 +234,7 @@ def naming(section):
         yield
     except ValueError as error:
         raise ValueError(f'{section}: {error}; correct it, or prepare the data set '
-                         f'anew') from error
+                         f'anew with tools/prepare_data.py') from error
 
 
 def _existing(section, folder, dataset, key):
@@ -136,8 +242,8 @@ def _existing(section, folder, dataset, key):
     path = os.path.join(folder, dataset.get(key) or '')
     if not os.path.exists(path):
         raise FileNotFoundError(
-            f'{section}: {path} does not exist. Prepare the data set (tools/prepare_neu_det.py '
-            f'for NEU-DET), or give its folder with -o {section}.dataset_dir=PATH')
+            f'{section}: {path} does not exist. Prepare the data set (tools/prepare_data.py), '
+            f'or give its folder with -o {section}.dataset_dir=PATH')
     return path
 
 
@@ -151,55 +257,71 @@ def _check_files(section, annotations, paths):
                                 f'{annotations} lists do not exist, first {missing[0]}')
 
 
-def _check_images(section, annotations, paths):
-    """Reads beginning and end of every image; one that is cut off would be half grey."""
-    for path in progress(paths, f'{section}: checking images', delay=SECONDS_WITHOUT_PROGRESS):
+def _check_images(section, annotations, paths, stated, image_maximum):
+    """Reads beginning and end of every image; one that is cut off would be half grey.
+
+    Args:
+        stated (list of tuple): file, line or None, and (width, height) that it states, of each.
+
+    Returns:
+        list of str: of every image that has another size, what is stated where.
+    """
+    images = progress(list(zip(paths, stated)), f'{section}: checking images',
+                      delay=SECONDS_WITHOUT_PROGRESS)
+    others = []
+    for path, (file, line, size) in images:
         try:
-            _check_image(path)
+            found = _check_image(path, image_maximum)
         except (OSError, SyntaxError, Image.DecompressionBombError) as error:
             raise ValueError(f'{section}: {path}, which {annotations} lists, is no image that can '
-                             f'be read; copy it anew, or remove it from the list') from error
+                             f'be read ({" ".join(str(error).split())}); copy it anew, or remove '
+                             f'it from the list') from error
+        except ValueError as error:
+            raise ValueError(f'{section}: {path}, which {annotations} lists: {error}') from error
+        if size != found:
+            place = file if line is None else f'{file}:{line}'
+            others.append(f'{place}: states {size[0]:g}x{size[1]:g} pixels for {path}, which has '
+                          f'{found[0]}x{found[1]}, so that the boxes may be those of another image')
+    return others
 
 
-def _check_image(path):
+def _check_image(path, image_maximum):
+    """(width, height) of a sound image."""
     with Image.open(path, formats=IMAGE_FORMATS) as image:
+        if image.mode not in PLAIN_MODES or image.format in DEEP_FORMATS:
+            check_depth(path, image_maximum)
         with open(path, 'rb') as f:
             f.seek(-min(os.path.getsize(path), LONGEST_END), os.SEEK_END)
             whole = f.read().endswith(ENDS.get(image.format, ()))
         if not whole:
-            _decode(image)
+            with strict_decoding():
+                image.load()
+        return header_size(image)
 
 
-def _decode(image):
-    # PaddleDetection tells Pillow to take what is there of an image for the whole.
-    tolerant, ImageFile.LOAD_TRUNCATED_IMAGES = ImageFile.LOAD_TRUNCATED_IMAGES, False
-    try:
-        image.load()
-    finally:
-        ImageFile.LOAD_TRUNCATED_IMAGES = tolerant
+def _check_learnable(annotations, counts, allow_empty):
+    if not counts.boxes:
+        raise ValueError(f'TrainDataset: {annotations} has no {counts.words}: nothing could be '
+                         f'learned; annotate its images')
+    if counts.empty and not allow_empty:
+        logger.warning(f'TrainDataset: {counts.empty} of the {counts.images} images of '
+                       f'{annotations} have no box and are left out; train on them too, as images '
+                       f'without defects, with -o TrainDataset.allow_empty=true')
 
 
-def _check_learnable(annotations, boxes):
-    if not boxes:
-        raise ValueError(f'TrainDataset: {annotations} has no box of positive size and area, and '
-                         f'without iscrowd and ignore: nothing could be learned; annotate its '
-                         f'images')
-
-
-def _check_evaluable(section, annotations, boxes, images, allow_empty):
-    left_out = 0 if allow_empty else images - len({box['image_id'] for box in boxes})
-    if left_out == images:
-        raise ValueError(f'{section}: {annotations} has no box to evaluate; annotate its images, '
-                         f'or only detect on them: --save_prediction_only -o '
-                         f'{section}.allow_empty=true')
-    if left_out:
+def _check_evaluable(section, annotations, counts, allow_empty, otherwise=None):
+    if not counts.boxes and not (otherwise and allow_empty):
+        raise ValueError(f'{section}: {annotations} has no box to evaluate; annotate its '
+                         f'images{otherwise or ""}')
+    if counts.empty and not allow_empty:
         # As PaddleDetection does by default.
-        logger.warning(f'{section}: {left_out} of the {images} images of {annotations} have no '
-                       f'box and are left out, so that false detections on them do not count; '
-                       f'evaluate them too with -o {section}.allow_empty=true')
+        logger.warning(f'{section}: {counts.empty} of the {counts.images} images of {annotations} '
+                       f'have no box and are left out, so that false detections on them do not '
+                       f'count; evaluate them too with -o {section}.allow_empty=true')
 
 
 def _check_classes(section, path, classes, num_classes):
     if classes != num_classes:
         raise ValueError(f'{section}: {path} has {classes} classes, but num_classes is '
-                         f'{num_classes}; correct num_classes in the config')
+                         f'{num_classes}; give -o num_classes={classes} and the class_names of '
+                         f'the data set')

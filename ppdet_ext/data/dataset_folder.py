@@ -8,12 +8,16 @@ import tempfile
 
 from .coco import SPLITS
 from .coco_file import read_coco
+from .dataset_yaml import HEADER
 
 __all__ = ['new_dataset_folder']
 
 # What a data set made by this package has in its folder, beside the images that are listed.
 ANNOTATIONS = tuple(os.path.join('annotations', f'{split}.json') for split in SPLITS)
-CONTENT = (*ANNOTATIONS, 'label_list.txt', 'report.txt')
+# What a check writes.
+CHECK_FILES = tuple(os.path.join('check', name) for name in ('overview.json', 'overview.png',
+                                                           'samples.png'))
+CONTENT = (*ANNOTATIONS, 'label_list.txt', 'report.txt', 'dataset.yml', *CHECK_FILES)
 FEW_SHOT = os.path.join('annotations', 'few_shot', '')
 
 
@@ -80,8 +84,17 @@ def _own_files(folder):
             content = read_coco(os.path.join(folder, annotations))
         except (OSError, ValueError):
             continue  # nothing tells which images are those of the data set
-        images |= {os.path.join('images', image['file_name']) for image in content.images}
-    return images.union(CONTENT)
+        images |= {os.path.join('images', *image['file_name'].split('/'))
+                   for image in content.images}
+    return images.union(CONTENT, filter(None, map(_run_config, os.scandir(folder))))
+
+
+def _run_config(entry):
+    """str or None: the name of a YAML that was written with a data set, for its runs."""
+    if not entry.is_file() or not entry.name.endswith('.yml'):
+        return None
+    with open(entry, encoding='utf-8', errors='replace') as f:
+        return entry.name if f.readline().startswith(HEADER) else None
 
 
 def _put_in_place(result, output, aside):

@@ -9,8 +9,9 @@ import numpy as np
 
 from ppdet_ext.data.coco import NEU_DET_CLASSES, coco_dataset, stratified_split
 from ppdet_ext.data.dataset_folder import new_dataset_folder
+from ppdet_ext.data.dataset_yaml import describe_dataset
 from ppdet_ext.data.synthetic_textures import SIZE, draw_defect, draw_surface
-from ppdet_ext.utils.files import write_json
+from ppdet_ext.utils.files import write_json, write_text
 from ppdet_ext.utils.progress import progress
 
 __all__ = ['Defect', 'make_synthetic_steel', 'render_image']
@@ -49,6 +50,8 @@ PLACING_TRIALS = 4
 
 JPEG_QUALITY = 95
 
+SOUND = 'sound'  # in the place of a class: steel without defects
+
 Defect = namedtuple('Defect', ['class_name', 'bbox', 'mask'])
 Defect.__doc__ = """One drawn defect.
 
@@ -62,24 +65,29 @@ def render_image(seed, class_name, index):
 
     Args:
         seed (int): seed of the data set, 0 or more.
-        class_name (str): one of ``NEU_DET_CLASSES``.
+        class_name (str): one of ``NEU_DET_CLASSES``, or ``sound`` for steel without defects.
         index (int): number of the image in its class, 0 or more.
 
     Returns:
         tuple: pixels ``[200, 200]`` uint8 and list of ``Defect``, the first one of
-        ``class_name``.
+        ``class_name``; none for sound steel.
     """
-    rng = np.random.default_rng([seed, NEU_DET_CLASSES.index(class_name), index])
-    light, grain = draw_surface(rng, class_name)
-    layers, defects = _draw_defects(rng, _choose_classes(rng, class_name))
+    kinds = (*NEU_DET_CLASSES, SOUND)
+    rng = np.random.default_rng([seed, kinds.index(class_name), index])
+    sound = class_name == SOUND
+    # Sound steel looks like that around the defects of all classes, or its look would tell.
+    surface = NEU_DET_CLASSES[index % len(NEU_DET_CLASSES)] if sound else class_name
+    light, grain = draw_surface(rng, surface)
+    layers, defects = _draw_defects(rng, [] if sound else _choose_classes(rng, class_name))
     pixels = np.clip(np.round(light * (1 + layers) + grain), 0, 255).astype(np.uint8)
-    if rng.random() < ACROSS_SHARES.get(class_name, 0):
+    if rng.random() < ACROSS_SHARES.get(surface, 0):
         pixels, defects = pixels.T.copy(), [_transpose(defect) for defect in defects]
     return pixels, defects
 
 
-def make_synthetic_steel(output, images_per_class, seed=0, overwrite=False):
-    """Writes the data set: ``images/``, ``annotations/{train,val,test}.json``, ``label_list.txt``.
+def make_synthetic_steel(output, images_per_class, seed=0, overwrite=False, sound=0):
+    """Writes the data set: ``images/``, ``annotations/{train,val,test}.json``, ``label_list.txt``
+    and ``dataset.yml``.
 
     ``output`` appears whole or stays as it was.
 
@@ -88,6 +96,7 @@ def make_synthetic_steel(output, images_per_class, seed=0, overwrite=False):
         images_per_class (int): images of each of the six classes, numbered from 1.
         seed (int): 0 or more; same seed, same images.
         overwrite (bool): replace an earlier data set in ``output``.
+        sound (int): images without defects.
 
     Returns:
         dict of str to int: number of images of each split.
@@ -98,14 +107,21 @@ def make_synthetic_steel(output, images_per_class, seed=0, overwrite=False):
     """
     if seed < 0:
         raise ValueError(f'seed: expected 0 or more, got {seed}')
+    if sound < 0:
+        raise ValueError(f'sound: expected 0 or more, got {sound}')
     names = [(class_name, index) for class_name in NEU_DET_CLASSES
              for index in range(1, images_per_class + 1)]
+    names += [(SOUND, index) for index in range(1, sound + 1)]
     splits = stratified_split([class_name for class_name, _ in names], seed)
     if not all(splits.values()):
         raise ValueError(f'images per class: expected 10 or more, got {images_per_class}, too few '
                          f'for the splits {", ".join(splits)}')
     with new_dataset_folder(output, overwrite) as folder:
         _write(folder, names, splits, seed)
+        shows_sound = {split: any(names[k][0] == SOUND for k in indices)
+                       for split, indices in splits.items()}
+        write_text(os.path.join(folder, 'dataset.yml'), describe_dataset(
+            output, NEU_DET_CLASSES, shows_sound['train'], shows_sound['val']))
     return {name: len(indices) for name, indices in splits.items()}
 
 

@@ -4,43 +4,37 @@
 import filecmp
 import os
 from collections import defaultdict
-from typing import NamedTuple
 
+from ..utils.files import read_text
 from ..utils.progress import progress
-from .check import Fault, image_size
+from .images import IMAGE_SUFFIXES, image_size
+from .records import LabelledImage, SourceCollector, plain_number
+from .source_files import (
+    SPLIT_NAMES,
+    UNLABELLED,
+    ImageFiles,
+    files_below,
+    split_of,
+    stem,
+    subfolders,
+)
 from .voc_xml import BrokenXmlError, line_of, parse_xml, read_object
 
-__all__ = ['VocData', 'VocImage', 'read_voc']
+__all__ = ['read_voc']
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff')
 IMAGE_FOLDERS = ('images', 'jpegimages')
 ANNOTATION_FOLDERS = ('annotations', )
 # Only parts of one data set carry these names; other neighbours are data sets of their own.
 PART_FOLDERS = ('train', 'val', 'valid', 'validation', 'test')
 
 
-class VocImage(NamedTuple):
-    """One image with its boxes."""
-    path: str
-    width: int
-    height: int
-    boxes: list  # dicts with class_name, bbox (x1, y1, x2, y2; x2 and y2 exclusive), difficult
-
-
-class VocData(NamedTuple):
-    """All sound images of a data set, and what was wrong with the rest."""
-    images: list
-    faults: list
-    images_left_out: int
-    boxes_left_out: int  # from images that stay
-
-
-def read_voc(source, class_names, box_origin=1):
+def read_voc(source, class_names, box_origin=1, unlabelled_sound=False, encoding=None):
     """Reads a data set of Pascal VOC annotations.
 
     The data set lies in ``source`` or up to two folders below: one folder with ``IMAGES`` (or
     ``JPEGImages``) and ``ANNOTATIONS``, or several such folders named ``train``, ``validation``
-    ..., which are read as one. Image and annotation belong together when their file names are
+    ..., which are read as one. Without such folders, XML files and images anywhere in ``source``
+    are taken. Image and annotation belong together when their file names are
     equal up to the suffix, wherever they lie: the ``<filename>`` field lacks the suffix in 174
     files of NEU-DET, and a widespread copy holds an image and its annotation in different parts.
 
@@ -51,28 +45,57 @@ def read_voc(source, class_names, box_origin=1):
 
     Args:
         source (str): folder.
-        class_names (sequence of str): the classes that may occur.
+        class_names (sequence of str or None): the classes that may occur; None for any.
         box_origin (int): number of the first pixel. 1: the annotations count pixels from 1 and
             xmax, ymax name the last pixel inside the box, as in Pascal VOC and NEU-DET. 0: they
             are positions counted from 0, with xmax, ymax just past the box.
+        unlabelled_sound (bool): images without an annotation show no defect.
+        encoding (str or None): of XML files that state none.
 
     Returns:
-        VocData: images sorted by name; faults sorted by file, with paths relative to ``source``.
+        Source: what was found.
 
     Raises:
         ValueError: no data set, or more than one, was found.
     """
-    images, faults, boxes_left_out = [], [], 0
-    pairs = _pair_files(_find_parts(source))
-    for stem in progress(sorted(pairs), 'reading'):
-        image, image_faults, lost_boxes = _read_pair(*pairs[stem], class_names, box_origin)
-        faults += image_faults
-        if image is not None:
-            images.append(image)
-            boxes_left_out += lost_boxes
-    faults = [f._replace(file=os.path.relpath(f.file, source)) for f in faults]
-    return VocData(images, sorted(faults, key=lambda f: (f.file, f.line or 0)),
-                   len(pairs) - len(images), boxes_left_out)
+    collector = SourceCollector(source, class_names)
+    reader = _VocReader(collector, box_origin, unlabelled_sound, encoding)
+    lists = _split_lists(source, encoding)
+    pairs, name_of = _pairs(source)
+    for key in progress(sorted(pairs), 'reading'):
+        images, annotations = pairs[key]
+        name = images and name_of(images[0])
+        split = images and (lists.get(stem(images[0])) or split_of(images[0], source))
+        reader.read(images, annotations, name, split or None)
+    return collector.result()
+
+
+def _split_lists(source, encoding):
+    """dict: name without suffix to split, of the lists in ImageSets/Main, where there are any."""
+    splits = {}
+    for path in files_below(source, '.txt'):
+        if os.path.dirname(path).lower().endswith(os.path.join('imagesets', 'main')):
+            part = SPLIT_NAMES.get(stem(path).lower())
+            for line in read_text(path, encoding).splitlines() if part else ():
+                if line.strip():
+                    splits[line.split()[0]] = part
+    return splits
+
+
+def _pairs(source):
+    """tuple: the image paths and the XML paths of each name, and what names an image."""
+    parts = _find_parts(source)
+    if parts:
+        return _pair_files(parts, stem), os.path.basename
+    images = ImageFiles(source)
+    bare = {os.path.splitext(path)[0] for path in images.paths}
+    beside = all(os.path.splitext(path)[0] in bare for path in files_below(source, '.xml'))
+    pairs = _pair_files([(source, source)], _without_suffix if beside else stem)
+    return pairs, images.name_of
+
+
+def _without_suffix(path):
+    return os.path.splitext(path)[0]
 
 
 def _find_parts(source):
@@ -82,12 +105,15 @@ def _find_parts(source):
         parts = {folder: part for folder, part in zip(level, map(_part, level)) if part}
         if parts:
             break
-        level = [child for folder in level for child in _subfolders(folder).values()]
+        level = [child for folder in level for child in subfolders(folder).values()]
     else:
+        if any(files_below(source, '.xml')) and any(files_below(source, IMAGE_SUFFIXES)):
+            return []
         raise ValueError(
             f'{source}: expected IMAGES/ and ANNOTATIONS/ with XML files (or JPEGImages/ and '
-            'Annotations/), or train/ and validation/ that hold them, at most two folders below; '
-            f'found {", ".join(sorted(_subfolders(source))) or "no folders"}')
+            'Annotations/), or train/ and validation/ that hold them, at most two folders below, '
+            f'or XML files beside images; '
+            f'found {", ".join(sorted(subfolders(source))) or "no folders"}')
     one_set = len({os.path.dirname(folder) for folder in parts}) == 1 and all(
         os.path.basename(folder).lower() in PART_FOLDERS for folder in parts)
     if len(parts) > 1 and not one_set:
@@ -96,73 +122,90 @@ def _find_parts(source):
     return list(parts.values())
 
 
-def _subfolders(folder):
-    with os.scandir(folder) as entries:
-        return {e.name: e.path for e in entries if e.is_dir() and not _is_clutter(e.name)}
-
-
 def _part(folder):
-    children = {name.lower(): path for name, path in _subfolders(folder).items()}
+    children = {name.lower(): path for name, path in subfolders(folder).items()}
     images = [children[name] for name in IMAGE_FOLDERS if name in children]
     annotations = [children[name] for name in ANNOTATION_FOLDERS if name in children]
-    if images and annotations and any(_files(annotations[0], ('.xml', ))):
+    if images and annotations and any(files_below(annotations[0], '.xml')):
         return images[0], annotations[0]
     return None
 
 
-def _is_clutter(name):
-    """Hidden files, and the shadow folder that macOS puts into its archives."""
-    return name.startswith('.') or name == '__MACOSX'
-
-
-def _files(folder, suffixes):
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not _is_clutter(name))
-        for name in sorted(names):
-            if name.lower().endswith(suffixes) and not _is_clutter(name):
-                yield os.path.join(parent, name)
-
-
-def _pair_files(parts):
-    """Returns, for each file name without suffix, its image paths and its annotation paths."""
+def _pair_files(parts, key):
+    """Returns, for each key of a path, its image paths and its annotation paths."""
     pairs = defaultdict(lambda: ([], []))
     for image_folder, annotation_folder in parts:
-        for path in _files(image_folder, IMAGE_SUFFIXES):
-            pairs[_stem(path)][0].append(path)
-        for path in _files(annotation_folder, ('.xml', )):
-            pairs[_stem(path)][1].append(path)
+        for path in files_below(image_folder, IMAGE_SUFFIXES):
+            pairs[key(path)][0].append(path)
+        for path in files_below(annotation_folder, '.xml'):
+            pairs[key(path)][1].append(path)
     return pairs
 
 
-def _stem(path):
-    return os.path.splitext(os.path.basename(path))[0]
+class _VocReader:
+    """Reads pairs of image and annotation into a collector."""
 
+    def __init__(self, collector, box_origin, unlabelled_sound, encoding):
+        self.collector, self.class_names = collector, collector.class_names
+        self.box_origin, self.unlabelled_sound = box_origin, unlabelled_sound
+        self.encoding = encoding
 
-def _read_pair(image_paths, xml_paths, class_names, box_origin):
-    """Returns the VocImage or None, its faults, and how many boxes it lost to them."""
-    faults = _duplicate_faults(image_paths) + _duplicate_faults(xml_paths)
-    size, root = None, None
-    if image_paths:
-        size = _noting_faults(image_size, image_paths[0], faults)
-    else:
-        faults.append(Fault(xml_paths[0], None, 'there is no image of this name'))
-    if xml_paths:
-        root = _noting_faults(parse_xml, xml_paths[0], faults)
-    else:
-        faults.append(Fault(image_paths[0], None, 'there is no annotation (XML) of this name'))
-    if root is None:
-        return None, faults, 0
-    faults += [Fault(xml_paths[0], *message) for message in _size_messages(root, size)]
-    boxes, messages, lost_boxes = _read_boxes(root, size, class_names, box_origin)
-    usable = not faults and (boxes or not lost_boxes)
-    image = VocImage(image_paths[0], *size, boxes) if usable else None
-    return image, faults + [Fault(xml_paths[0], *message) for message in messages], lost_boxes
+    def read(self, image_paths, xml_paths, name, split):
+        faults = _duplicate_faults(image_paths) + _duplicate_faults(xml_paths)
+        size = root = None
+        if image_paths:
+            size = _noting_faults(image_size, image_paths[0], faults)
+        else:
+            faults.append((xml_paths[0], None, 'there is no image of this name'))
+        if xml_paths:
+            root = _noting_faults(lambda path: parse_xml(path, self.encoding), xml_paths[0],
+                                  faults)
+        elif not self.unlabelled_sound:
+            faults.append((image_paths[0], None, f'there is no annotation (XML) of this name; '
+                                                 f'{UNLABELLED}'))
+        boxes, lost = [], 0
+        if root is not None:
+            faults += [(xml_paths[0], *message) for message in _size_messages(root, size)]
+        usable = not faults
+        if root is not None:
+            boxes, messages = self._read_boxes(root, size)
+            lost = sum(box is None for box in boxes)
+            boxes = [box for box in boxes if box is not None]
+            faults += [(xml_paths[0], *message) for message in messages]
+        for fault in faults:
+            self.collector.fault(*fault)
+        if usable:
+            self.collector.add(LabelledImage(image_paths[0], name, *size, boxes, split), lost)
+        else:
+            self.collector.leave_out()
+
+    def _read_boxes(self, root, size):
+        """Returns each box, None for a faulty one, and (line, message) of each fault."""
+        boxes, messages = [], []
+        for element in root.iter('object'):
+            box, box_messages = self._read_box(element, size)
+            messages += box_messages
+            boxes.append(None if box_messages else box)
+        return boxes, messages
+
+    def _read_box(self, element, size):
+        name, difficult, corners, messages = read_object(element, self.class_names)
+        self.collector.see(name)
+        if corners is None:
+            return None, messages
+        problem = _corner_problem(corners, size, self.box_origin)
+        if problem:
+            messages.append((line_of(element.find('bndbox')), problem))
+        xmin, ymin, xmax, ymax = corners
+        bbox = (xmin - self.box_origin, ymin - self.box_origin, xmax, ymax)
+        return {'class_name': name, 'bbox': tuple(map(plain_number, bbox)),
+                'difficult': difficult}, messages
 
 
 def _duplicate_faults(paths):
     if all(_same_file(paths[0], path) for path in paths[1:]):
         return []
-    return [Fault(path, None, f'one of {len(paths)} files of this name that differ')
+    return [(path, None, f'one of {len(paths)} files of this name that differ')
             for path in paths]
 
 
@@ -171,9 +214,9 @@ def _noting_faults(read, path, faults):
     try:
         return read(path)
     except BrokenXmlError as error:
-        faults.append(Fault(path, *error.args))
+        faults.append((path, *error.args))
     except (OSError, ValueError) as error:
-        faults.append(Fault(path, None, str(error)))
+        faults.append((path, None, str(error)))
     return None
 
 
@@ -194,31 +237,6 @@ def _size_messages(root, size):
     return []
 
 
-def _read_boxes(root, size, class_names, box_origin):
-    """Returns the sound boxes, (line, message) of each fault, and the number of faulty boxes."""
-    boxes, messages, lost = [], [], 0
-    for element in root.iter('object'):
-        box, box_messages = _read_box(element, size, class_names, box_origin)
-        messages += box_messages
-        if box_messages:
-            lost += 1
-        else:
-            boxes.append(box)
-    return boxes, messages, lost
-
-
-def _read_box(element, size, class_names, box_origin):
-    name, difficult, corners, messages = read_object(element, class_names)
-    if corners is None:
-        return None, messages
-    problem = _corner_problem(corners, size, box_origin)
-    if problem:
-        messages.append((line_of(element.find('bndbox')), problem))
-    xmin, ymin, xmax, ymax = corners
-    bbox = (xmin - box_origin, ymin - box_origin, xmax, ymax)
-    return {'class_name': name, 'bbox': bbox, 'difficult': difficult}, messages
-
-
 def _corner_problem(corners, size, box_origin):
     """Returns what is wrong with the corners as they stand in the file, or None."""
     xmin, ymin, xmax, ymax = corners
@@ -229,6 +247,8 @@ def _corner_problem(corners, size, box_origin):
         return None
     width, height = size
     if min(xmin, ymin) < box_origin or xmax > width or ymax > height:
+        remedy = '; if the tool counts pixels from 0, give --box-origin 0' if box_origin and min(
+            xmin, ymin) == 0 else ''
         return (f'box {corners} (xmin, ymin, xmax, ymax) is outside the image, whose pixels '
-                f'count from {box_origin} to {width} in x and {height} in y')
+                f'count from {box_origin} to {width} in x and {height} in y{remedy}')
     return None

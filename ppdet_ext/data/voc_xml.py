@@ -3,20 +3,37 @@
 """Reads Pascal VOC annotations, each an XML file, and says where what is wrong in them."""
 import math
 import re
+from typing import NamedTuple, Optional
 from xml.etree.ElementTree import TreeBuilder
 from xml.parsers import expat
 
 from ..utils.files import open_regular
+from ..utils.text import clean_name, decode_text
 
-__all__ = ['BrokenXmlError', 'line_of', 'parse_xml', 'read_object', 'reader_problems']
+__all__ = ['BrokenXmlError', 'line_of', 'parse_xml', 'read_annotation', 'read_object']
+
+CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
+ENCODING = re.compile(rb'\s*<\?xml[^>]*encoding\s*=\s*["\']([A-Za-z][\w.-]*)["\']')
 
 
 class BrokenXmlError(Exception):
     """Line and message."""
 
 
-def parse_xml(path):
-    """Returns the root element; every element knows its line in the file as ``get('line')``."""
+def parse_xml(path, encoding=None):
+    """Reads an XML file.
+
+    Args:
+        path (str): of the file.
+        encoding (str or None): of files that state none; None for UTF-8.
+
+    Returns:
+        Element: the root; every element knows its line in the file as ``get('line')``.
+
+    Raises:
+        BrokenXmlError: it is no XML, of no known encoding, or defines entities.
+        OSError: it cannot be read.
+    """
     builder, parser = TreeBuilder(), expat.ParserCreate()
 
     def start(tag, _):
@@ -33,11 +50,19 @@ def parse_xml(path):
     with open_regular(path) as f:
         content = f.read()
     try:
-        parser.Parse(content, True)
+        # Expat itself knows no encoding of Chinese but UTF-8 and UTF-16.
+        parser.Parse(decode_text(content, 'it', _stated_encoding(content) or encoding).lstrip(),
+                     True)
     except (expat.ExpatError, ValueError, LookupError) as error:
         # Errors without a line are about the encoding, which the first line declares.
         raise BrokenXmlError(getattr(error, 'lineno', 1), f'broken XML: {error}') from error
     return builder.close()
+
+
+def _stated_encoding(content):
+    """str or None: the encoding that the first line states."""
+    stated = ENCODING.match(content)
+    return stated.group(1).decode('ascii') if stated else None
 
 
 def line_of(element):
@@ -49,36 +74,52 @@ def read_object(element, class_names):
 
     Args:
         element (Element): of :func:`parse_xml`.
-        class_names (sequence of str): the classes that may occur.
+        class_names (sequence of str or None): the classes that may occur; None for any.
 
     Returns:
         tuple: class name, 1 if it is difficult and else 0, its box as it stands in the file (xmin,
         ymin, xmax, ymax) or None, and (line, message) of each fault.
     """
     messages = []
-    name = element.findtext('name', '').strip()
-    if name not in class_names:
+    name = clean_name(element.findtext('name', ''))
+    if class_names is not None and name not in class_names:
         messages.append((line_of(_child(element, 'name')),
                          f'unknown class "{name}", expected one of {", ".join(class_names)}'))
     difficult = element.findtext('difficult', '0').strip()
     if difficult not in ('0', '1'):
         messages.append((line_of(_child(element, 'difficult')),
                          f'<difficult> is "{difficult}", expected 0 or 1'))
-    corners = _numbers(element, 'bndbox', ('xmin', 'ymin', 'xmax', 'ymax'), messages)
+    corners = _numbers(element, 'bndbox', CORNERS, messages)
     return name, int(difficult == '1'), corners, messages
 
 
-def reader_problems(path, class_names):
-    """Says what PaddleDetection's reader cannot take in an annotation.
+class VocAnnotation(NamedTuple):
+    """What PaddleDetection's reader finds in an annotation.
 
-    It cuts boxes off at the edges of the image, and leaves out those of no size.
+    Attributes:
+        size (tuple or None): stated width and height in pixels.
+        size_line (int): where they stand.
+        objects, usable, countable (int): objects in the file, boxes that are left when they are
+            cut off at the edges of the image, and those of them that are not difficult.
+        problems (list of tuple): line and message of each thing that the reader cannot take.
+    """
+    size: Optional[tuple]
+    size_line: int
+    objects: int
+    usable: int
+    countable: int
+    problems: list
+
+
+def read_annotation(path, class_names):
+    """Reads an annotation as PaddleDetection's reader does.
 
     Args:
         path (str): XML file.
         class_names (sequence of str): the classes that may occur.
 
     Returns:
-        list of tuple: line and message of each fault.
+        VocAnnotation: what is in it.
 
     Raises:
         OSError: it cannot be read.
@@ -86,20 +127,44 @@ def reader_problems(path, class_names):
     try:
         root = parse_xml(path)
     except BrokenXmlError as error:
-        return [error.args]
+        return VocAnnotation(None, 1, 0, 0, 0, [error.args])
     messages = []
     sides = _numbers(root, 'size', ('width', 'height'), messages)
     if sides and min(sides) <= 0:
         messages.append((line_of(root.find('size')), f'<size> is above 0, got {sides}'))
+        sides = None
     number = root.findtext('id', '0').strip()
     if not re.fullmatch(r'-?\d{1,18}', number):
         messages.append((line_of(root.find('id')), f'<id> is "{number}", expected a whole number'))
+    objects = usable = countable = 0
     for element in root.iter('object'):
-        name, _, _, problems = read_object(element, class_names)
-        if not problems and element.findtext('name') != name:
-            problems.append((line_of(element.find('name')), f'blanks around the class "{name}"'))
+        _, difficult, corners, problems = read_object(element, class_names)
+        if not problems and sides:
+            problems = _reader_problems(element, corners, *sides)
+        objects += 1
+        if not problems and sides and _is_left(corners, *sides):
+            usable += 1
+            countable += not difficult
         messages += problems
-    return messages
+    size = tuple(sides) if sides else None
+    return VocAnnotation(size, line_of(_child(root, 'size')), objects, usable, countable, messages)
+
+
+def _reader_problems(element, corners, width, height):
+    xmin, ymin, xmax, ymax = corners
+    if xmax < xmin or ymax < ymin:
+        return [(line_of(element.find('bndbox')), f'box {corners} (xmin, ymin, xmax, ymax) has a '
+                                                  f'negative size')]
+    if xmin > width or ymin > height or xmax < 0 or ymax < 0:
+        return [(line_of(element.find('bndbox')), f'box {corners} (xmin, ymin, xmax, ymax) lies '
+                                                  f'outside the image of {width}x{height} pixels')]
+    return []
+
+
+def _is_left(corners, width, height):
+    """bool: whether a box is left when it is cut off as the reader does."""
+    xmin, ymin, xmax, ymax = corners
+    return min(xmax, width - 1) > max(xmin, 0) and min(ymax, height - 1) > max(ymin, 0)
 
 
 def _child(element, tag):

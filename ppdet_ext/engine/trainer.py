@@ -13,6 +13,7 @@ from ppdet.engine.callbacks import ComposeCallback
 from ppdet.metrics import COCOMetric
 from ppdet.utils.logger import setup_logger
 
+from ..data.images import image_sizes
 from ..metrics import ClasswiseCOCOMetric
 from ..modeling.finite import FiniteCheck
 from ..modeling.freeze import freeze_parts
@@ -24,6 +25,8 @@ from .callbacks.seeds import EpochSeeds, run_seed
 from .callbacks.visualdl_log import VisualDLWriter
 from .checkpoint_files import SIDECAR_SUFFIX, SUFFIXES, load_checkpoint, newest_checkpoint, recover
 from .checks.crowd import check_crowd
+from .checks.input_size import check_input_size
+from .checks.schedule import check_schedule
 from .checks.teacher import check_teacher
 from .learning_rate import scaled_learning_rate
 from .process_meeting import EpochMeeting, meet, of_first_process
@@ -32,6 +35,8 @@ from .stop_request import StopRequest
 __all__ = ['Trainer']
 
 logger = setup_logger('ppdet.engine')
+
+READERS = {'train': 'TrainReader', 'eval': 'EvalReader'}
 
 
 class Trainer(ppdet.engine.Trainer):
@@ -45,7 +50,7 @@ class Trainer(ppdet.engine.Trainer):
     Raises:
         ValueError: a training data set smaller than one batch, or one whose crowd boxes the
             detector would not ignore, as :func:`ppdet_ext.engine.checks.crowd.check_crowd` says;
-            another run trains in the same folder.
+            another run trains in the same folder; images of a size that the network cannot take.
 
     Attributes:
         validates (bool): whether training evaluates its snapshots.
@@ -72,6 +77,11 @@ class Trainer(ppdet.engine.Trainer):
             freeze_parts(student, cfg.get('freeze'))
             self._check_size()
             check_crowd(student, self.dataset)
+            if dist.get_rank() == 0:
+                check_schedule(cfg, len(self.loader))
+        if mode in READERS:
+            check_input_size(self.model, READERS[mode], cfg[READERS[mode]], lambda: image_sizes(
+                record['im_file'] for record in self.dataset.roidbs))
 
     def _check_size(self):
         if len(self.loader) == 0:
@@ -149,6 +159,8 @@ class Trainer(ppdet.engine.Trainer):
             Interrupted: it was stopped with Ctrl-C or SIGTERM; the message says how to continue.
         """
         self.validates = validate
+        if validate:
+            check_input_size(self.model, 'EvalReader', self.cfg['EvalReader'])
         if self.is_complete(validate):
             raise ValueError(f'the checkpoint was saved after epoch {self.start_epoch} of '
                              f'{self.cfg.epoch}: nothing is left to train; give more with -o '

@@ -10,26 +10,32 @@ import tempfile
 
 from ppdet.data.source.category import get_categories
 
-from ..data.check import image_size, read_class_names
-from ..data.coco_file import check_categories
-from ..data.dataset_files import dataset_fields, naming
+from ..data.check import read_class_names
+from ..data.coco_file import category_names
+from ..data.dataset_files import check_class_order, dataset_fields, naming
+from ..data.images import IMAGE_SUFFIXES, check_depth, image_size, is_image_name
 from ..utils.files import write_json
 
 __all__ = ['find_images', 'check_output_dir', 'name_classes', 'detection_records', 'describe',
            'save_records']
 
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
+SHOWN = 5  # names of files
 
 
-def find_images(infer_img, infer_dir):
+def find_images(infer_img, infer_dir, image_maximum=None):
     """Lists the images of ``--infer_img`` and ``--infer_dir``.
+
+    Args:
+        infer_img, infer_dir (str or None): a file wins over a folder, of which files with other
+            suffixes are named and left out.
+        image_maximum (int or None): value that is white in images of 16 bits a channel.
 
     Returns:
         list of str: sorted paths.
 
     Raises:
         FileNotFoundError: a path does not exist, or the folder holds no image.
-        ValueError: neither is given, or a file is no image.
+        ValueError: neither is given, or a file is no image, or one whose grey values are not known.
     """
     if not infer_img and not infer_dir:
         raise ValueError('no image; give --infer_img FILE or --infer_dir FOLDER')
@@ -42,19 +48,28 @@ def find_images(infer_img, infer_dir):
         except ValueError as error:
             raise ValueError(f'{image} is no image that can be read ({error}); copy it '
                              f'anew, or leave it out') from error
-        if not image.lower().endswith(IMAGE_SUFFIXES):  # PaddleDetection would not see it
+        if not is_image_name(image):  # PaddleDetection would not see it
             raise ValueError(f'{image}: the name of an image ends in '
                              f'{", ".join(IMAGE_SUFFIXES)}; rename it')
+        try:
+            check_depth(image, image_maximum)
+        except ValueError as error:
+            raise ValueError(f'{image}: {error}') from error
     return images
 
 
 def _images_in(folder):
     if not os.path.isdir(folder):
         raise FileNotFoundError(f'--infer_dir: {folder} is no folder')
-    images = sorted(os.path.join(folder, name) for name in os.listdir(folder)
-                    if name.lower().endswith(IMAGE_SUFFIXES))
+    names = sorted(name for name in os.listdir(folder)
+                   if not name.startswith('.') and os.path.isfile(os.path.join(folder, name)))
+    images = [os.path.join(folder, name) for name in names if is_image_name(name)]
     if not images:
         raise FileNotFoundError(f'--infer_dir: no {", ".join(IMAGE_SUFFIXES)} in {folder}')
+    others = [name for name in names if not is_image_name(name)]
+    if others:
+        print(f'--infer_dir: left out {len(others)} files that are no images by their suffix: '
+              f'{", ".join(others[:SHOWN])}{" ..." if len(others) > SHOWN else ""}')
     return images
 
 
@@ -110,15 +125,16 @@ def name_classes(cfg):
         path = _label_list(cfg['class_names'])
         dataset['dataset_dir'], dataset['anno_path'] = os.path.split(path)
     with naming('TestDataset'):
-        (check_categories if path.endswith('.json') else read_class_names)(path)
+        (category_names if path.endswith('.json') else read_class_names)(path)
         try:
-            class_to_category, category_names = get_categories(cfg.metric, anno_file=path)
+            class_to_category, names_of = get_categories(cfg.metric, anno_file=path)
         except (KeyError, TypeError) as error:
             raise ValueError(f'{path} is no COCO annotation file ({error!r})') from error
-    names = [category_names[class_to_category[k]] for k in range(len(class_to_category))]
+    names = [names_of[class_to_category[k]] for k in range(len(class_to_category))]
     if len(names) != cfg.num_classes:
         raise ValueError(f'{path} names {len(names)} classes, but num_classes is '
                          f'{cfg.num_classes}')
+    check_class_order(cfg)
     return names
 
 
@@ -185,7 +201,8 @@ def save_records(records, folder):
     os.makedirs(folder, exist_ok=True)
     paths = [os.path.join(folder, f'results.{suffix}') for suffix in ('json', 'csv')]
     write_json(paths[0], records)
-    with open(paths[1], 'w', newline='', encoding='utf-8') as f:
+    # With a mark, without which spreadsheets take UTF-8 for another encoding.
+    with open(paths[1], 'w', newline='', encoding='utf-8-sig') as f:
         writer = csv.writer(f)
         writer.writerow(['file', 'class_name', 'score', 'x1', 'y1', 'x2', 'y2'])
         writer.writerows([r['file'], r['class_name'], r['score'], *r['box']] for r in records)

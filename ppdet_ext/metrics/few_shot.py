@@ -1,11 +1,12 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Base, novel and all AP of incremental few-shot detection, and what was forgotten."""
-import json
 import os
 
 import numpy as np
 from ppdet.utils.logger import setup_logger
+
+from ..utils.files import read_json
 
 __all__ = ['group_figures', 'forgetting', 'load_base_classes']
 
@@ -56,8 +57,7 @@ def load_base_classes(path):
                        f'exist; {EVALUATE_BASE}')
         return None
     try:
-        with open(path, encoding='utf-8') as f:
-            return json.load(f)['classes']
+        return read_json(path)['classes']
     except (ValueError, KeyError, TypeError):
         raise ValueError(f'base_metrics: {path} is no metrics.json of an evaluation; '
                          f'{EVALUATE_BASE}') from None

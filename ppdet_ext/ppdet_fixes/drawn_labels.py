@@ -1,20 +1,34 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Drawn boxes keep their label and their colour.
+"""Drawn boxes keep their label and their colour, and labels are readable in Chinese.
 
 Defect: ppdet draws a box's label above it, which is outside of the picture for
 a box at the upper edge, and draws the colour of a class anew at every call, so
-that one class has another colour in every image.
+that one class has another colour in every image. Its font has no Chinese.
 
-Mend: the label moves down into the picture; a class always has the same colour.
+Mend: the label moves down into the picture; a class always has the same colour. Where a name is
+not ASCII, a font of the system, or the key ``font`` of the config, shows it, or else its number.
 """
 from ..compat import patching
+from ..utils.fonts import drawn_names
 
 
 def mend():
     patching.replace_text('ppdet.utils.visualizer', 'draw_bbox', {
+        'draw = ImageDraw.Draw(image)':
+        'draw = ImageDraw.Draw(image)\n    font, drawn = names_to_draw(catid2name)',
+        '.format(catid2name[catid], score)': '.format(drawn[catid2name[catid]], score)',
+        'draw.textsize(text)': 'draw.textsize(text, font)',
         '[(xmin + 1, ymin - th), (xmin + tw + 1, ymin)]':
         '[(xmin + 1, max(ymin, th) - th), (xmin + tw + 1, max(ymin, th))]',
-        'draw.text((xmin + 1, ymin - th)': 'draw.text((xmin + 1, max(ymin, th) - th)',
+        'draw.text((xmin + 1, ymin - th), text,':
+        'draw.text((xmin + 1, max(ymin, th) - th), text, font=font,',
         'idx = np.random.randint(len(color_list))': 'idx = catid % len(color_list)',
     })
+    patching.find('ppdet.utils.visualizer', 'draw_bbox')[2].__globals__[
+        'names_to_draw'] = _names_to_draw
+
+
+def _names_to_draw(category_names):
+    from ppdet.core.workspace import global_config
+    return drawn_names(tuple(category_names.values()), global_config.get('font'))

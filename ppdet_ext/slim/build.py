@@ -84,6 +84,12 @@ class ConfiguredDistillModel(DistillModel):
                 f'{path}: the teacher detects {teacher.get("num_classes")} classes, the student '
                 f'{student["num_classes"]}; train the teacher on the student\'s data set, or '
                 f'correct num_classes')
+        names_s, names_t = student['class_names'], teacher.get('class_names')
+        if names_s and names_t and list(names_s) != list(names_t):
+            raise ValueError(
+                f'{path}: the teacher\'s class_names are {", ".join(names_t)}, the student\'s '
+                f'{", ".join(names_s)}; the losses compare them by their position, so train the '
+                f'teacher with the student\'s names in the same order')
 
     def build_terms(self, student, teacher, slim):
         """Builds the terms that the slim YAML asks for.

@@ -1,13 +1,15 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Opens files so that an error names the file, and none waits for ever."""
-import codecs
 import errno
+import io
 import json
 import os
 import tempfile
 
-__all__ = ['open_regular', 'read_json', 'read_text', 'write_json', 'write_text']
+from .text import decode_text
+
+__all__ = ['open_regular', 'open_text', 'read_json', 'read_text', 'write_json', 'write_text']
 
 
 def open_regular(path):
@@ -22,30 +24,42 @@ def open_regular(path):
     return open(path, 'rb')
 
 
-def read_text(path):
-    """str: the text of a file in UTF-8.
+def read_text(path, encoding=None):
+    """str: the text of a file in UTF-8, or with a byte order mark, without it.
+
+    Args:
+        path (str): of the file.
+        encoding (str or None): of files without a mark; None for UTF-8.
 
     Raises:
         ValueError: it is in another encoding.
         OSError: it cannot be read.
     """
     with open_regular(path) as f:
-        try:
-            return f.read().decode('utf-8')
-        except UnicodeDecodeError as error:
-            raise ValueError(f'{path} is no text in UTF-8 ({error})') from error
+        return decode_text(f.read(), path, encoding)
 
 
-def read_json(path):
-    """The content of a JSON file in UTF-8.
+class _Text(io.StringIO):
+    """The text of a file, with the file's name."""
+
+    def __init__(self, path):
+        super().__init__(read_text(path))
+        self.name = path
+
+
+def open_text(path):
+    """A stream of the text of a file, decoded as :func:`read_text` does, with its name."""
+    return _Text(path)
+
+
+def read_json(path, encoding=None):
+    """The content of a JSON file, decoded as :func:`read_text` does.
 
     Raises:
-        ValueError: it is none, or begins with a byte order mark, which pycocotools refuses.
+        ValueError: it is none.
         OSError: it cannot be read.
     """
-    text = read_text(path)
-    if text.startswith(codecs.BOM_UTF8.decode('utf-8')):
-        raise ValueError(f'{path} begins with a byte order mark (BOM), expected UTF-8 without')
+    text = read_text(path, encoding)
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:

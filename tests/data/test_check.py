@@ -7,7 +7,8 @@ import os
 import pytest
 from PIL import EpsImagePlugin, Image, ImageFile
 
-from ppdet_ext.data.check import IMAGE_FORMATS, check_coco_folder, image_size, read_class_names
+from ppdet_ext.data.check import check_coco_folder, read_class_names
+from ppdet_ext.data.images import IMAGE_FORMATS, image_size
 from ppdet_ext.data.neu_det import prepare
 
 CLASSES = ('crazing', 'scratches')

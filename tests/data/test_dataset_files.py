@@ -7,10 +7,13 @@ import pytest
 from noise_set import noise_set
 from PIL import Image
 from ppdet.data.source.coco import COCODataSet
+from ppdet.data.source.voc import VOCDataSet
 from tiny import student_yaml
 
 from ppdet_ext.config.load import load_run_config
+from ppdet_ext.data.coco import NEU_DET_CLASSES
 from ppdet_ext.data.dataset_files import check_datasets, dataset_fields
+from ppdet_ext.inference.detections import name_classes
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ def coco(tmp_path, folder):
 
 def annotations(classes=6, images=('a.jpg', 'b.jpg')):
     box = {'id': 1, 'image_id': 0, 'category_id': 0, 'bbox': [1, 1, 4, 4], 'area': 16, 'iscrowd': 0}
-    return {'categories': [{'id': k, 'name': f'class {k}'} for k in range(classes)],
+    return {'categories': [{'id': k, 'name': NEU_DET_CLASSES[k]} for k in range(classes)],
             'images': [{'id': k, 'file_name': name, 'width': 8, 'height': 8}
                        for k, name in enumerate(images)], 'annotations': [box]}
 
@@ -95,7 +98,7 @@ def test_voc_data_sets_that_do_not_fit(tmp_path, folder, files, error, message):
 def test_a_missing_data_set_says_how_to_get_it(tmp_path):
     cfg = load_run_config(student_yaml(tmp_path), {'EvalDataset': {'dataset_dir': str(tmp_path)}})
     with pytest.raises(FileNotFoundError, match=r'EvalDataset: .*val.json does not exist. Prepare '
-                       r'.*prepare_neu_det.py.*-o EvalDataset.dataset_dir=PATH'):
+                       r'.*prepare_data.py.*-o EvalDataset.dataset_dir=PATH'):
         check_datasets(cfg, ['EvalDataset'])
 
 
@@ -183,3 +186,154 @@ def test_masks_are_checked_where_they_are_read(tmp_path, data_fields, refused):
     with pytest.raises(ValueError, match=r'annotations\[1\]: segmentation is a list') if (
             refused) else contextlib.nullcontext():
         check_datasets(cfg, ['TrainDataset'])
+
+
+LABELS = '\n'.join(NEU_DET_CLASSES)
+
+
+def voc(tmp_path, folder, xml, labels=LABELS, section='TrainDataset',
+        listed='images/a.jpg a.xml\n', **options):
+    """A config whose VOC data set holds one image, with the given annotation."""
+    for name, content in (('a.xml', xml), ('list.txt', listed), ('label_list.txt', labels)):
+        (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    return load_run_config(student_yaml(tmp_path), {**options, section: {
+        'name': 'VOCDataSet', 'dataset_dir': str(folder), 'image_dir': '', 'anno_path': 'list.txt',
+        'label_list': 'label_list.txt'}})
+
+
+def voc_xml(*boxes, size=(8, 8), difficult=0, name='crazing'):
+    objects = ''.join(
+        f'<object><name>{name}</name><difficult>{difficult}</difficult><bndbox><xmin>{x1}</xmin>'
+        f'<ymin>{y1}</ymin><xmax>{x2}</xmax><ymax>{y2}</ymax></bndbox></object>\n'
+        for x1, y1, x2, y2 in boxes)
+    return (f'<annotation>\n<size><width>{size[0]}</width><height>{size[1]}</height></size>\n'
+            f'{objects}</annotation>')
+
+
+SOUND_BOX = (1, 1, 5, 5)
+
+
+@pytest.mark.parametrize('xml, message', [
+    (voc_xml(), 'list.txt has no box of positive size within its image: nothing could be learned'),
+    (voc_xml((3, 3, 3, 5)), 'has no box of positive size'),
+    (voc_xml((7, 1, 8, 5)), 'has no box of positive size'),  # nothing is left in the last column
+    (voc_xml((5, 1, 1, 5)), r'a.xml:3: box \[5, 1, 1, 5\] .* has a negative size'),
+    (voc_xml((20, 1, 30, 5)), r'a.xml:3: box \[20, 1, 30, 5\] .* lies outside the image of 8x8'),
+    (voc_xml(SOUND_BOX, size=(6, 6)), r'a.xml:2: states 6x6 pixels for .*a.jpg, which has 8x8'),
+    (voc_xml(SOUND_BOX, name='pit'), 'a.xml:3: unknown class "pit", expected one of crazing'),
+])
+def test_voc_is_checked_as_coco_is(tmp_path, folder, xml, message):
+    with pytest.raises(ValueError, match=message):
+        check_datasets(voc(tmp_path, folder, xml), ['TrainDataset'])
+
+
+@pytest.mark.parametrize('xml', [voc_xml(), voc_xml(SOUND_BOX, difficult=1), voc_xml((3, 3, 3, 5))])
+def test_voc_without_a_box_that_counts_is_not_evaluated(tmp_path, folder, xml):
+    with pytest.raises(ValueError, match='EvalDataset: .*list.txt has no box to evaluate'):
+        check_datasets(voc(tmp_path, folder, xml, section='EvalDataset', metric='VOC'),
+                       ['EvalDataset'])
+
+
+@pytest.mark.parametrize('section', ['TrainDataset', 'EvalDataset'])
+def test_voc_says_which_images_are_left_out(tmp_path, folder, section, log):
+    (folder / 'b.xml').write_text(voc_xml())
+    cfg = voc(tmp_path, folder, voc_xml(SOUND_BOX), section=section, metric='VOC',
+              listed='images/a.jpg a.xml\nimages/b.jpg b.xml\n')
+    check_datasets(cfg, [section])
+    assert f'{section}: 1 of the 2 images of' in log[-1][1] and 'allow_empty=true' in log[-1][1]
+
+
+@pytest.mark.parametrize('metric, kind, needed', [('VOC', 'COCODataSet', 'COCO'),
+                                                  ('COCO', 'VOCDataSet', 'VOC')])
+def test_metric_and_data_set_are_of_one_kind(tmp_path, folder, coco, metric, kind, needed):
+    if kind == 'VOCDataSet':
+        cfg = voc(tmp_path, folder, voc_xml(SOUND_BOX), section='EvalDataset', metric=metric)
+    else:
+        cfg = evaluation(coco)
+        cfg['metric'] = metric
+    with pytest.raises(ValueError, match=f'EvalDataset is a {kind}, which is evaluated with '
+                                         f'metric: {needed}, but metric is {metric}'):
+        check_datasets(cfg, ['EvalDataset'])
+
+
+@pytest.mark.parametrize('key, value', [('save_prediction_only', True), ('bias', True),
+                                        ('base_metrics', 'metrics.json')])
+def test_what_only_coco_knows_is_refused_with_voc(tmp_path, folder, key, value):
+    cfg = voc(tmp_path, folder, voc_xml(SOUND_BOX), section='EvalDataset', metric='VOC')
+    cfg[key] = value
+    with pytest.raises(ValueError, match=f'{key} is for metric: COCO and has no effect with VOC'):
+        check_datasets(cfg, ['EvalDataset'])
+
+
+@pytest.mark.parametrize('change', [
+    lambda text: '\ufeff' + text, lambda text: text.replace('\n', '\r\n') + '\r\n\r\n',
+    lambda text: text.replace('a.jpg', 'part 1.jpg').replace('a.xml', 'part 1.xml')],
+    ids=['mark', 'empty lines', 'blanks'])
+def test_lists_of_voc_that_other_programs_wrote(tmp_path, folder, change):
+    (folder / 'images' / 'part 1.jpg').write_bytes((folder / 'images' / 'a.jpg').read_bytes())
+    (folder / 'part 1.xml').write_text(voc_xml(SOUND_BOX, name='划痕'))
+    xml = '<?xml version="1.0" encoding="gbk"?>' + voc_xml(SOUND_BOX, name='划痕 ')
+    labels = '\ufeff划痕\r\n' + '\r\n'.join(NEU_DET_CLASSES[1:])
+    cfg = voc(tmp_path, folder, xml.encode('gbk'), labels, listed=change('images/a.jpg a.xml\n'))
+    cfg['class_names'] = ['划痕', *NEU_DET_CLASSES[1:]]
+    cfg['EvalDataset'] = cfg['TestDataset'] = None
+    check_datasets(cfg, ['TrainDataset'])
+    fields = dict(dataset_fields(cfg, 'TrainDataset'), data_fields=['image', 'gt_bbox', 'gt_class'])
+    fields.pop('name')
+    dataset = VOCDataSet(**fields)
+    dataset.parse_dataset()
+    record, = dataset.roidbs
+    assert record['gt_class'].tolist() == [[0]] and record['gt_bbox'].tolist() == [[1, 1, 5, 5]]
+
+
+def test_coco_files_with_a_mark_are_read_by_all(tmp_path, coco, folder):
+    cfg = coco('\ufeff' + json.dumps(annotations()))
+    check_datasets(cfg, ['TrainDataset'])
+    dataset = COCODataSet(**{key: value for key, value in cfg['TrainDataset'].items()
+                             if key != 'name'})
+    dataset.parse_dataset()
+    assert len(dataset.roidbs) == 1
+
+
+def test_images_of_another_size_than_stated_are_told(coco, log):
+    content = annotations()
+    content['images'][1]['width'] = 9
+    check_datasets(coco(content), ['TrainDataset'])
+    assert any('1 of 2 images have another size than stated, first ' in text and
+               'states 9x8 pixels' in text for _, text in log)
+
+
+# --- order of the classes ---
+
+
+def swapped(content):
+    content['categories'][0]['name'], content['categories'][1]['name'] = NEU_DET_CLASSES[1::-1]
+
+
+@pytest.mark.parametrize('change', [swapped, lambda content: content['categories'].reverse(),
+                                    lambda c: c['categories'][0].update(name='pit')],
+                         ids=['other ids', 'other order', 'other name'])
+@pytest.mark.parametrize('section', ['TrainDataset', 'EvalDataset', 'TestDataset'])
+@pytest.mark.parametrize('named', [True, False], ids=['class_names', 'no class_names'])
+def test_every_place_with_names_of_classes_is_compared(tmp_path, folder, change, section, named):
+    contents = {name: annotations() for name in ('TrainDataset', 'EvalDataset', 'TestDataset')}
+    change(contents[section])
+    options = {'class_names': list(NEU_DET_CLASSES) if named else None}
+    for name, content in contents.items():
+        (folder / 'annotations' / f'{name}.json').write_text(json.dumps(content))
+        options[name] = {'dataset_dir': str(folder), 'anno_path': f'annotations/{name}.json'}
+    cfg = load_run_config(student_yaml(tmp_path), options)
+    with pytest.raises(ValueError, match=f'the classes differ: .*{section}.json') as error:
+        check_datasets(cfg, ['TrainDataset'])
+    other = 'class_names' if named else 'Dataset.json'
+    assert other in str(error.value).replace(f'{section}.json', '', 1)
+    with pytest.raises(ValueError, match='the classes differ'):
+        check_datasets(cfg, ['EvalDataset'])
+    with pytest.raises(ValueError, match='the classes differ'):
+        name_classes(cfg)
+
+
+def test_label_lists_are_compared_too(tmp_path, folder):
+    labels = '\n'.join(NEU_DET_CLASSES[::-1])
+    with pytest.raises(ValueError, match='class_names has crazing, .*label_list.txt has scratches'):
+        check_datasets(voc(tmp_path, folder, voc_xml(SOUND_BOX), labels), ['TrainDataset'])

@@ -11,10 +11,12 @@ from collections import Counter
 
 import pytest
 
-from ppdet_ext.data import neu_det
+from ppdet_ext.data import formats
+from ppdet_ext.data import prepare as preparing
 from ppdet_ext.data.check import check_coco_folder
 from ppdet_ext.data.coco import NEU_DET_CLASSES
-from ppdet_ext.data.neu_det import InvalidDataError, dominant_class, prepare
+from ppdet_ext.data.neu_det import prepare
+from ppdet_ext.data.prepare import NO_BOXES, InvalidDataError, dominant_class
 from ppdet_ext.safe_io.archive import extract
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -53,13 +55,14 @@ def test_writes_a_sound_coco_set(small, tmp_path):
     counts, faults = check_coco_folder(str(tmp_path / 'coco'))
     assert faults == []
     assert counts == {'train': (42, 42), 'val': (12, 12), 'test': (6, 6)}
-    assert sorted(os.listdir(tmp_path / 'coco')) == ['annotations', 'images', 'label_list.txt',
-                                                     'report.txt']
+    assert sorted(os.listdir(tmp_path / 'coco')) == ['annotations', 'dataset.yml', 'images',
+                                                     'label_list.txt', 'report.txt']
     assert (tmp_path / 'coco' / 'label_list.txt').read_text().split() == list(NEU_DET_CLASSES)
     train = load(tmp_path / 'coco')['train']
     assert train['images'][0] == {'id': 1, 'file_name': 'crazing_0.jpg', 'width': 20, 'height': 20}
     assert train['annotations'][0] == {'id': 1, 'image_id': 1, 'category_id': 1, 'iscrowd': 0,
-                                       'bbox': [0, 1, 10, 19], 'area': 190, 'difficult': 0}
+                                       'bbox': [0, 1, 10, 19], 'area': 190, 'difficult': 0,
+                                       'segmentation': [[0, 1, 10, 1, 10, 20, 0, 20]]}
     assert [c['name'] for c in train['categories']] == list(NEU_DET_CLASSES)
 
 
@@ -118,7 +121,7 @@ def test_layout_and_packing_do_not_change_the_result(voc_tree, small, tmp_path, 
 @pytest.mark.parametrize('names, expected', [
     (['scratches', 'scratches', 'crazing'], 'scratches'),
     (['scratches', 'patches', 'inclusion'], 'inclusion'),
-    ([], neu_det.NO_BOXES),
+    ([], NO_BOXES),
 ])
 def test_dominant_class(names, expected):
     assert dominant_class([{'class_name': name} for name in names], NEU_DET_CLASSES) == expected
@@ -189,7 +192,7 @@ def test_failure_midway_leaves_nothing(small, tmp_path, monkeypatch, error):
         if len(calls) == 2:
             raise error
 
-    monkeypatch.setattr(neu_det, 'write_json', failing)
+    monkeypatch.setattr(preparing, 'write_json', failing)
     with pytest.raises(type(error)):
         prepare(archive, str(tmp_path / 'coco'))
     assert sorted(os.listdir(tmp_path)) == ['source', 'source.zip']
@@ -202,7 +205,7 @@ def test_failure_midway_keeps_the_set_that_was_to_be_replaced(small, tmp_path, m
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(neu_det, 'write_json', interrupt)
+    monkeypatch.setattr(preparing, 'write_json', interrupt)
     with pytest.raises(KeyboardInterrupt):
         prepare(small.root, str(tmp_path / 'coco'), seed=1, overwrite=True)
     assert load(tmp_path / 'coco') == before
@@ -322,7 +325,7 @@ def test_interrupt_is_no_traceback(small, tmp_path, prepare_tool, monkeypatch, c
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(neu_det, 'read_voc', interrupt)
+    monkeypatch.setattr(formats, 'read_voc', interrupt)
     assert prepare_tool(['--source', small.root, '--output', str(tmp_path / 'coco')]) == 130
     assert capsys.readouterr().err == 'interrupted\n'
     assert os.listdir(tmp_path) == ['source']

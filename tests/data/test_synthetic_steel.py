@@ -10,6 +10,7 @@ from collections import Counter
 import cv2
 import numpy as np
 import pytest
+import yaml
 
 from ppdet_ext.data import synthetic_steel
 from ppdet_ext.data.check import check_coco_folder
@@ -162,3 +163,28 @@ def test_impossible_numbers_are_refused(tmp_path, count, seed, message):
     with pytest.raises(ValueError, match=message):
         make_synthetic_steel(str(tmp_path / 'steel'), count, seed)
     assert os.listdir(tmp_path) == []
+
+
+def test_sound_steel_is_in_every_split_and_changes_nothing_else(dataset, tmp_path):
+    make_synthetic_steel(str(tmp_path / 'steel'), images_per_class=10, seed=3, sound=20)
+    counts, faults = check_coco_folder(str(tmp_path / 'steel'))
+    assert faults == []
+    for split, expected in (('train', 14), ('val', 4), ('test', 2)):
+        content = load(tmp_path / 'steel', split)
+        sound = [i for i in content['images'] if i['file_name'].startswith('sound_')]
+        assert len(sound) == expected
+        assert not {i['id'] for i in sound} & {a['image_id'] for a in content['annotations']}
+        before = load(dataset, split)
+        assert content['annotations'] == before['annotations']
+        assert [i for i in content['images'] if i not in sound] == before['images']
+    described = yaml.safe_load((tmp_path / 'steel' / 'dataset.yml').read_text())
+    assert described['TrainDataset']['allow_empty'] and described['EvalDataset']['allow_empty']
+    assert 'allow_empty' not in (dataset / 'dataset.yml').read_text()
+
+
+def test_sound_steel_looks_like_that_around_all_defects():
+    means = [render_image(0, 'sound', index)[0].mean() for index in range(60)]
+    others = [render_image(0, class_name, index)[0].mean() for class_name in NEU_DET_CLASSES
+              for index in range(10)]
+    assert render_image(0, 'sound', 7)[1] == []
+    assert abs(np.mean(means) - np.mean(others)) < 15

@@ -51,7 +51,7 @@ def test_json_and_csv_hold_the_same_records(records, tmp_path):
     as_json, as_csv = detections.save_records(records, str(tmp_path / 'new'))
     with open(as_json) as f:
         assert json.load(f) == records
-    with open(as_csv, newline='') as f:
+    with open(as_csv, newline='', encoding='utf-8-sig') as f:
         rows = list(csv.DictReader(f))
     assert [[r['file'], r['class_name'], float(r['score']),
              [float(r[k]) for k in ('x1', 'y1', 'x2', 'y2')]] for r in rows] == [
@@ -97,9 +97,12 @@ def load(tmp_path, **dataset):
         'dataset_dir': str(tmp_path), **dataset}})
 
 
-def test_names_come_from_the_data_set(tmp_path):
+def test_names_come_from_the_data_set(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # the config's own training set is not there
     (tmp_path / 'labels.txt').write_text('a\nb\nc\nd\ne\nf\n')
-    assert detections.name_classes(load(tmp_path, anno_path='labels.txt')) == list('abcdef')
+    cfg = load(tmp_path, anno_path='labels.txt')
+    cfg['class_names'] = None
+    assert detections.name_classes(cfg) == list('abcdef')
 
 
 def test_names_come_from_the_config_where_the_data_set_is_absent(tmp_path):

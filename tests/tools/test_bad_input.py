@@ -4,7 +4,6 @@
 
 The page's tables hold the messages, ``CASES`` what leads to them.
 """
-import codecs
 import json
 import os
 import pathlib
@@ -102,11 +101,6 @@ def without(key, part='train'):
     return annotations(lambda content: content['annotations'][0].pop(key), part)
 
 
-def with_mark(path):
-    return lambda: pathlib.Path(path).write_bytes(
-        codecs.BOM_UTF8 + pathlib.Path(path).read_bytes())
-
-
 def voc_list(line, xml='<annotation/>'):
     """A training set in VOC's form, of one image."""
     def spoil():
@@ -116,6 +110,21 @@ def voc_list(line, xml='<annotation/>'):
             'name': 'VOCDataSet', 'dataset_dir': 'set', 'image_dir': '.',
             'anno_path': 'train.txt', 'label_list': 'label_list.txt'})()
     return spoil
+
+
+VOC_SIZE = '<size><width>64</width><height>64</height></size>'
+
+
+def voc_object(*corners):
+    """An object of a VOC annotation."""
+    tags = zip(('xmin', 'ymin', 'xmax', 'ymax'), corners)
+    box = ''.join(f'<{tag}>{value}</{tag}>' for tag, value in tags)
+    return f'<object><name>crazing</name><bndbox>{box}</bndbox></object>'
+
+
+def image(pixels, form='PNG'):
+    """Replaces an image by one of other pixels, under the same name."""
+    return lambda: Image.fromarray(pixels).save('set/images/train_0.png', form)
 
 
 def detection(**values):
@@ -229,8 +238,6 @@ CASES = [
          annotations(lambda content: content.update(annotations=[]))),
     Case('annotation file without boxes, in evaluation', 'eval', WEIGHTS,
          annotations(lambda content: content.update(annotations=[]), 'val')),
-    Case('annotation file with a byte order mark', 'train', '',
-         with_mark('set/annotations/train.json')),
     Case('annotation file nested without end', 'train', '',
          text('set/annotations/train.json', '[' * 100000)),
     Case('annotation file is a list', 'eval', WEIGHTS, text('set/annotations/val.json', '[]')),
@@ -267,6 +274,30 @@ CASES = [
     Case('label list in another encoding', 'train', '', both(
         voc_list('images/train_0.png a.xml'),
         lambda: pathlib.Path('set/label_list.txt').write_bytes(b'\xb2\xe1\n'))),
+    Case('classes in another order', 'train', '', annotations(
+        lambda content: content['categories'].reverse())),
+    Case('image of 16 bits', 'train', '', image(np.full([64, 64], 4080, 'uint16'))),
+    Case('image of floating-point values', 'train', '',
+         image(np.zeros([64, 64], 'float32'), 'TIFF')),
+    Case('metric of another kind of data set', 'eval', f'{WEIGHTS} metric=VOC'),
+    Case('VOC data set without a usable box', 'train', '',
+         voc_list('images/train_0.png a.xml\n', f'<annotation>{VOC_SIZE}</annotation>')),
+    Case('VOC box with its corners exchanged', 'train', '',
+         voc_list('images/train_0.png a.xml\n', f'<annotation>{VOC_SIZE}\n'
+                  f'{voc_object(40, 8, 8, 40)}</annotation>')),
+    Case('VOC annotation of another size', 'train', '',
+         voc_list('images/train_0.png a.xml\n', '<annotation>'
+                  f'{VOC_SIZE.replace("64", "40")}{voc_object(8, 8, 20, 20)}</annotation>')),
+    Case('images of several sizes in a batch', 'train', '', both(
+        lambda: Image.new('RGB', (64, 50)).save('set/images/train_0.png'),
+        annotations(lambda content: content['images'][0].update(height=50)),
+        keys('student.yml', TrainReader={
+            'batch_size': 2, 'sample_transforms': [{'Decode': {}}, {'Permute': {}}],
+            'batch_transforms': []}))),
+    Case('image size that the network cannot halve', 'train', '', keys('student.yml', TrainReader={
+        'batch_size': 2, 'batch_transforms': [], 'sample_transforms': [
+            {'Decode': {}}, {'Resize': {'target_size': [100, 75], 'keep_ratio': False}},
+            {'Permute': {}}]})),
     Case('batch larger than the data set', 'train', '-o TrainReader.batch_size=99'),
     Case('box of size zero', 'prepare_neu_det', '--check --output set', box(8, 8, 0, 0)),
     Case('annotation without area, in the check', 'prepare_neu_det', '--check --output set',

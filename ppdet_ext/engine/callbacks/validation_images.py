@@ -1,14 +1,14 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Validation images with their true and their detected boxes side by side."""
-import json
 import os
 
 import numpy as np
-from PIL import Image, ImageOps
+from ppdet.core.workspace import global_config
 from ppdet.utils.visualizer import draw_bbox
 
-from ...data.check import IMAGE_FORMATS
+from ...data.images import open_rgb
+from ...utils.files import read_json
 
 __all__ = ['draw_validation_images']
 
@@ -31,8 +31,7 @@ def draw_validation_images(dataset, detections, count):
         dict: ``<image id>_<file name>`` to the picture, uint8 [height, width, 3] in RGB; no side of
         one half is longer than 480 pixels.
     """
-    with open(dataset.get_anno(), encoding='utf-8') as file:
-        content = json.load(file)
+    content = read_json(dataset.get_anno())
     names = {category['id']: category['name'] for category in content['categories']}
     truth = [{**box, 'score': 1.0} for box in content['annotations'] if 'bbox' in box]
     total = len(dataset.roidbs)
@@ -49,8 +48,7 @@ def draw_validation_images(dataset, detections, count):
 
 
 def _draw(path, image_id, names, boxes):
-    with Image.open(path, formats=IMAGE_FORMATS) as file:
-        image = ImageOps.exif_transpose(file.convert('RGB'))
+    image = open_rgb(path, global_config.get('image_maximum'))
     width = image.width
     image.thumbnail((LARGEST_SIZE, LARGEST_SIZE))  # before drawing, to keep the text legible
     scale = image.width / width

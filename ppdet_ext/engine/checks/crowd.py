@@ -1,8 +1,9 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Refuses to train where objects marked as crowd would be learned as something else."""
-import json
 import os
+
+from ...utils.files import read_json
 
 __all__ = ['check_crowd']
 
@@ -33,8 +34,7 @@ def check_crowd(model, dataset):
 def _has_crowd(path):
     if not (path.endswith('.json') and os.path.isfile(path)):
         return False
-    with open(path, encoding='utf-8') as f:
-        content = json.load(f)
+    content = read_json(path)
     return content.get('info', {}).get('unlabelled') == 'crowd' and any(
         box['iscrowd'] for box in content['annotations'])
 

@@ -75,5 +75,5 @@ def test_a_large_image_is_reduced_with_its_boxes(dataset):
 def test_an_image_of_another_format_starts_no_program(dataset, monkeypatch):
     Image.new('RGB', (7, 5)).save(dataset.roidbs[0]['im_file'], format='EPS')
     monkeypatch.setattr(EpsImagePlugin, 'Ghostscript', lambda *args, **kwargs: pytest.fail('ran'))
-    with pytest.raises(OSError, match='cannot identify image file'):
+    with pytest.raises(ValueError, match='cannot be decoded'):
         draw_validation_images(dataset, [], 1)

@@ -1,0 +1,213 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the COCO files that labelling tools export, with the paths and ids of their machines."""
+import os
+from collections import Counter, defaultdict
+from reprlib import repr as short
+
+from ..utils.files import read_json
+from ..utils.progress import progress
+from ..utils.text import clean_name
+from .coco_file import check_coco
+from .images import image_size
+from .records import LabelledImage, SourceCollector, enclosing_box
+from .source_files import UNLABELLED, ImageFiles, files_below, split_in_name
+
+__all__ = ['is_coco', 'read_coco_source']
+
+PREFIXES = 'names of images were other paths than those below the folder of the images'
+RENUMBERED = 'files have ids of classes that do not count from 1 in their order; renumbered'
+POLYGONS = 'boxes come from polygons, as there is no bbox'
+
+
+def is_coco(content):
+    """bool: whether the content of a JSON file is COCO's, with images and classes."""
+    return isinstance(content, dict) and all(
+        isinstance(content.get(kind), list) for kind in ('images', 'annotations', 'categories'))
+
+
+def read_coco_source(source, class_names, unlabelled_sound=False, encoding=None):
+    """Reads all COCO files below a folder as one data set.
+
+    Args:
+        source (str): folder with the files and the images.
+        class_names (sequence of str or None): the order of the classes to be; None for that of
+            the ids.
+        unlabelled_sound (bool): images that no file lists show no defect.
+        encoding (str or None): of the files; None for UTF-8.
+
+    Returns:
+        Source: what was found.
+
+    Raises:
+        ValueError: the files name other classes.
+    """
+    contents = {}
+    for path in files_below(source, '.json'):
+        content = _content(path, encoding)
+        if content:
+            contents[path] = content, check_coco(path, _completed(content))
+    stated = _class_names({path: sound for path, (_, sound) in contents.items()})
+    collector, images = SourceCollector(source, class_names or stated), ImageFiles(source)
+    listed = Counter()
+    for path, (content, sound) in contents.items():
+        split = split_in_name(path, source) if len(contents) > 1 else None
+        _CocoReader(collector, images, path, split, listed).read(content, sound)
+    for path in images.paths:
+        if path in listed:
+            continue
+        if not unlabelled_sound:
+            collector.fault(path, None, f'no COCO file lists it; {UNLABELLED}')
+            collector.leave_out()
+            continue
+        try:
+            collector.add(LabelledImage(path, images.name_of(path), *image_size(path), []))
+        except (OSError, ValueError) as error:
+            collector.fault(path, None, str(error))
+            collector.leave_out()
+    return collector.result()
+
+
+def _content(path, encoding):
+    try:
+        content = read_json(path, encoding)
+    except ValueError:
+        return None
+    return content if is_coco(content) else None
+
+
+def _completed(content):
+    """Fills in what some tools leave out, and what follows from the rest."""
+    for category in content['categories']:
+        if isinstance(category, dict) and isinstance(category.get('name'), str):
+            category['name'] = clean_name(category['name'])
+    _drop_group(content)
+    for number, box in enumerate(content['annotations'], start=1):
+        if not isinstance(box, dict):
+            continue
+        box.setdefault('id', number)
+        box.setdefault('iscrowd', 0)
+        if not box.get('bbox') and _polygons(box):
+            box['bbox'], box['from_polygon'] = _around(_polygons(box)), True
+        bbox = box.get('bbox')
+        if 'area' not in box or box['area'] is None:
+            sound = isinstance(bbox, list) and len(bbox) == 4 and all(
+                type(value) in (int, float) for value in bbox)
+            box['area'] = abs(bbox[2] * bbox[3]) if sound else 0
+    return content
+
+
+def _drop_group(content):
+    """Roboflow's first class has no boxes and stands for the group that the others belong to."""
+    used = {box.get('category_id') for box in content['annotations'] if isinstance(box, dict)}
+    groups = {c.get('supercategory') for c in content['categories'] if isinstance(c, dict)}
+    content['categories'] = [
+        c for c in content['categories'] if not (
+            isinstance(c, dict) and c.get('supercategory') == 'none' and c.get('id') not in used
+            and c.get('name') in groups)]
+
+
+def _polygons(box):
+    parts = box.get('segmentation')
+    return [part for part in parts if isinstance(part, list) and len(part) >= 6
+            and all(type(value) in (int, float) for value in part)] if isinstance(
+                parts, list) else []
+
+
+def _around(polygons):
+    xs, ys = (sum((part[k::2] for part in polygons), []) for k in (0, 1))
+    return [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
+
+
+def _class_names(contents):
+    """tuple of str: in the order of the ids; the same in all files."""
+    orders = {path: tuple(c['name'] for c in sorted(content.categories, key=lambda c: c['id']))
+              for path, content in contents.items()}
+    (first, names), *others = orders.items()
+    for path, other in others:
+        if other != names:
+            raise ValueError(f'{first} has the classes {", ".join(names)}, {path} has '
+                             f'{", ".join(other)}; give the same to both')
+    return names
+
+
+class _CocoReader:
+    """Reads one file into a collector; ``listed`` counts how often each image occurs in all."""
+
+    def __init__(self, collector, images, path, split, listed):
+        self.collector, self.images, self.path = collector, images, path
+        self.split, self.listed = split, listed
+
+    def read(self, content, sound):
+        for fault in sound.faults:
+            self._fault(fault)
+        names = {category['id']: category['name'] for category in sound.categories}
+        if list(names) != [*range(1, len(names) + 1)]:
+            self.collector.note(RENUMBERED)
+        boxes, lost = defaultdict(list), Counter()
+        kept = {id(box) for box in sound.annotations}
+        for box in content['annotations']:
+            if id(box) in kept:
+                boxes[box['image_id']].append({**box, 'class_name': names[box['category_id']]})
+            elif isinstance(box, dict):
+                lost[short(box.get('image_id'))] += 1
+        readable = {id(record) for record in sound.images}
+        for record in progress(content['images'], 'reading'):
+            if id(record) in readable:
+                self._add(record, boxes[record['id']], lost[short(record['id'])])
+            elif isinstance(record, dict) and isinstance(record.get('file_name'), str):
+                # It has a label, which cannot be read: nothing tells that it shows no defect.
+                self.listed.update(self.images.find(record['file_name'], self._folder))
+                self.collector.leave_out()
+
+    @property
+    def _folder(self):
+        return os.path.dirname(self.path)
+
+    def _fault(self, message):
+        self.collector.fault(self.path, None, message)
+
+    def _add(self, record, annotations, lost):
+        try:
+            image = self._image(record['file_name'])
+            name, size = self.images.name_of(image), image_size(image)
+            stated = record['width'], record['height']
+            if stated != size:
+                raise ValueError(f'is stated as {stated[0]}x{stated[1]}, the image is '
+                                 f'{size[0]}x{size[1]}')
+        except (OSError, ValueError) as error:
+            self._fault(f'image {record["file_name"]}: {error}')
+            self.collector.leave_out()
+            return
+        if name != record['file_name']:
+            self.collector.note(PREFIXES)
+        boxes = []
+        for annotation in annotations:
+            try:
+                boxes.append(self._box(annotation, *size))
+            except ValueError as error:
+                self._fault(f'annotation {annotation["id"]} of {name}: {error}')
+                lost += 1
+        self.collector.add(LabelledImage(image, name, *size, boxes, self.split), lost)
+
+    def _image(self, name):
+        found = self.images.find(name, self._folder)
+        self.listed.update(found)
+        if len(found) != 1:
+            raise ValueError('several images fit' if found else 'there is no such image')
+        if self.listed[found[0]] > 1:
+            raise ValueError('is listed twice')
+        return found[0]
+
+    def _box(self, annotation, width, height):
+        problem = self.collector.unknown_class(annotation['class_name'])
+        if problem:
+            raise ValueError(problem)
+        x, y, w, h = annotation['bbox']
+        bbox = enclosing_box([(x, y), (x + w, y + h)], width, height)
+        if annotation.get('from_polygon'):
+            self.collector.note(POLYGONS)
+        # The reader of PaddleDetection leaves both out, the evaluation knows crowds only.
+        crowd = {'iscrowd': 1} if annotation['iscrowd'] or annotation.get('ignore') else {}
+        return {'class_name': annotation['class_name'], 'bbox': bbox,
+                'difficult': int(bool(annotation.get('difficult'))), **crowd}

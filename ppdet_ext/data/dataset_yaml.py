@@ -1,0 +1,115 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the YAMLs with which a prepared data set is trained on, so that nobody edits one."""
+import os
+import re
+
+import yaml
+
+from ..safe_io.safe_yaml import load_yaml
+from ..utils.files import read_text, write_text
+
+__all__ = ['HEADER', 'dataset_yaml', 'write_run_configs']
+
+HEADER = '# Written by tools/prepare_data.py'
+KNOWN_NAMES = ('neu_det', 'synthetic_steel')  # of data sets, in the names of the configs
+
+
+def dataset_yaml(folder, data, splits, image_maximum=None):
+    """Describes a prepared data set as the configs need it.
+
+    Args:
+        folder (str): of the data set, as it is to stand in the YAML.
+        data (Source): what is in it.
+        splits (dict): indices of the images of each split.
+        image_maximum (int or None): the value that is white in images of 16 bits a channel.
+
+    Returns:
+        str: the YAML.
+    """
+    shows_sound = {split: any(not data.images[k].boxes for k in indices)
+                   for split, indices in splits.items()}
+    return describe_dataset(folder, data.class_names, shows_sound['train'], shows_sound['val'],
+                            image_maximum)
+
+
+def describe_dataset(folder, class_names, sound_in_train, sound_in_val, image_maximum=None):
+    """str: the YAML of a data set; images without boxes take part where there are any."""
+    files = {'image_dir': 'images', 'dataset_dir': folder.replace(os.sep, '/')}
+
+    def dataset(split, sound):
+        return {'name': 'COCODataSet', **files, 'anno_path': f'annotations/{split}.json',
+                **({'allow_empty': True} if sound else {})}
+
+    train = dataset('train', sound_in_train)
+    train['data_fields'] = ['image', 'gt_bbox', 'gt_class', 'is_crowd']
+    content = {
+        'metric': 'COCO', 'num_classes': len(class_names), 'class_names': list(class_names),
+        **({'image_maximum': image_maximum} if image_maximum else {}),
+        'TrainDataset': train,
+        'EvalDataset': dataset('val', sound_in_val),
+        'TestDataset': {'name': 'ImageFolder', 'anno_path': 'annotations/val.json',
+                        'dataset_dir': files['dataset_dir']},
+    }
+    return f'{HEADER}; put it last into the _BASE_ of a config.\n{_dump(content)}'
+
+
+def write_run_configs(folder, output, config=None, slim_config=None):
+    """Writes a detector's YAML for a data set, and that of its distillation and its teacher.
+
+    Args:
+        folder (str): where the data set is made.
+        output (str): where it will be; the YAMLs lie beside ``dataset.yml``.
+        config (str or None): YAML of the detector, or student, as shipped.
+        slim_config (str or None): of the distillation; its ``_BASE_`` is the teacher's YAML.
+
+    Returns:
+        list of str: paths of the student's, the teacher's and the distillation's YAML.
+
+    Raises:
+        FileNotFoundError: there is no such YAML.
+        ValueError: the slim YAML has not exactly one ``_BASE_``.
+    """
+    name = re.sub(r'[^\w.-]+', '_', os.path.basename(os.path.realpath(output)))
+    written = [_write_config(config, folder, output, name)] if config else []
+    if slim_config is None:
+        return written
+    content = load_yaml(read_text(slim_config))
+    bases = content.get('_BASE_') if isinstance(content, dict) else None
+    if not isinstance(bases, list) or len(bases) != 1:
+        raise ValueError(f'{slim_config}: expected one _BASE_, the YAML of the teacher')
+    teacher = _write_config(os.path.join(os.path.dirname(slim_config), bases[0]), folder, output,
+                            name)
+    content.update({'_BASE_': [os.path.basename(teacher)],
+                    'pretrain_weights': f'output/{_stem(teacher)}/best_model.pdparams'})
+    path = os.path.join(folder, f'{_own_name(slim_config, name)}.yml')
+    write_text(path, f'{HEADER}.\n{_dump(content)}')
+    return [*written, teacher, path]
+
+
+def _write_config(config, folder, output, name):
+    if not os.path.isfile(config):
+        raise FileNotFoundError(f'{config}: there is no such config')
+    own = _own_name(config, name)
+    path = os.path.join(folder, f'{own}.yml')
+    base = os.path.relpath(config, os.path.realpath(output)).replace(os.sep, '/')
+    write_text(path, f'{HEADER}.\n' + _dump({'_BASE_': [base, 'dataset.yml'],
+                                             'weights': f'output/{own}/best_model'}))
+    return path
+
+
+def _own_name(config, name):
+    """str: the name of a run on this data set: output/<name>/ keeps its checkpoints."""
+    for known in KNOWN_NAMES:
+        if known in _stem(config):
+            return _stem(config).replace(known, name)
+    return f'{_stem(config)}_{name}'
+
+
+def _stem(path):
+    return os.path.splitext(os.path.basename(path))[0]
+
+
+def _dump(content):
+    return yaml.safe_dump(content, sort_keys=False, allow_unicode=True, default_flow_style=None,
+                          width=100)

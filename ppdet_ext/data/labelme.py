@@ -1,0 +1,137 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Reads labelme's files: one JSON an image, with shapes drawn in pixels."""
+import math
+import os
+from collections import Counter
+from reprlib import repr as short
+
+from ..utils.files import read_json
+from ..utils.progress import progress
+from ..utils.text import clean_name
+from .images import image_size
+from .records import LabelledImage, SourceCollector, enclosing_box
+from .source_files import UNLABELLED, ImageFiles, files_below, split_of, stem
+
+__all__ = ['is_labelme', 'read_labelme']
+
+# Shapes to the least number of their points. Of others nobody knows which box is meant.
+LEAST_POINTS = {'rectangle': 2, 'polygon': 3, 'rotation': 3, 'mask': 2}
+ENCLOSED = 'polygons, masks and boxes of four points became their enclosing box'
+
+
+def is_labelme(content):
+    """bool: whether the content of a JSON file is labelme's."""
+    return isinstance(content, dict) and isinstance(content.get('shapes'), list)
+
+
+def read_labelme(source, class_names, unlabelled_sound=False, encoding=None):
+    """Reads a data set of labelme's JSON files.
+
+    The image of a file is the one that its ``imagePath`` names, whatever the folders before the
+    name, or else the one of the file's own name.
+
+    Args:
+        source (str): folder.
+        class_names (sequence of str or None): that may occur; None for any.
+        unlabelled_sound (bool): images without a JSON file show no defect.
+        encoding (str or None): of the files; None for UTF-8.
+
+    Returns:
+        Source: what was found.
+    """
+    collector, images = SourceCollector(source, class_names), ImageFiles(source)
+    found, unreadable = [], set()
+    for path in progress(list(files_below(source, '.json')), 'reading'):
+        content, image = _read(path, images, collector, encoding)
+        found.append((path, content, image))
+        # It has a label, which cannot be read: nothing tells that it shows no defect.
+        unreadable.update(images.with_stem(stem(path)) if image is None else ())
+    labels = Counter(image for _, _, image in found if image)
+    for path, content, image in found:
+        if image is None:
+            continue
+        if labels[image] > 1:
+            collector.fault(path, None, f'one of {labels[image]} files for the image '
+                                        f'{os.path.basename(image)}')
+            collector.leave_out()
+            continue
+        _add(collector, path, content, image, images.name_of(image), split_of(image, source))
+    for image in images.paths:
+        if image in labels or image in unreadable:
+            continue
+        if unlabelled_sound:
+            _add(collector, image, {'shapes': []}, image, images.name_of(image),
+                 split_of(image, source))
+        else:
+            collector.fault(image, None, f'there is no label file (.json) for it; {UNLABELLED}')
+            collector.leave_out()
+    return collector.result()
+
+
+def _read(path, images, collector, encoding):
+    """tuple: content and path of the image, or twice None."""
+    try:
+        content = read_json(path, encoding)
+    except (OSError, ValueError) as error:
+        collector.fault(path, None, str(error).replace(f'{path} ', ''))
+        collector.leave_out()
+        return None, None
+    if not is_labelme(content):
+        collector.fault(path, None, 'is no file of labelme (no list "shapes")')
+        return None, None
+    name = content.get('imagePath')
+    paths = images.find(name, os.path.dirname(path)) if isinstance(name, str) and name else []
+    paths = paths or images.with_stem(stem(path))
+    if len(paths) != 1:
+        words = 'several images' if paths else 'no image'
+        collector.fault(path, None, f'there is {words} of the name {name!r}')
+        collector.leave_out()
+        return None, None
+    return content, paths[0]
+
+
+def _add(collector, path, content, image, name, split):
+    try:
+        size = image_size(image)
+        stated = content.get('imageWidth') or size[0], content.get('imageHeight') or size[1]
+        if stated != size:
+            raise ValueError(f'imageWidth, imageHeight say {stated[0]}x{stated[1]}, the image is '
+                             f'{size[0]}x{size[1]}')
+    except (OSError, ValueError) as error:
+        collector.fault(path, None, str(error))
+        collector.leave_out()
+        return
+    boxes, lost = [], 0
+    for position, shape in enumerate(content['shapes']):
+        try:
+            boxes.append(_read_shape(shape, collector, *size))
+        except ValueError as error:
+            collector.fault(path, None, f'shapes[{position}]: {error}')
+            lost += 1
+    collector.add(LabelledImage(image, name, *size, boxes, split), lost)
+
+
+def _read_shape(shape, collector, width, height):
+    if not isinstance(shape, dict):
+        raise ValueError(f'expected a dictionary, got {short(shape)}')
+    name = clean_name(str(shape.get('label') or ''))
+    problem = collector.unknown_class(name)
+    if problem:
+        raise ValueError(problem)
+    kind = shape.get('shape_type') or 'polygon'  # older files state none
+    if kind not in LEAST_POINTS:
+        raise ValueError(f'a {kind} of the class {name} has no box; draw a rectangle or a polygon')
+    points = shape.get('points')
+    if not isinstance(points, list) or not all(map(_is_point, points)) or (
+            len(points) < LEAST_POINTS[kind]):
+        raise ValueError(f'points of a {kind} are {LEAST_POINTS[kind]} or more [x, y], got '
+                         f'{short(points)}')
+    if kind != 'rectangle' or len(points) > 2:
+        collector.note(ENCLOSED)
+    return {'class_name': name, 'bbox': enclosing_box(points, width, height), 'difficult': 0}
+
+
+def _is_point(value):
+    return isinstance(value, list) and len(value) == 2 and all(
+        type(number) in (int, float) and math.isfinite(number) for number in value)

@@ -1,0 +1,97 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of what a data set holds: counts and sizes as charts, samples of each class."""
+from PIL import Image, ImageDraw, ImageFont
+
+from ..utils.fonts import drawn_names, find_font
+
+__all__ = ['draw_overview', 'draw_samples']
+
+TILE, GAP, LABEL = 170, 8, 150  # pixels
+SAMPLES = 6  # of a class
+COLORS = ('#d62728', '#1f77b4', '#2ca02c', '#ff7f0e', '#9467bd', '#17becf', '#e377c2', '#bcbd22')
+
+
+def draw_overview(result, path, font=None):
+    """Draws boxes by class and split, and the sizes of the boxes beside the strides.
+
+    Args:
+        result (dict): of :func:`ppdet_ext.data.overview.overview`.
+        path (str): of the PNG to write.
+        font (str or None): file of the font for names; None for one of the system.
+    """
+    # Not pyplot, which keeps figures and looks for a screen.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.font_manager import FontProperties
+    names = tuple(result['classes'])
+    _, shown = drawn_names(names, font)
+    figure = Figure(figsize=(11, 0.35 * len(names) + 3.2), dpi=100)
+    FigureCanvasAgg(figure)
+    counts, sizes = figure.subplots(1, 2)
+    left = [0] * len(names)
+    for split, color in zip(result['boxes'], COLORS[1:]):
+        values = [result['classes'][name][split] for name in names]
+        counts.barh(range(len(names)), values, left=left, label=split, color=color)
+        left = [a + b for a, b in zip(left, values)]
+    try:
+        properties = FontProperties(fname=find_font(''.join(shown.values()), font)[1])
+    except LookupError:
+        properties = FontProperties()
+    counts.set_yticks(range(len(names)))
+    counts.set_yticklabels([shown[name] for name in names], fontproperties=properties)
+    counts.invert_yaxis()
+    counts.set_title('boxes of each class')
+    counts.legend()
+    strides = result['boxes_below_stride']
+    sizes.bar([str(stride) for stride in strides], [100 * v for v in strides.values()],
+              color=COLORS[0])
+    sizes.set_title('boxes with a side below the stride of a level')
+    sizes.set_xlabel('stride in pixels')
+    sizes.set_ylabel('% of the boxes')
+    figure.tight_layout()
+    figure.savefig(path)
+
+
+def draw_samples(names, images, open_image, path, font=None):
+    """Draws some boxes of each class in their images, a row a class, and images without defects.
+
+    Args:
+        names (list of str): of the classes.
+        images (list of ShownImage): of the data set.
+        open_image (callable): ShownImage to PIL.Image in RGB.
+        path (str): of the PNG to write.
+        font (str or None): file of the font for names; None for one of the system.
+    """
+    chosen_font, shown = drawn_names(tuple(names), font)
+    rows = [(shown[name], _spread([i for i in images if any(b[0] == name for b in i.boxes)]))
+            for name in names]
+    sound = _spread([image for image in images if not image.boxes])
+    rows += [('(no defect)', sound)] if sound else []
+    sheet = Image.new('RGB', (LABEL + SAMPLES * (TILE + GAP), len(rows) * (TILE + GAP) + GAP),
+                      'white')
+    draw = ImageDraw.Draw(sheet)
+    usual = ImageFont.load_default()
+    for number, (title, samples) in enumerate(rows):
+        top = GAP + number * (TILE + GAP)
+        draw.text((GAP, top + GAP), title, fill='black', font=chosen_font or usual)
+        for column, image in enumerate(samples):
+            tile = _tile(image, open_image(image), names)
+            sheet.paste(tile, (LABEL + column * (TILE + GAP), top))
+    sheet.save(path)
+
+
+def _spread(items):
+    """list: some items, spread over all."""
+    count = min(SAMPLES, len(items))
+    return [items[k * len(items) // count] for k in range(count)]
+
+
+def _tile(image, picture, names):
+    picture.thumbnail((TILE, TILE))
+    scale = picture.width / image.width
+    draw = ImageDraw.Draw(picture)
+    for name, x, y, w, h in image.boxes:
+        draw.rectangle([scale * x, scale * y, scale * (x + w), scale * (y + h)],
+                       outline=COLORS[names.index(name) % len(COLORS)], width=2)
+    return picture

@@ -1,0 +1,154 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""What every reader of labelled images makes of its format, and the writer of COCO takes."""
+import os
+from collections import Counter
+from typing import NamedTuple, Optional
+
+__all__ = ['Fault', 'LabelledImage', 'Source', 'SourceCollector', 'enclosing_box', 'plain_number']
+
+DECIMALS = 2  # of a pixel: what six decimals of YOLO tell of an image of 5000 pixels
+OVERHANG = 1.0  # pixels that a box, drawn with a mouse, may reach beyond the image
+
+
+class Fault(NamedTuple):
+    """One thing wrong in a data set: where, and what."""
+    file: str
+    line: Optional[int]
+    message: str
+
+    def __str__(self):
+        place = self.file if self.line is None else f'{self.file}:{self.line}'
+        return f'{place}: {self.message}'
+
+
+class LabelledImage(NamedTuple):
+    """One image with its boxes; without any it shows no defect.
+
+    Attributes:
+        path (str): where it lies.
+        name (str): below ``images/`` of the data set to be.
+        width, height (int): in pixels.
+        boxes (list of dict): ``class_name``, ``bbox`` (x1, y1, x2, y2 in pixels; x2 and y2
+            exclusive) and ``difficult``, 0 or 1.
+        split (str or None): where the source is divided already.
+    """
+    path: str
+    name: str
+    width: int
+    height: int
+    boxes: list
+    split: Optional[str] = None
+
+
+class Source(NamedTuple):
+    """All sound images of a source, and what was wrong with the rest.
+
+    Attributes:
+        images (list of LabelledImage): sorted by name.
+        faults (list of Fault): sorted by file, with paths relative to the source.
+        class_names (tuple of str or None): in the order of their categories; None where nothing
+            tells it.
+        seen (collections.Counter): how often each class occurs.
+        images_left_out, boxes_left_out (int): the boxes from images that stay.
+        notes (list of str): what was read otherwise than it stands there.
+    """
+    images: list
+    faults: list
+    class_names: Optional[tuple]
+    seen: Counter
+    images_left_out: int
+    boxes_left_out: int
+    notes: list
+
+
+class SourceCollector:
+    """Collects what a reader finds; knows nothing of formats.
+
+    Args:
+        folder (str): the source, to which the paths of faults are relative.
+        class_names (sequence of str or None): that may occur; None for any.
+
+    Attributes:
+        seen (collections.Counter): how often each class occurs.
+    """
+
+    def __init__(self, folder, class_names):
+        self.folder = folder
+        self.class_names = None if class_names is None else tuple(class_names)
+        self.images, self.faults, self.notes, self.seen = [], [], Counter(), Counter()
+        self.left_out = self.lost_boxes = 0
+
+    def fault(self, path, line, message):
+        """Keeps a fault."""
+        self.faults.append(Fault(os.path.relpath(path, self.folder), line, message))
+
+    def note(self, text, times=1):
+        """Counts something that was read otherwise than it stands there."""
+        self.notes[text] += times
+
+    def see(self, name):
+        """Counts a box of a class, known or not."""
+        self.seen[name] += 1
+
+    def unknown_class(self, name):
+        """str or None: what is wrong with the name of a class, which is counted."""
+        self.see(name)
+        if self.class_names is None or name in self.class_names:
+            return None
+        return f'unknown class "{name}", expected one of {", ".join(self.class_names)}'
+
+    def add(self, image, lost_boxes=0):
+        """Takes an image, unless faults took all its boxes.
+
+        Without them it would teach that its defects are background.
+        """
+        if lost_boxes and not image.boxes:
+            self.left_out += 1
+            return
+        self.images.append(image)
+        self.lost_boxes += lost_boxes
+
+    def leave_out(self):
+        """Counts an image that is unusable."""
+        self.left_out += 1
+
+    def result(self):
+        """Source: all that was found."""
+        return Source(
+            images=sorted(self.images, key=lambda image: image.name),
+            faults=sorted(self.faults, key=lambda f: (f.file, f.line or 0)),
+            class_names=self.class_names, seen=self.seen, images_left_out=self.left_out,
+            boxes_left_out=self.lost_boxes,
+            notes=[f'{times} {text}' for text, times in sorted(self.notes.items())])
+
+
+def plain_number(value):
+    """int or float: hundredths of a pixel, so that every format gives the same number."""
+    value = round(float(value), DECIMALS)
+    return int(value) if value.is_integer() else value
+
+
+def enclosing_box(points, width, height):
+    """Finds the box around points, cut off at the border of the image.
+
+    Args:
+        points (list): (x, y) in pixels, two or more.
+        width, height (int): of the image.
+
+    Returns:
+        tuple: x1, y1, x2, y2.
+
+    Raises:
+        ValueError: it has no size, or reaches more than a pixel beyond the image.
+    """
+    xs, ys = zip(*points)
+    box = [plain_number(value) for value in (min(xs), min(ys), max(xs), max(ys))]
+    x1, y1, x2, y2 = box
+    if min(x1, y1) < -OVERHANG or x2 > width + OVERHANG or y2 > height + OVERHANG:
+        raise ValueError(f'box {box} (x1, y1, x2, y2) is outside the image of {width}x{height} '
+                         f'pixels')
+    x1, y1, x2, y2 = max(x1, 0), max(y1, 0), min(x2, width), min(y2, height)
+    if x2 <= x1 or y2 <= y1:
+        raise ValueError(f'box {box} (x1, y1, x2, y2) has no positive size')
+    return x1, y1, x2, y2

@@ -1,0 +1,278 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Reads YOLO's label files: one text file an image, a line a box, all as shares of the image."""
+import math
+import os
+from collections import defaultdict
+
+from ..safe_io.safe_yaml import YamlError, load_yaml
+from ..utils.files import read_text
+from ..utils.progress import progress
+from ..utils.text import clean_name, same_name
+from .images import image_size
+from .records import LabelledImage, SourceCollector, enclosing_box
+from .source_files import SPLIT_NAMES, UNLABELLED, ImageFiles, files_below, split_of, stem
+
+__all__ = ['is_yolo_line', 'read_yolo', 'yolo_class_names']
+
+CLASS_FILES = ('classes.txt', 'obj.names')
+# Text files of the tools that hold no boxes.
+OTHER_FILES = (*CLASS_FILES, 'train.txt', 'val.txt', 'valid.txt', 'test.txt', 'readme.txt',
+               'readme.roboflow.txt', 'readme.dataset.txt', 'label_list.txt', 'labels.txt')
+SLACK = 1e-3  # share of the image, which rounding to few decimals may reach beyond it
+POLYGONS = 'polygons and rotated boxes became their enclosing box'
+SCORES = 'boxes have a score in a sixth column, which does not count'
+
+
+def is_yolo_line(line):
+    """bool: whether a line of text may be a box."""
+    words = line.split()
+    try:
+        return len(words) >= 5 and all(math.isfinite(float(word)) for word in words)
+    except ValueError:
+        return False
+
+
+def read_yolo(source, class_names, unlabelled_sound=False, encoding=None):
+    """Reads a data set of YOLO's label files.
+
+    The label of an image is the text file of its name in the folder ``labels`` that takes the
+    place of ``images``, or else beside it, or else the only one of this name. Splits are those of
+    ``data.yaml``, ``train.txt`` ..., or of folders named ``train``, ``val`` ...
+
+    Args:
+        source (str): folder.
+        class_names (sequence of str or None): the order of the classes to be; None for that of
+            ``data.yaml``, ``classes.txt`` or ``obj.names``, which also says what the numbers in
+            the label files mean, wherever there is one.
+        unlabelled_sound (bool): images without a label file show no defect.
+        encoding (str or None): of the text files; None for UTF-8.
+
+    Returns:
+        Source: what was found; without names of the classes, in ``seen``, their numbers.
+
+    Raises:
+        ValueError: the names of the classes cannot be read.
+    """
+    stated = yolo_class_names(source, encoding)
+    collector = SourceCollector(source, class_names or stated)
+    images = ImageFiles(source)
+    splits = _stated_splits(source, images, encoding, collector)
+    labels = _LabelFiles(source)
+    reader = _YoloReader(collector, stated or class_names, encoding)
+    for path in progress(images.paths, 'reading'):
+        name, split = images.name_of(path), splits.get(path) or split_of(path, source)
+        label = labels.of_image(path)
+        reader.read(path, label, name, split, unlabelled_sound)
+    for label in labels.not_used():
+        collector.fault(label, None, 'there is no image of this name')
+    return collector.result()
+
+
+class _YoloReader:
+    def __init__(self, collector, names_by_number, encoding):
+        self.collector, self.names, self.encoding = collector, names_by_number, encoding
+
+    def read(self, path, label, name, split, unlabelled_sound):
+        try:
+            size = image_size(path)
+            text = read_text(label, self.encoding) if label else ''
+        except (OSError, ValueError) as error:
+            self.collector.fault(path, None, str(error))
+            self.collector.leave_out()
+            return
+        if label is None and not unlabelled_sound:
+            self.collector.fault(path, None, f'there is no label file (.txt) of this name; '
+                                             f'{UNLABELLED}')
+            self.collector.leave_out()
+            return
+        boxes, lost = [], 0
+        for number, line in enumerate(text.splitlines(), start=1):
+            if not line.strip():
+                continue
+            try:
+                boxes.append(self._read_line(line, *size))
+            except ValueError as error:
+                self.collector.fault(label, number, str(error))
+                lost += 1
+        self.collector.add(LabelledImage(path, name, *size, boxes, split), lost)
+
+    def _read_line(self, line, width, height):
+        words = line.split()
+        try:
+            number, *values = map(float, words)
+        except ValueError:
+            raise ValueError(f'expected numbers, got "{line.strip()}"') from None
+        if len(values) == 5:
+            values = values[:4]
+            self.collector.note(SCORES)
+        if len(values) != 4 and (len(values) < 6 or len(values) % 2):
+            raise ValueError(f'expected a class, x, y, width, height, or a class and points x, y, '
+                             f'got {len(words)} numbers')
+        problem = _value_problem(values)
+        if problem:
+            raise ValueError(problem)
+        class_name = self._class_name(number)
+        if len(values) == 4:
+            x, y, w, h = values
+            points = [(x - w / 2, y - h / 2), (x + w / 2, y + h / 2)]
+            if w <= 0 or h <= 0:
+                raise ValueError(f'box {values} (x, y, width, height) has no positive size')
+        else:
+            points = list(zip(values[::2], values[1::2]))
+            self.collector.note(POLYGONS)
+        box = enclosing_box([(x * width, y * height) for x, y in points], width, height)
+        return {'class_name': class_name, 'bbox': box, 'difficult': 0}
+
+    def _class_name(self, number):
+        if not number.is_integer() or number < 0:
+            raise ValueError(f'the class is a whole number from 0, got {number:g}')
+        names = self.names
+        if names is not None and number >= len(names):
+            raise ValueError(f'class {number:.0f}, but there are {len(names)} classes, counted '
+                             f'from 0: {", ".join(names)}')
+        name = f'{number:.0f}' if names is None else names[int(number)]
+        problem = self.collector.unknown_class(name)
+        if problem:
+            raise ValueError(problem)
+        return name
+
+
+def _value_problem(values):
+    if not all(map(math.isfinite, values)):
+        return f'expected numbers, got {values}'
+    if max(values) > 1 + SLACK and max(values) > 2:
+        return f'{values} are pixels; YOLO counts in shares of width and height, from 0 to 1'
+    if min(values) < -SLACK or max(values) > 1 + SLACK:
+        return f'{values} are not within the image, from 0 to 1'
+    return None
+
+
+class _LabelFiles:
+    """The label files below a folder."""
+
+    def __init__(self, source):
+        self.source = source
+        self.paths = {same_name(path): path for path in files_below(source, '.txt')
+                      if os.path.basename(path).lower() not in OTHER_FILES}
+        self.by_stem = defaultdict(list)
+        for path in self.paths.values():
+            self.by_stem[same_name(stem(path))].append(path)
+        self.used = set()
+
+    def of_image(self, image):
+        """str or None: path of the label file."""
+        bare = os.path.splitext(image)[0]
+        parts = os.path.relpath(bare, self.source).split(os.sep)
+        places = [k for k, part in enumerate(parts[:-1]) if part.lower() == 'images']
+        options = [os.path.join(self.source, *parts[:k], folder, *parts[k + 1:])
+                   for k in reversed(places) for folder in ('labels', 'Labels')]
+        for option in (*options, bare):
+            path = self.paths.get(same_name(f'{option}.txt'))
+            if path:
+                self.used.add(path)
+                return path
+        alone = self.by_stem[same_name(stem(image))]
+        self.used.update(alone if len(alone) == 1 else ())
+        return alone[0] if len(alone) == 1 else None
+
+    def not_used(self):
+        return sorted(set(self.paths.values()) - self.used)
+
+
+def _data_yaml(source):
+    """str or None: path of the YAML that describes the set; ``*.yaml`` with a key ``names``."""
+    for path in files_below(source, ('.yaml', '.yml')):
+        try:
+            content = load_yaml(read_text(path))
+        except (ValueError, YamlError):
+            continue
+        if isinstance(content, dict) and 'names' in content:
+            return path
+    return None
+
+
+def yolo_class_names(source, encoding=None):
+    """Reads what the numbers of the classes mean.
+
+    Args:
+        source (str): folder.
+        encoding (str or None): of the text files; None for UTF-8.
+
+    Returns:
+        tuple of str or None: by number; None where nothing tells it.
+
+    Raises:
+        ValueError: the names are no different names, or do not count from 0.
+    """
+    path = _data_yaml(source)
+    if path:
+        return _checked(path, load_yaml(read_text(path, encoding))['names'])
+    found = [path for path in files_below(source, ('.txt', '.names'))
+             if os.path.basename(path).lower() in CLASS_FILES]
+    if not found:
+        return None
+    return _checked(found[0], [line for line in read_text(found[0], encoding).splitlines()
+                               if line.strip()])
+
+
+def _checked(path, names):
+    if isinstance(names, dict):
+        try:
+            numbers = sorted(names, key=int)
+        except (TypeError, ValueError):
+            numbers = list(names)
+        if [str(number) for number in numbers] != [str(k) for k in range(len(names))]:
+            raise ValueError(f'{path}: names count from 0 without a gap, got {list(names)}')
+        names = [names[number] for number in numbers]
+    if not isinstance(names, list) or not names:
+        raise ValueError(f'{path}: expected the names of the classes, got {names!r}')
+    names = tuple(clean_name(str(name)) for name in names)
+    if '' in names or len(set(names)) < len(names):
+        raise ValueError(f'{path}: expected different names of classes, got {list(names)}')
+    return names
+
+
+def _stated_splits(source, images, encoding, collector):
+    """dict: image path to split, as data.yaml or the lists beside it say."""
+    path = _data_yaml(source)
+    entries = _yaml_splits(path, encoding) if path else {}
+    folder = os.path.dirname(path) if path else source
+    for list_path in files_below(source, '.txt'):
+        part = SPLIT_NAMES.get(stem(list_path).lower())
+        if part and not entries.get(part):
+            entries[part] = [list_path]
+    splits = {}
+    for part, places in entries.items():
+        for place in places:
+            found = _images_of(place, folder, images, encoding)
+            if not found:
+                collector.note(f'entry of {os.path.basename(path or source)} for {part}, '
+                               f'"{place}", leads to no image and does not count')
+            for image in found:
+                splits.setdefault(image, part)
+    return splits
+
+
+def _yaml_splits(path, encoding):
+    content = load_yaml(read_text(path, encoding))
+    return {part: [entries] if isinstance(entries, str) else entries or []
+            for part, entries in ((part, content.get(part)) for part in ('train', 'val', 'test'))
+            if isinstance(entries, (str, list))}
+
+
+def _images_of(place, folder, images, encoding):
+    """list of str: the images of a folder or of a list, whose path may be another machine's."""
+    parts = [part for part in str(place).replace('\\', '/').split('/')
+             if part not in ('', '.', '..')]
+    for k in range(len(parts)):
+        for base in (folder, images.folder):
+            path = os.path.join(base, *parts[k:])
+            if os.path.isfile(path) and path.endswith('.txt'):
+                lines = [line.strip() for line in read_text(path, encoding).splitlines()]
+                found = [images.find(line, os.path.dirname(path)) for line in lines if line]
+                return [paths[0] for paths in found if paths]
+            if os.path.isdir(path):
+                inside = os.path.join(path, '')
+                return [image for image in images.paths if image.startswith(inside)]
+    return []

@@ -1,0 +1,56 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Images of 16 bits become nearly black, and those that cannot be decoded another error.
+
+Defect: ``Decode`` keeps the upper eight of 16 bits, of which a camera of 12 bits fills four, and
+drawing cuts all values above 255 off. An image that OpenCV cannot decode is taken for one that is
+decoded already. In inference only some of the suffixes are found that training reads. Any Paddle.
+
+Mend: the key ``image_maximum`` of the config says which value is white, in training and whenever
+the detector is used; without it such an image is an error. Drawn is what the detector saw.
+"""
+from ..compat import patching
+from ..data.images import decode_bgr, is_image_name, open_rgb
+
+OPERATORS = 'ppdet.data.transform.operators'
+TRAINER = 'ppdet.engine.trainer'
+DATASET = 'ppdet.data.source.dataset'
+DECODING = {"np.frombuffer(im, dtype='uint8')": 'encoded(im)',
+            'cv2.imdecode(data, 1)': 'decode_bgr(data)'}
+
+
+class _AlreadyDecoded(Exception):
+    """The sample has pixels, not the content of a file."""
+
+
+def mend():
+    patching.replace_text(OPERATORS, 'Decode.apply', {**DECODING,
+                                                      'except:': 'except AlreadyDecoded:'})
+    patching.replace_text(OPERATORS, 'DecodeCache.apply', DECODING)
+    patching.find(OPERATORS, 'Decode.apply')[2].__globals__.update(
+        encoded=_encoded, decode_bgr=_decode_bgr, AlreadyDecoded=_AlreadyDecoded)
+    patching.replace_text(TRAINER, 'Trainer.predict', {
+        "Image.open(image_path).convert('RGB')": 'open_rgb(image_path)',
+        'image = ImageOps.exif_transpose(image)': 'pass'})
+    patching.find(TRAINER, 'Trainer.predict')[2].__globals__['open_rgb'] = _open_rgb
+    patching.expect_text(DATASET, '_is_valid_file', 'f.lower().endswith(extensions)')
+    patching.find(DATASET, '_make_dataset')[2].__globals__['_is_valid_file'] = is_image_name
+
+
+def _encoded(image):
+    if not isinstance(image, bytes):
+        raise _AlreadyDecoded
+    return image
+
+
+def _image_maximum():
+    from ppdet.core.workspace import global_config
+    return global_config.get('image_maximum')
+
+
+def _decode_bgr(content):
+    return decode_bgr(content, _image_maximum())
+
+
+def _open_rgb(path):
+    return open_rgb(path, _image_maximum())

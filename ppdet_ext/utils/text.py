@@ -1,0 +1,59 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Text that other programs and systems wrote: encodings, byte order marks, invisible characters."""
+import codecs
+import unicodedata
+
+__all__ = ['clean_name', 'decode_text', 'same_name']
+
+# Those of UTF-32 first: they begin with those of UTF-16.
+MARKS = ((codecs.BOM_UTF8, 'utf-8-sig'), (codecs.BOM_UTF32_LE, 'utf-32'),
+         (codecs.BOM_UTF32_BE, 'utf-32'), (codecs.BOM_UTF16_LE, 'utf-16'),
+         (codecs.BOM_UTF16_BE, 'utf-16'))
+# GB18030 holds the older two, and Windows writes its characters under their names.
+SUPERSETS = {'gb2312': 'gb18030', 'gbk': 'gb18030'}
+SHOWN = 30  # characters
+
+
+def decode_text(content, path, encoding=None):
+    """Decodes the bytes of a text file.
+
+    Args:
+        content (bytes): of the whole file. A byte order mark decides before all else.
+        path (str): of the file, for the message.
+        encoding (str or None): of files without a mark; None for UTF-8.
+
+    Returns:
+        str: the text without the mark.
+
+    Raises:
+        ValueError: it is in another encoding; names the file and the remedy.
+    """
+    marked = [name for mark, name in MARKS if content.startswith(mark)]
+    name = (marked or [encoding or 'utf-8'])[0]
+    try:
+        return content.decode(SUPERSETS.get(codecs.lookup(name).name, name))
+    except (UnicodeDecodeError, LookupError) as error:
+        raise ValueError(f'{path} is no text in {name.upper()} ({error}); save it as '
+                         f'UTF-8{_guess(content)}') from error
+
+
+def _guess(content):
+    """str: how it reads in the encoding of a Chinese Windows, where that gives a text."""
+    try:
+        text = content.decode('gb18030')
+    except UnicodeDecodeError:
+        return ''
+    lines = [line.strip() for line in text.splitlines() if not line.isascii()]
+    return f' (as GB18030 it reads "{lines[0][:SHOWN]}")' if lines else ''
+
+
+def clean_name(text):
+    """str: a name as it is meant: composed, without blanks around and invisible characters."""
+    visible = ''.join(c for c in text if unicodedata.category(c) != 'Cf')
+    return unicodedata.normalize('NFC', visible).strip()
+
+
+def same_name(text):
+    """str: the same for every spelling of a file's name; macOS takes accents off the letters."""
+    return unicodedata.normalize('NFC', text)
