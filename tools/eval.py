@@ -7,10 +7,12 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from ppdet_ext.config.load import load_run_config  # noqa: E402
-from ppdet_ext.data.dataset_files import check_datasets  # noqa: E402
+from ppdet_ext.data.dataset_files import check_datasets, dataset_paths  # noqa: E402
 from ppdet_ext.engine import Trainer, cli  # noqa: E402
+from ppdet_ext.engine.inference_cost import measure_cost  # noqa: E402
 from ppdet_ext.metrics import evaluate_saved_boxes  # noqa: E402
 from ppdet_ext.slim import build_slim_model  # noqa: E402
+from ppdet_ext.utils.files import write_json  # noqa: E402
 
 
 def parse_args(argv):
@@ -26,6 +28,8 @@ def parse_args(argv):
                         help='AP of every class (always shown; for old command lines)')
     parser.add_argument('--save_prediction_only', action='store_true', default=None,
                         help='write the detections, compute nothing')
+    parser.add_argument('--measure_cost', action='store_true',
+                        help='write time, FLOPs and memory of an image to cost.json')
     parser.add_argument('--amp', action='store_true', default=None, help='mixed precision (GPU)')
     return parser.parse_args(argv)
 
@@ -44,7 +48,13 @@ def main(argv):
         build_slim_model(cfg, args.slim_config, mode='eval')
     trainer = Trainer(cfg, mode='eval')
     trainer.load_weights(cfg.get('weights'))
+    folder = trainer.cfg['output_eval']
+    cli.keep_command(folder, 'eval', argv, weights=cfg.get('weights'),
+                     **dataset_paths(cfg, 'EvalDataset'))
     trainer.evaluate()
+    if args.measure_cost:
+        write_json(os.path.join(folder, 'cost.json'),
+                   {**measure_cost(trainer), 'machine': cli.machine()})
     return 0
 
 

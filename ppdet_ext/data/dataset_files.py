@@ -15,7 +15,7 @@ from .coco_file import read_sound_coco, takes_part
 from .coco_masks import mask_fault
 from .voc_xml import reader_problems
 
-__all__ = ['check_datasets', 'dataset_fields', 'naming']
+__all__ = ['check_datasets', 'dataset_fields', 'dataset_paths', 'naming']
 
 logger = setup_logger('ppdet.engine')
 
@@ -43,6 +43,15 @@ def dataset_fields(cfg, section):
         raise ValueError(f'{section} is missing or null; give it a data set, as '
                          f'configs/datasets/neu_det_coco.yml does')
     return dataset if isinstance(dataset, dict) else vars(dataset)
+
+
+def dataset_paths(cfg, section):
+    """dict: where a data set is: absolute paths of ``dataset_dir``, ``annotations``, ``images``."""
+    dataset = dataset_fields(cfg, section)
+    folder = os.path.abspath(dataset.get('dataset_dir') or '')
+    return {'dataset_dir': folder,
+            'annotations': os.path.join(folder, dataset.get('anno_path') or ''),
+            'images': os.path.join(folder, dataset.get('image_dir') or '')}
 
 
 def check_datasets(cfg, sections):

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every tool does before and around its work."""
 import argparse
+import datetime
 import os
+import platform
+import re
 import sys
 import traceback
 
@@ -17,12 +20,12 @@ import ppdet_ext
 
 from ..safe_io.safe_yaml import YamlError, load_yaml
 from ..utils.error_text import is_ours, place, summary
+from ..utils.files import write_json
 from .master_port import check_master_port
 from .process_errors import earlier_error
 
 __all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'not_empty', 'apply_flags', 'log_versions',
-           'run_tool',
-           'init_processes']
+           'keep_command', 'run_tool', 'init_processes']
 
 logger = setup_logger('ppdet.engine')
 
@@ -125,6 +128,38 @@ def log_versions():
     for module in (paddle, ppdet, ppdet_ext):
         logger.info(f'{module.__name__} {module.__version__} from '
                     f'{os.path.dirname(module.__file__)}')
+
+
+def keep_command(folder, tool, argv, **facts):
+    """Writes ``<tool>_command.json``: what was run, when and with what; the first process only.
+
+    Args:
+        folder (str): where; it is made.
+        tool (str): ``train`` or ``eval``.
+        argv (list of str): its arguments.
+        **facts: what else whoever reads the results should know.
+    """
+    if paddle.distributed.get_rank() != 0:
+        return
+    os.makedirs(folder, exist_ok=True)
+    versions = {module.__name__: module.__version__ for module in (paddle, ppdet, ppdet_ext)}
+    write_json(os.path.join(folder, f'{tool}_command.json'), {
+        'commands': [[tool, *argv]], 'date': datetime.datetime.now().isoformat(' ', 'minutes'),
+        'versions': {'python': platform.python_version(), **versions}, 'machine': machine(),
+        **facts})
+
+
+def machine():
+    """str: the processor and how many of its cores are there, and the GPU, if one is used."""
+    processor = platform.machine()
+    if os.path.exists('/proc/cpuinfo'):
+        with open('/proc/cpuinfo', encoding='utf-8') as file:
+            found = re.search(r'model name\s*: (.+)', file.read())
+        processor = found.group(1) if found else processor
+    text = f'{os.cpu_count()} cores of {processor}'
+    if paddle.device.get_device().startswith('gpu'):
+        text = f'{paddle.device.cuda.get_device_name()}, {text}'
+    return text
 
 
 def init_processes(cfg):
