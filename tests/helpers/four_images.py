@@ -92,3 +92,34 @@ def write_images(folder):
     folder.mkdir(parents=True, exist_ok=True)
     for k in range(4):
         Image.new('L', (200, 100), 60 + 40 * k).save(folder / f'{k}.png')
+
+
+def write_run(folder, records, seed=0, sets=('validation', 'test'), truth=None, train=()):
+    """A finished run with evaluations, as tools/run_comparison.py leaves it.
+
+    Args:
+        folder (pathlib.Path): of the run.
+        records (list of dict): its detections in each set.
+        seed (int): of the training.
+        sets (tuple of str): that it was evaluated on.
+        truth (dict): annotation file; by default of the four images.
+        train (tuple of str): further arguments of the training.
+    """
+    import paddle
+
+    from ppdet_ext.metrics import evaluate_boxes
+
+    data = folder.parents[1] / 'data'
+    write_images(data / 'images')
+    commands = [['train', '-c', 'configs/nano/retinanet_nano_s_neu_det.yml', *train, '-o',
+                 f'seed={seed}', f'EvalDataset.dataset_dir={data}']]
+    for name in sets:
+        path = write_json(folder.parent / f'{folder.name}_{name}.json', truth or content())
+        write_json(folder / name / 'bbox.json', records)
+        write_json(folder / name / 'metrics.json', evaluate_boxes(path, records))
+        commands.append(['eval', '--output_eval', f'elsewhere/{name}', '-o',
+                         f'EvalDataset.anno_path={path}'])
+    write_json(folder / 'run.json', {'commands': commands, 'seconds': 7200})
+    weights = {'conv.weight': paddle.ones([10, 5]), 'norm._mean': paddle.ones([5])}
+    paddle.save(weights, str(folder / 'best_model.pdparams'))
+    return str(folder)
