@@ -41,8 +41,9 @@ def _drawn(draw):
 
 
 def _style(number, **options):
+    # Earlier ones, whose lines have gaps, lie above.
     return {'color': COLORS[number % len(COLORS)], 'linestyle': LINES[number % len(LINES)],
-            'linewidth': 1.8, **options}
+            'linewidth': 1.8, 'zorder': 3 - 0.1 * number, **options}
 
 
 def _bars(panel, labels, series):

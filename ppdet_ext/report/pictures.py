@@ -82,7 +82,7 @@ def _open(folder, name):
 
 def _panels(columns, ratio):
     """Panels side by side for pictures with a ratio of height to width."""
-    height = SIDE * ratio + TITLE
+    height = SIDE * min(max(ratio, 0.3), 3) + TITLE
     figure = Figure(figsize=(SIDE * columns, height))
     figure.subplots_adjust(left=0, right=1, bottom=0, top=1 - TITLE / height, wspace=0.03)
     return figure.subplots(1, columns, squeeze=False)[0]
@@ -114,7 +114,7 @@ def draw_image(truth, models, position, folder, labels, title):
     image, scale = _open(folder, truth.file_names[position])
     columns = 1 + len(models)
     with matplotlib.rc_context({'font.family': families(), 'font.size': 8}):
-        panels = _panels(columns, min(max(image.height / image.width, 0.3), 3))
+        panels = _panels(columns, image.height / image.width)
         for panel, name in zip(panels, (title, *(model.drawn for model in models))):
             panel.imshow(image, cmap='gray')
             panel.set_title(name, fontsize=9)
@@ -151,7 +151,8 @@ def draw_samples(truth, folder, labels, count=4):
     count = min(count, len(truth.file_names))
     positions = [k * len(truth.file_names) // count for k in range(count)]
     with matplotlib.rc_context({'font.family': families(), 'font.size': 8}):
-        panels = _panels(count, 1)
+        width, height = truth.sizes[positions[0]]
+        panels = _panels(count, height / width)
         for panel, position in zip(panels, positions):
             image, scale = _open(folder, truth.file_names[position])
             panel.imshow(image, cmap='gray')
