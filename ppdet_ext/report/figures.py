@@ -168,8 +168,8 @@ def figures(models, evaluations, settings):
         dict: what report.json holds; shares from 0 to 1, None where there is nothing to measure.
     """
     truth = models[0].first.evaluation.truth
-    baseline = next((model for model in models if model.role == 'student'), None)
-    distilled = [model for model in models if model.role == 'distilled']
+    gains = [_gain(model, _baseline(model, models)) for model in models
+             if model.role == 'distilled' and _baseline(model, models)]
     return {
         'synthetic': 'synthetic' in str(truth.info.get('description', '')).lower(),
         'rule': {key: value for key, value in settings.rule._asdict().items() if value is not None},
@@ -181,7 +181,7 @@ def figures(models, evaluations, settings):
         'budgets': [{'budget': budget, 'models': [_at_budget(model, budget) for model in models]}
                     for budget in BUDGETS] if 'validation' in evaluations else [],
         'image_decisions': _image_decisions(models, settings),
-        'gains': [_gain(model, baseline) for model in distilled] if baseline else [],
+        'gains': gains,
     }
 
 
@@ -318,9 +318,23 @@ def _decide(scores, thresholds, costs):
             'cost': costs[0] * counts['escapes'] + costs[1] * counts['overkills']}
 
 
+def _baseline(model, models):
+    """Model or None: the student alone, of several the one with the same schedule."""
+    students = [other for other in models if other.role == 'student']
+    alike = [other for other in students if _epochs(other) == _epochs(model)]
+    return next(iter(alike + students), None)
+
+
+def _epochs(model):
+    """str or None: how long it was trained, where the command says so."""
+    training = model.first.run.training
+    return training.options.get('epoch') if training else None
+
+
 def _gain(model, baseline):
     """dict: what a model has more than another, by seed and with other test images."""
-    by_name = {}
+    by_name = {'classes': {name: _class_gain(model, baseline, name)
+                           for name in model.first.evaluation.truth.names}}
     for name in COMPARED:
         values, others = (_by_seed(each, name) for each in (model, baseline))
         known = None not in (*values.values(), *others.values())
@@ -333,6 +347,12 @@ def _gain(model, baseline):
         by_name[name] = {'mean': found and found[0], 'half_width': found and found[1],
                          'pairs': len(set(values) & set(others)), 'bootstrap': sampled}
     return {'model': model.title, 'to': baseline.title, **by_name}
+
+
+def _class_gain(model, baseline, name):
+    values = [_mean([a.evaluation.metrics['classes'][name]['AP'] for a in each.analyses])
+              for each in (model, baseline)]
+    return None if None in values else values[0] - values[1]
 
 
 def _by_seed(model, name):

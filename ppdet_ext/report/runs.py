@@ -131,7 +131,7 @@ def _weights(folder):
 def _read_run(role, folder):
     """Run or None: None of one that tools/run_comparison.py has not finished."""
     record = {}
-    for name in ('run.json', 'train_command.json'):
+    for name in ('train_command.json', 'run.json'):
         path = os.path.join(folder, name)
         if os.path.isfile(path):
             record.update(read_json(path))

@@ -302,11 +302,12 @@ def _accuracy(source):
                for model in models)]
             for group in dict.fromkeys(group for m in models for group in m['few_shot'])
             for figure in ('AP', 'AP50')])
-    gain = [words['gain']] if source.figures['gains'] else []
-    yield Table(words['classes_table'], [words['class'], words['objects'], *titles, *gain], [
+    gains = source.figures['gains']
+    heads = [words['gain_of'].format(**gain) for gain in gains]
+    yield Table(words['classes_table'], [words['class'], words['objects'], *titles, *heads], [
         [_class_name(source, name), str(boxes[name]),
          *(_spread(model['classes'][name]['AP']) for model in models),
-         *([_class_gain(source, name)] if gain else [])] for name in truth.names])
+         *(_signed(gain['classes'][name]) for gain in gains)] for name in truth.names])
     yield Chart(words['classes_chart'], 'classes', charts.classes(
         models, class_labels(truth.names), _chart_words(source)))
     yield Chart(words['precision_recall_chart'], 'precision_recall',
@@ -318,14 +319,6 @@ def _class_name(source, name):
     if not base:
         return name
     return source.words['base_class' if name in base else 'novel_class'].format(name=name)
-
-
-def _class_gain(source, name):
-    values = {model['role']: model['classes'][name]['AP']['mean']
-              for model in reversed(source.figures['models'])}
-    if None in (values['distilled'], values['student']):
-        return '-'
-    return _signed(values['distilled'] - values['student'])
 
 
 def _operating(source):

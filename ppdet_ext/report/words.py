@@ -45,8 +45,8 @@ ENGLISH = {
     'rule_miss': 'at most {value} of the defects missed',
     'model_column': 'model', 'parameters': 'parameters', 'file': 'file, MB', 'ms': 'ms an image',
     'recall': 'recall', 'precision': 'precision', 'false_alarms': 'false alarms an image',
-    'threshold': 'threshold', 'seeds': 'seeds', 'gain': 'gain', 'machine': 'Time measured on: '
-    '{machine}, batch of one, {input}.',
+    'threshold': 'threshold', 'seeds': 'seeds', 'gain_of': 'gain of {model}',
+    'machine': 'Time measured on: {machine}, batch of one, {input}.',
     'gains_table': 'Gain over the student alone',
     'difference_by_seed': '{figure}, difference by seed', 'bootstrap': '{figure}, other images',
     # What was run
@@ -241,7 +241,7 @@ CHINESE = {
     'false_alarms': '每图误报数',
     'threshold': '阈值',
     'seeds': '种子',
-    'gain': '提升',
+    'gain_of': '{model}的提升',
     'machine': '耗时测量环境：{machine}，批大小 1，{input}。',
     'gains_table': '相对单独训练的学生的提升',
     'difference_by_seed': '{figure}，同种子之差',

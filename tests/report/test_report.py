@@ -7,6 +7,7 @@ import string
 import subprocess
 import sys
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import four_images as four
 import pytest
@@ -14,6 +15,7 @@ from tool_runs import imported, refusal
 
 from ppdet_ext.metrics import evaluate_boxes
 from ppdet_ext.report import fonts
+from ppdet_ext.report.figures import Model, _baseline
 from ppdet_ext.report.words import WORDS
 
 CHINESE = ['划痕', '斑块']
@@ -56,6 +58,7 @@ def test_figures_by_hand(compared):
     assert distilled['at_threshold']['recall']['mean'] == 0.8
     gain = content['gains'][0]
     assert gain['recall']['mean'] == pytest.approx(0.2)
+    assert gain['classes'] == {'划痕': pytest.approx(1 - 67 / 101), '斑块': 0}
     assert gain['recall']['half_width'] == pytest.approx(0) and gain['recall']['pairs'] == 2
     assert student['mistakes'] == {'place': 0, 'class': 1, 'double': 1, 'background': 0, 'both': 0,
                                    'missed': 1}
@@ -116,6 +119,18 @@ def test_markdown_has_the_same_tables_and_its_pictures_are_there(compared):
     assert len(shown) == html.count('<img ') and len(set(shown)) == len(shown)
     assert all((folder / 'report' / name).stat().st_size > 1000 for name in shown)
     assert markdown.count('\n|--') == html.count('<table')
+
+
+def test_the_baseline_is_the_student_with_the_same_schedule():
+    def model(role, epochs):
+        options = {'epoch': epochs} if epochs else {}
+        run = SimpleNamespace(training=SimpleNamespace(options=options))
+        return Model(role, '', '', '', [SimpleNamespace(run=run)])
+
+    models = [model('student', None), model('student', '24'), model('distilled', '24')]
+    assert _baseline(models[2], models) is models[1]
+    assert _baseline(model('distilled', '48'), models) is models[0]
+    assert _baseline(models[2], models[2:]) is None
 
 
 def test_class_names_without_a_font_are_numbered(monkeypatch):
