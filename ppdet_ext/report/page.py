@@ -58,7 +58,6 @@ def write_report(runs, files, dataset_dir, settings, output, tools, language='en
     content = figures(models, evaluations, settings)
     for model in models if content['validated'] else ():
         write_json(os.path.join(output, thresholds_name(model)), _thresholds(model, content))
-    print('drawing', flush=True)
     sections = make_sections(Source(content, models, words, output, pictures))
     write_json(os.path.join(output, 'report.json'), content)
     _write(os.path.join(output, 'report.html'), _html(sections, content, words))

@@ -8,6 +8,7 @@ import os
 import shlex
 from typing import NamedTuple
 
+from ..utils.progress import progress
 from . import charts, pictures
 from .curves import read_curves
 from .fonts import can_draw, class_labels
@@ -108,7 +109,7 @@ def make_sections(source):
               'confusion': _confusion, 'kinds': _kinds, 'pictures': _pictures, 'cost': _cost,
               'sure': _sure, 'next': _next}
     return [Section(name, source.words[f'section_{name}'], list(make(source)))
-            for name, make in makers.items()]
+            for name, make in progress(makers.items(), 'drawing', 'section')]
 
 
 def thresholds_name(model):
@@ -468,7 +469,7 @@ def _pictures(source):
     plain = '_plain' if len(source.models) == 1 else ''
     for number, (reason, position) in enumerate(choices):
         reason_text = words.get(f'reason_{reason}{plain}', words[f'reason_{reason}'])
-        counts = '; '.join(words['picture_counts'].format(
+        counts = words['separator'].join(words['picture_counts'].format(
             model=model.title, found=len(result.hit), false=len(result.false),
             missed=len(result.missed))
             for model in source.models for result in [model.first.results[position]])

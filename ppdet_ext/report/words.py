@@ -10,6 +10,7 @@ ENGLISH = {
     'title_plain': 'What will the line see?',
     'contents': 'Contents',
     'skip': 'Skip to the verdict',
+    'separator': '; ',
     'synthetic': 'Synthetic data: a program drew these images. The figures say nothing about real '
                  'steel.',
     'teacher': 'teacher', 'student': 'student', 'distilled': 'distilled', 'model': 'model',
@@ -194,6 +195,7 @@ CHINESE = {
     'title_plain': '产线上会看到什么？',
     'contents': '目录',
     'skip': '跳到结论',
+    'separator': '；',
     'synthetic': '合成数据：图片由程序绘制，指标不代表真实钢材上的效果。',
     'teacher': '教师',
     'student': '学生',
