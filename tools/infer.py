@@ -12,6 +12,8 @@ def parse_args(argv):
     parser.add_argument('--infer_dir', help='folder of images')
     parser.add_argument('--output_dir', default='output', help='where the drawn images go')
     parser.add_argument('--draw_threshold', type=float, default=0.5, help='lowest score drawn')
+    parser.add_argument('--thresholds', help='JSON of a threshold for each class, as '
+                        'tools/report.py writes it: boxes below are neither drawn nor saved')
     parser.add_argument('--slim_config', help='YAML of the compression; a distillation needs none')
     parser.add_argument('--save_results', type=cli.boolean, default=False,
                         help='write every box with its score to results.json and results.csv')
@@ -28,7 +30,7 @@ def main(argv):
     from ppdet_ext.data.images import image_sizes
     from ppdet_ext.engine import Trainer
     from ppdet_ext.engine.checks.input_size import check_input_size
-    from ppdet_ext.inference import detections
+    from ppdet_ext.inference import detections, thresholds
     from ppdet_ext.slim import build_slim_model
 
     cfg = load_run_config(args.config, args.opt)
@@ -38,12 +40,16 @@ def main(argv):
     if args.visualize:
         detections.check_output_dir(images, args.output_dir)
     class_names = detections.name_classes(cfg)
+    limits = thresholds.read_thresholds(args.thresholds, class_names) if args.thresholds else None
     cli.log_versions()
     if args.slim_config:
         build_slim_model(cfg, args.slim_config, mode='test')
     trainer = Trainer(cfg, mode='test')
     trainer.load_weights(cfg.get('weights'))
     check_input_size(trainer.model, 'TestReader', cfg['TestReader'], lambda: image_sizes(images))
+    if limits:
+        thresholds.keep_from(trainer.model, limits)
+        args.draw_threshold = 0.0
     results = trainer.predict(images, draw_threshold=args.draw_threshold,
                               output_dir=args.output_dir, visualize=args.visualize)
     if args.visualize:
@@ -51,7 +57,8 @@ def main(argv):
     records = detections.detection_records(results, images, class_names)
     if args.save_results:
         print('results:', *detections.save_records(records, args.output_dir))
-    print(detections.describe(records, args.draw_threshold))
+    print(thresholds.describe_kept(records) if limits
+          else detections.describe(records, args.draw_threshold))
     return 0
 
 

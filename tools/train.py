@@ -1,6 +1,8 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Trains a detector, with ``--slim_config`` as the student of a distillation."""
+import os
+
 import checkout
 
 from ppdet_ext.engine import cli
@@ -31,9 +33,10 @@ def main(argv):
                          'or remove it')
     checkout.load()
     from ppdet_ext.config.load import load_run_config, merge_config
-    from ppdet_ext.data.dataset_files import check_datasets
+    from ppdet_ext.data.dataset_files import check_datasets, dataset_paths
     from ppdet_ext.engine import Trainer
     from ppdet_ext.engine.callbacks.seeds import run_seed, set_seed
+    from ppdet_ext.engine.command_record import keep_command
     from ppdet_ext.slim import build_slim_model, training_keys
 
     slim_keys = training_keys(args.slim_config) if args.slim_config else {}
@@ -57,6 +60,9 @@ def main(argv):
             return 0
     elif cfg.get('pretrain_weights'):
         trainer.load_weights(cfg.pretrain_weights)
+    keep_command(os.path.join(cfg.save_dir, cfg.filename), 'train', argv, seed=trainer.seed,
+                 vdl_log_dir=cfg.get('vdl_log_dir') if cfg.get('use_vdl') else None,
+                 **dataset_paths(cfg, 'TrainDataset'))
     trainer.train(args.eval)
     return 0
 

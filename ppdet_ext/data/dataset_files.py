@@ -17,7 +17,7 @@ from .images import DEEP_FORMATS, IMAGE_FORMATS, check_depth, header_size, stric
 from .voc_list import list_lines, split_list_line
 from .voc_xml import read_annotation
 
-__all__ = ['check_class_order', 'check_datasets', 'dataset_fields', 'naming']
+__all__ = ['check_class_order', 'check_datasets', 'dataset_fields', 'dataset_paths', 'naming']
 
 logger = setup_logger('ppdet.engine')
 
@@ -47,6 +47,15 @@ def dataset_fields(cfg, section):
         raise ValueError(f'{section} is missing or null; give it a data set, as '
                          f'configs/datasets/neu_det_coco.yml does')
     return dataset if isinstance(dataset, dict) else vars(dataset)
+
+
+def dataset_paths(cfg, section):
+    """dict: where a data set is: absolute paths of ``dataset_dir``, ``annotations``, ``images``."""
+    dataset = dataset_fields(cfg, section)
+    folder = os.path.abspath(dataset.get('dataset_dir') or '')
+    return {'dataset_dir': folder,
+            'annotations': os.path.join(folder, dataset.get('anno_path') or ''),
+            'images': os.path.join(folder, dataset.get('image_dir') or '')}
 
 
 def check_datasets(cfg, sections):

@@ -16,7 +16,8 @@ from ppdet.slim import FGDDistillModel
 from ..config.scope import isolated_config
 from ..utils.progress import progress
 
-__all__ = ['synthetic_batch', 'random_teacher', 'benchmark', 'build_fgd', 'measure_pair']
+__all__ = ['synthetic_batch', 'random_teacher', 'benchmark', 'build_fgd', 'measure_pair',
+           'peak_megabytes', 'synchronize']
 
 # The optimizer does its work, but the weights stay: a random teacher's huge features would soon
 # drive them out of range.
@@ -115,10 +116,10 @@ def benchmark(models, inputs, steps, warmup):
             _reset_peak()
             start = time.perf_counter()
             run(inputs)
-            _synchronize()
+            synchronize()
             if round_index >= warmup:
                 seconds[name].append(time.perf_counter() - start)
-                peaks[name] = max(peaks[name], _peak_megabytes())
+                peaks[name] = max(peaks[name], peak_megabytes())
     return {name: {'seconds': statistics.median(seconds[name]), 'megabytes': peaks[name]}
             for name in models}
 
@@ -198,7 +199,7 @@ def measure_pair(cfg, slim_config_path, build, inputs, steps, warmup):
     return figures
 
 
-def _synchronize():
+def synchronize():
     if paddle.device.get_device().startswith('gpu'):
         paddle.device.synchronize()
 
@@ -211,7 +212,7 @@ def _reset_peak():
             f.write('5')  # resets VmHWM
 
 
-def _peak_megabytes():
+def peak_megabytes():
     """float: peak since the last reset, of the GPU or of this process; nan where unknown."""
     if paddle.device.get_device().startswith('gpu'):
         return paddle.device.cuda.max_memory_allocated() / 2**20

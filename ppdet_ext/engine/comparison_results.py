@@ -6,15 +6,14 @@ import statistics
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
-from scipy import stats
 from terminaltables import AsciiTable, GithubFlavoredMarkdownTable
 
 from ..utils.files import read_json, write_json
+from ..utils.paired import difference
 
-__all__ = ['Run', 'difference', 'figures_line', 'read_runs', 'write_results']
+__all__ = ['Run', 'figures_line', 'read_runs', 'write_results']
 
 FIGURES = ('mAP', 'AP50')
-CONFIDENCE = 0.95
 
 
 class Run(NamedTuple):
@@ -74,26 +73,6 @@ def figures_line(folder):
     metrics = read_json(os.path.join(folder, 'metrics.json'))
     return ', '.join(f'{name} {_percent(metrics[name])}' for name in FIGURES
                      ) + f' on {os.path.basename(folder)}'
-
-
-def difference(values, baseline):
-    """Compares runs with those of a baseline that have the same seeds.
-
-    Args:
-        values (dict of int to float): figure by seed.
-        baseline (dict of int to float): the same of the baseline.
-
-    Returns:
-        tuple or None: mean of the differences by seed, and half the width of its 95 % confidence
-        interval (Student's t; None for one seed). None without a common seed.
-    """
-    pairs = [values[seed] - baseline[seed] for seed in values if seed in baseline]
-    if not pairs:
-        return None
-    if len(pairs) == 1:
-        return pairs[0], None
-    error = statistics.stdev(pairs) / len(pairs)**0.5
-    return statistics.mean(pairs), stats.t.ppf((1 + CONFIDENCE) / 2, len(pairs) - 1) * error
 
 
 def _tables(comparison, runs, kind):

@@ -118,6 +118,10 @@ def evaluate_boxes(anno_file, detections, base_classes=None, image_ids=None):
     """
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints, the log has the table
         truth = COCO(anno_file)
+        # pycocotools takes a detection that has found the box of id 0 for one that found none.
+        for number, box in enumerate(truth.dataset['annotations'], start=1):
+            box['id'] = number
+        truth.createIndex()
         if detections:
             evaluation = COCOeval(truth, truth.loadRes(detections), 'bbox')
         else:

@@ -147,7 +147,8 @@ def test_whole_demo_on_few_synthetic_images(tmp_path):
     assert 'student + MGD: epoch 1 of 1, step 0 of 5, loss ' in result.stdout
 
     pictures = tmp_path / 'pictures'
-    assert str(pictures) in result.stdout.splitlines()[-1]
+    *_, shown, last = result.stdout.splitlines()
+    assert str(pictures) in shown and last.endswith(str(tmp_path / 'report' / 'report.html'))
     table = (pictures / 'comparison.md').read_text()
     assert table.startswith('Synthetic steel')
     assert table in result.stdout
@@ -164,3 +165,12 @@ def test_whole_demo_on_few_synthetic_images(tmp_path):
         assert 'tools/train.py' in log.splitlines()[0]
     with Image.open(pictures / 'comparison.png') as sheet:
         assert sheet.size == (900, 20 + 320 * len(names))
+
+    page = (tmp_path / 'report' / 'report.html').read_text()
+    assert 'Synthetic data' in page and 'No claim: distilled differs from the student' in page
+    content = json.loads((tmp_path / 'report' / 'report.json').read_text())
+    assert [model['cost']['parameters'] for model in content['models']] == [
+        parameters[key] for key in ('teacher', 'student', 'distilled')]
+    assert [round(model['accuracy']['mAP']['mean'], 9) for model in content['models']] == [
+        round(figures['mAP'], 9) for figures in json.loads(
+            (pictures / 'comparison.json').read_text())['results'].values()]

@@ -5,8 +5,9 @@ import pytest
 from PIL import Image
 from scipy import stats
 
-from ppdet_ext.engine.comparison_results import Run, _curves, _draw, difference
+from ppdet_ext.engine.comparison_results import Run, _curves, _draw
 from ppdet_ext.engine.comparison_runs import Comparison, Entry
+from ppdet_ext.utils.paired import difference
 
 
 def test_difference_is_scipys_paired_interval():

@@ -38,6 +38,15 @@ def test_figures_by_hand(truth):
     assert summary['AP_small'] is None
 
 
+def test_a_box_may_have_the_id_0(truth):
+    with open(truth) as f:
+        content = json.load(f)
+    content['annotations'][0]['id'] = 0
+    write_json(truth, content)
+    found = [detection(1, 1, [10, 10, 50, 50])]
+    assert evaluate_boxes(truth, found)['classes']['crack']['AP'] == pytest.approx(1.0)
+
+
 def test_some_of_the_images(truth):
     found = [detection(1, 1, [10, 10, 50, 50]), detection(2, 1, [20, 20, 160, 80], 0.99)]
     summary = evaluate_boxes(truth, found, image_ids=[1])

@@ -106,6 +106,24 @@ def test_a_checkpoint_is_the_plain_student_and_a_sidecar(road):
             'mgd_p3', 'mgd_p4', 'mgd_p5', 'mgd_p6'}
 
 
+def test_the_report_has_made_what_it_needs(road):
+    log = run(road.folder, ROOT / 'tools/report.py', '--model', 'output/mgd', '--output', 'report',
+              '--measure', '--pictures', 1)
+    assert log.count('evaluating output/mgd on the ') == 2
+    content = json.loads((road.folder / 'report' / 'report.json').read_text())
+    model, = content['models']
+    trained = model['runs'][0]
+    assert content['synthetic'] and content['data']['train']['images'] == 42
+    assert trained['commands'][0][:3] == ['train', '-c', road.student]
+    assert trained['slim_config'] == road.slim and trained['seed'] == 0
+    assert {'python', 'paddle', 'ppdet', 'ppdet_ext'} == set(trained['versions'])
+    cost = model['cost']
+    assert 0 < cost['milliseconds'] <= cost['milliseconds_95'] and cost['input'] == '64 x 64'
+    assert cost['flops'] > cost['parameters'] > 0 and cost['memory_megabytes'] > 100
+    page = (road.folder / 'report' / 'report.html').read_text()
+    assert 'Loss terms and validation AP against the step' in page
+
+
 STOCK = '''
 import pycocotools._mask, sys
 from ppdet.core.workspace import load_config

@@ -1,0 +1,68 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""What detecting in one image costs: time, operations, memory."""
+import itertools
+import math
+import time
+
+import numpy as np
+import paddle
+from paddle import nn
+
+from .benchmark import peak_megabytes, synchronize
+
+__all__ = ['measure_cost']
+
+WARMUP, STEPS = 3, 30
+
+
+def measure_cost(trainer):
+    """Times the detector of a trainer on images of its evaluation, one at a time.
+
+    Args:
+        trainer (Trainer): in mode ``eval``, with weights.
+
+    Returns:
+        dict: ``milliseconds`` and ``milliseconds_95``, median and 95th percentile of an image that
+        is loaded already, with what follows the network; ``flops`` of its convolutions and linear
+        layers, a multiplication and an addition each count; ``memory_megabytes``, peak of the
+        process or of the GPU; ``input``, the size of the images.
+    """
+    batch = next(iter(trainer.loader))
+    image = {name: value[:1] for name, value in batch.items()}
+    model = trainer.model
+    model.eval()
+    seconds = []
+    with paddle.no_grad():
+        flops = _count_flops(model, image)
+        for step in range(WARMUP + STEPS):
+            start = time.perf_counter()
+            model(image)
+            synchronize()
+            if step >= WARMUP:
+                seconds.append(1000 * (time.perf_counter() - start))
+    height, width = image['image'].shape[2:]
+    return {'milliseconds': float(np.median(seconds)),
+            'milliseconds_95': float(np.percentile(seconds, 95)), 'flops': flops,
+            'memory_megabytes': peak_megabytes(), 'input': f'{width} x {height}'}
+
+
+def _count_flops(model, image):
+    counts = []
+
+    def count(layer, inputs, output):
+        counts.append(2 * math.prod(output.shape) * _terms(layer))
+
+    hooks = [layer.register_forward_post_hook(count) for layer in model.sublayers()
+             if isinstance(layer, (nn.Conv2D, nn.Linear))]
+    model(image)
+    for hook in hooks:
+        hook.remove()
+    return sum(counts)
+
+
+def _terms(layer):
+    """int: products that are added for one number of the output."""
+    if isinstance(layer, nn.Linear):
+        return layer.weight.shape[0]
+    return math.prod(itertools.islice(layer.weight.shape, 1, None))

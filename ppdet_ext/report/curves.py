@@ -1,0 +1,66 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Reads the curves of a training: from its VisualDL log, or from what it printed."""
+import glob
+import os
+import re
+
+__all__ = ['read_curves']
+
+STEP = re.compile(r'Epoch: \[(\d+)\] \[ *(\d+)/(\d+)\] (.*?) eta:')
+VALUE = re.compile(r'(\S+): (\S+)')
+FIGURES = re.compile(r'\| (\d\.\d+) +\| (\d\.\d+) +\| \d\.\d+')  # mAP, AP50, AP75 ...
+LOSS = re.compile(r'loss|distill')
+
+
+def read_curves(run):
+    """Reads what was recorded while a run was trained.
+
+    Args:
+        run (Run): with ``vdlrecords.*.log`` in its folder, or in the folder that its training
+            names, or with ``train.log``.
+
+    Returns:
+        dict of str to dict: of each loss term, and of ``mAP`` and ``AP50``, the values by the
+        number of steps done. Empty where nothing was recorded.
+    """
+    folders = [run.folder, os.path.join(run.folder, '*'), run.record.get('vdl_log_dir') or '']
+    logs = [path for folder in folders if folder
+            for path in glob.glob(os.path.join(folder, 'vdlrecords.*.log'))]
+    if logs:
+        return _from_visualdl(max(logs, key=os.path.getmtime))
+    path = os.path.join(run.folder, 'train.log')
+    return _from_text(path) if os.path.isfile(path) else {}
+
+
+def _from_visualdl(path):
+    # Not above: few logs are there, and VisualDL takes a while to import.
+    from visualdl.proto.record_pb2 import Record
+    from visualdl.reader.record_reader import RecordReader
+
+    curves = {}
+    for data in RecordReader(path).get_all():
+        for value in Record.FromString(data).values:
+            if value.WhichOneof('one_value') != 'value':
+                continue
+            tag = value.tag.replace('evaluation/', '')
+            if LOSS.search(tag) or tag in ('mAP', 'AP50'):
+                curves.setdefault(tag, {})[value.id] = value.value
+    return curves
+
+
+def _from_text(path):
+    curves, done = {}, 0
+    with open(path, encoding='utf-8', errors='replace') as file:
+        for line in file:
+            step, figures = STEP.search(line), FIGURES.match(line)
+            if step:
+                epoch, number, steps = map(int, step.groups()[:3])
+                done = (epoch + 1) * steps  # when the evaluation comes that may follow
+                for name, value in VALUE.findall(step.group(4)):
+                    if LOSS.search(name):
+                        curves.setdefault(name, {})[epoch * steps + number + 1] = float(value)
+            elif figures:
+                for name, value in zip(('mAP', 'AP50'), figures.groups()):
+                    curves.setdefault(name, {})[done] = float(value)
+    return curves

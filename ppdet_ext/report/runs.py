@@ -1,0 +1,329 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Finds trained runs and their evaluations, and has missing ones made by tools/eval.py.
+
+A run is a folder with weights, as tools/train.py leaves it: ``best_model.pdparams``, or
+``model_final.pdparams`` where nothing was evaluated in training. What it was trained with stands in
+``train_command.json``, or in ``run.json`` where tools/run_comparison.py trained it.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+from typing import NamedTuple, Optional
+
+from ..utils.files import read_json
+from .matching import Detections, Truth, make_detections, read_truth
+
+__all__ = ['SETS', 'Command', 'Evaluation', 'Run', 'find_runs', 'find_roles', 'evaluate_all']
+
+SETS = {'validation': 'val.json', 'test': 'test.json'}  # and their files in annotations/
+WEIGHTS = ('best_model.pdparams', 'model_final.pdparams')
+SEED = re.compile(r'[_-]?seed(\d+)$')
+LAST_LINES = 5  # of the log of an evaluation that failed
+
+
+class Command(NamedTuple):
+    """A command of tools/: what it ran and with which files and options (``key=value``)."""
+    tool: str
+    arguments: list
+    config: Optional[str]
+    slim_config: Optional[str]
+    output_eval: Optional[str]
+    options: dict
+
+
+class Run(NamedTuple):
+    """A trained model.
+
+    Attributes:
+        role (str): teacher, student, distilled or model.
+        label (str): runs of one role and label differ only by seed.
+        seed (int): of the training; 0 where it is not known.
+        folder (str): its files.
+        weights (str): path of its weights.
+        commands (list of Command): that made it, as far as they were recorded.
+        record (dict): ``date``, ``versions``, ``machine``, ``seconds`` ..., as far as known.
+    """
+    role: str
+    label: str
+    seed: int
+    folder: str
+    weights: str
+    commands: list
+    record: dict
+
+    @property
+    def name(self):
+        """str: label and seed."""
+        return f'{self.label}_seed{self.seed}'
+
+    @property
+    def key(self):
+        """str: role and name, which no two runs share."""
+        return f'{self.role}_{self.name}'
+
+    @property
+    def training(self):
+        """Command or None: that trained it."""
+        return next((command for command in self.commands if command.tool == 'train'), None)
+
+
+class Evaluation(NamedTuple):
+    """What a run detected in a set of images.
+
+    Attributes:
+        folder (str): of its files.
+        truth (Truth): the images.
+        detections (Detections): in them.
+        metrics (dict): ``metrics.json``.
+        images (str or None): folder of the images.
+        cost (dict): ``cost.json``, where the evaluation measured it.
+    """
+    folder: str
+    truth: Truth
+    detections: Detections
+    metrics: dict
+    images: Optional[str]
+    cost: dict
+
+
+def find_runs(role, folders):
+    """Finds the runs of a role.
+
+    Args:
+        role (str): teacher, student, distilled or model.
+        folders (list of str): runs, or folders of runs.
+
+    Returns:
+        list of Run: the finished ones.
+
+    Raises:
+        FileNotFoundError: a folder is none, or holds no finished run.
+        ValueError: two runs have the same label and seed.
+    """
+    runs = []
+    for folder in folders:
+        if not os.path.isdir(folder):
+            raise FileNotFoundError(f'--{role}: {folder} is not a folder; give one of a run, as '
+                                    f'tools/train.py leaves it')
+        inside = [os.path.join(folder, name) for name in sorted(os.listdir(folder))]
+        found = [_read_run(role, path) for path in ([folder] if _weights(folder) else inside)
+                 if _weights(path)]
+        if not any(found):
+            raise FileNotFoundError(f'--{role}: {folder} holds no finished run; expected '
+                                    f'{WEIGHTS[0]} or {WEIGHTS[1]} in it or in its folders')
+        runs += filter(None, found)
+    for run in runs:
+        twins = [other.folder for other in runs if other.name == run.name]
+        if len(twins) > 1:
+            raise ValueError(f'{" and ".join(twins[:2])} are both {run.name}: name the folders of '
+                             f'different models differently, and runs of one model by their seeds')
+    return runs
+
+
+def _weights(folder):
+    paths = [os.path.join(folder, name) for name in WEIGHTS]
+    return next((path for path in paths if os.path.isfile(path)), None)
+
+
+def _read_run(role, folder):
+    """Run or None: None of one that tools/run_comparison.py has not finished."""
+    record = {}
+    for name in ('train_command.json', 'run.json'):
+        path = os.path.join(folder, name)
+        if os.path.isfile(path):
+            record.update(read_json(path))
+    if record.get('seconds', 0) is None:
+        print(f'{folder} is left out: it is not finished', flush=True)
+        return None
+    folder = os.path.normpath(folder)
+    commands = [_parse(*words) for words in record.get('commands', ())]
+    parent, name = os.path.split(os.path.abspath(folder))
+    found = SEED.search(name)
+    label = SEED.sub('', name) or os.path.basename(parent)
+    run = Run(role, label, int(found.group(1)) if found else 0, folder, _weights(folder), commands,
+              record)
+    seed = record.get('seed', run.training.options.get('seed') if run.training else None)
+    return run._replace(seed=int(seed)) if str(seed).isdigit() else run
+
+
+def _parse(tool, *words):
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument('-c', '--config')
+    parser.add_argument('-o', '--opt', nargs='*', action='extend', default=[])
+    parser.add_argument('--slim_config')
+    parser.add_argument('--output_eval')
+    known, _ = parser.parse_known_args(list(words))
+    options = dict(option.partition('=')[::2] for option in known.opt)
+    return Command(tool, list(words), known.config, known.slim_config, known.output_eval, options)
+
+
+def find_roles(folder):
+    """Finds the runs below a folder, and what each of them is.
+
+    Distilled are those that were trained with ``--slim_config``. Their ``teacher_weights`` lead to
+    the teacher; students are the others with the same config.
+
+    Returns:
+        dict of str to list of str: role to folders of runs.
+
+    Raises:
+        ValueError: there is no distilled run, or no finished one.
+    """
+    paths = sorted(path for path, _, _ in os.walk(folder) if _weights(path))
+    runs = [run for run in (_read_run('model', path) for path in paths) if run and run.training]
+    distilled = [run for run in runs if run.training.slim_config]
+    if not distilled:
+        raise ValueError(f'--auto: no run below {folder} was distilled, as far as '
+                         f'train_command.json and run.json say; name the runs with --teacher, '
+                         f'--student, --distilled, or --model')
+    teachers = {_ending(os.path.dirname(run.training.options.get('teacher_weights', '')))
+                for run in distilled}
+    configs = {run.training.config for run in distilled}
+    plain = [run for run in runs if run not in distilled]
+    taught = [run for run in plain if _ending(os.path.abspath(run.folder)) in teachers]
+    return {'teacher': [run.folder for run in taught],
+            'student': [run.folder for run in plain
+                        if run not in taught and run.training.config in configs],
+            'distilled': [run.folder for run in distilled]}
+
+
+def _ending(path):
+    """tuple: the last two parts, which stay when a folder of runs is moved."""
+    return tuple(os.path.normpath(path).split(os.sep)[-2:])
+
+
+def evaluate_all(runs, files, dataset_dir, output, tools, measure=False):
+    """Reads the evaluations of all runs, and has those made that are missing.
+
+    Args:
+        runs (list of Run): all that are compared.
+        files (dict of str to str): annotation file of ``validation`` and ``test``, where given.
+        dataset_dir (str or None): the data set, where given.
+        output (str): folder for missing evaluations.
+        tools (str): folder of the tools.
+        measure (bool): have the cost of the test evaluation measured, of one run a model.
+
+    Returns:
+        dict of str to dict: of ``validation``, where there are such images, and ``test``, the
+        Evaluation of each run by its key.
+
+    Raises:
+        ValueError: the runs were evaluated on different images, or not on those given.
+        FileNotFoundError: an evaluation is missing and cannot be made.
+        ChildProcessError: making it failed.
+    """
+    return {name: evaluations for name in SETS
+            for evaluations in [_evaluate_set(runs, name, files.get(name), dataset_dir, output,
+                                              tools, measure and name == 'test')] if evaluations}
+
+
+def _evaluate_set(runs, name, annotations, dataset_dir, output, tools, measure):
+    known = [(run, _known_annotations(run, name, output)) for run in runs]
+    paths = [(run, path) for run, path in known if path and os.path.isfile(path)]
+    default = annotations or _default_annotations(runs, name, dataset_dir)
+    if not default and not paths:
+        if name == 'test':
+            raise FileNotFoundError('no test images: give their annotation file with --test FILE, '
+                                    'or the data set with --dataset_dir FOLDER')
+        return {}
+    truth = read_truth(annotations or (paths[0][1] if paths else default))
+    for run, path in paths:
+        if os.path.realpath(path) != os.path.realpath(truth.path) and not _same(
+                read_truth(path), truth):
+            other = next((r.folder for r, p in paths if p == truth.path), f'--{name}')
+            raise ValueError(f'{run.folder} was evaluated on {path}, {other} on {truth.path}: '
+                             f'not the same images and boxes; evaluate both on one set')
+    evaluations, measured = {}, set()
+    for run in runs:
+        first = measure and (run.role, run.label) not in measured
+        measured.add((run.role, run.label))
+        folder = _find_evaluation(run, name, output)
+        if folder is None or (first and not os.path.isfile(os.path.join(folder, 'cost.json'))):
+            folder = os.path.join(output, 'evaluations', run.key, name)
+            _make(run, name, truth, dataset_dir, folder, tools, first)
+        evaluations[run.key] = _read(run, folder, truth, dataset_dir)
+    return evaluations
+
+
+def _find_evaluation(run, name, output):
+    folders = (os.path.join(run.folder, name),
+               os.path.join(output, 'evaluations', run.key, name))
+    complete = [folder for folder in folders
+                if all(os.path.isfile(os.path.join(folder, file))
+                       for file in ('bbox.json', 'metrics.json'))]
+    return complete[0] if complete else None
+
+
+def _known_annotations(run, name, output):
+    """str or None: the annotation file of an evaluation that is there."""
+    folder = _find_evaluation(run, name, output)
+    if folder is None:
+        return None
+    record = os.path.join(folder, 'eval_command.json')
+    if os.path.isfile(record):
+        return read_json(record).get('annotations')
+    for command in run.commands:
+        if command.output_eval and os.path.basename(os.path.normpath(command.output_eval)) == name:
+            path = command.options.get('EvalDataset.anno_path', '')
+            return os.path.join(command.options.get('EvalDataset.dataset_dir', ''), path)
+    return None
+
+
+def _default_annotations(runs, name, dataset_dir):
+    folders = [dataset_dir] if dataset_dir else [_dataset_dir(run) for run in runs]
+    paths = [os.path.join(folder, 'annotations', SETS[name]) for folder in folders if folder]
+    return next((path for path in paths if os.path.isfile(path)), None)
+
+
+def _dataset_dir(run):
+    options = run.training.options if run.training else {}
+    return run.record.get('dataset_dir') or options.get('EvalDataset.dataset_dir')
+
+
+def _same(truth, other):
+    return (truth.file_names == other.file_names and truth.names == other.names
+            and truth.boxes.tolist() == other.boxes.tolist()
+            and truth.classes.tolist() == other.classes.tolist()
+            and truth.images.tolist() == other.images.tolist())
+
+
+def _make(run, name, truth, dataset_dir, folder, tools, measure):
+    if run.training is None or not run.training.config:
+        raise FileNotFoundError(
+            f'{run.folder} has no evaluation of the {name} images, and its config is not recorded: '
+            f'run tools/eval.py -c CONFIG --output_eval {os.path.join(run.folder, name)} -o '
+            f'EvalDataset.anno_path={os.path.abspath(truth.path)} weights={run.weights}')
+    os.makedirs(folder, exist_ok=True)
+    options = {**run.training.options, 'weights': os.path.abspath(run.weights),
+               'EvalDataset.anno_path': os.path.abspath(truth.path)}
+    options.pop('filename', None)
+    if dataset_dir:
+        options['EvalDataset.dataset_dir'] = os.path.abspath(dataset_dir)
+    command = [sys.executable, os.path.join(tools, 'eval.py'), '-c', run.training.config,
+               '--output_eval', folder, *(['--measure_cost'] if measure else []), '-o',
+               *(f'{key}={value}' for key, value in options.items())]
+    log = os.path.join(folder, 'eval.log')
+    print(f'evaluating {run.folder} on the {name} images, log in {log}', flush=True)
+    with open(log, 'w', encoding='utf-8') as file:
+        code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file,
+                              stderr=subprocess.STDOUT).returncode
+    if code:
+        with open(log, encoding='utf-8', errors='replace') as file:
+            last = ''.join(file.readlines()[-LAST_LINES:]).strip()
+        raise ChildProcessError(f'the evaluation of {run.folder} failed; the end of {log}:\n{last}')
+
+
+def _read(run, folder, truth, dataset_dir):
+    path = os.path.join(folder, 'bbox.json')
+    detections = make_detections(read_json(path), truth, path)
+    record = os.path.join(folder, 'eval_command.json')
+    images = read_json(record).get('images') if os.path.isfile(record) else None
+    data = dataset_dir or _dataset_dir(run)
+    images = images or (os.path.join(data, 'images') if data else None)
+    cost = os.path.join(folder, 'cost.json')
+    return Evaluation(folder, truth, detections, read_json(os.path.join(folder, 'metrics.json')),
+                      images if images and os.path.isdir(images) else None,
+                      read_json(cost) if os.path.isfile(cost) else {})

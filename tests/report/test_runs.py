@@ -1,0 +1,101 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+import json
+
+import four_images as four
+import pytest
+
+from ppdet_ext.report.runs import evaluate_all, find_roles, find_runs
+
+DISTILLATION = ('--slim_config', 'mgd.yml', '-o',
+                'teacher_weights=moved/runs/teacher_12e/seed0/best_model.pdparams')
+
+
+def test_seeds_of_a_folder_are_one_model(tmp_path, capsys):
+    for seed in (0, 1):
+        four.write_run(tmp_path / 'student_12e' / f'seed{seed}', [], seed)
+    unfinished = four.write_run(tmp_path / 'student_12e' / 'seed2', [], 2)
+    record = json.loads((tmp_path / 'student_12e' / 'seed2' / 'run.json').read_text())
+    four.write_json(tmp_path / 'student_12e' / 'seed2' / 'run.json', {**record, 'seconds': None})
+    runs = find_runs('student', [str(tmp_path / 'student_12e')])
+    assert [(run.label, run.seed) for run in runs] == [('student_12e', 0), ('student_12e', 1)]
+    assert capsys.readouterr().out == f'{unfinished} is left out: it is not finished\n'
+    assert runs[0].training.config.endswith('retinanet_nano_s_neu_det.yml')
+
+
+def test_names_tell_seeds_where_nothing_was_recorded(tmp_path):
+    for name in ('nano_seed3', 'nano_seed4', 'other'):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / 'model_final.pdparams').touch()
+    runs = find_runs('model', [str(tmp_path / name) for name in ('nano_seed3', 'nano_seed4',
+                                                                 'other')])
+    assert [(run.label, run.seed) for run in runs] == [('nano', 3), ('nano', 4), ('other', 0)]
+
+
+def test_folders_that_are_no_runs(tmp_path):
+    with pytest.raises(FileNotFoundError, match='--teacher: nowhere is not a folder'):
+        find_runs('teacher', ['nowhere'])
+    with pytest.raises(FileNotFoundError, match='holds no finished run; expected best_model'):
+        find_runs('teacher', [str(tmp_path)])
+
+
+def test_two_runs_of_one_name(tmp_path):
+    paths = [four.write_run(tmp_path / part / 'nano', []) for part in 'ab']
+    with pytest.raises(ValueError, match='a/nano and .*b/nano are both nano_seed0'):
+        find_runs('student', paths)
+
+
+def test_roles_follow_from_the_trainings(tmp_path):
+    for name, train in (('teacher_12e', ('-c', 'large.yml')), ('student_12e', ()),
+                        ('MGD_12e', DISTILLATION), ('other_12e', ('-c', 'other.yml'))):
+        four.write_run(tmp_path / name / 'seed0', [], train=train)
+    roles = find_roles(str(tmp_path))
+    assert roles == {role: [str(tmp_path / name / 'seed0')] for role, name in (
+        ('teacher', 'teacher_12e'), ('student', 'student_12e'), ('distilled', 'MGD_12e'))}
+
+
+def test_no_roles_without_a_distillation(tmp_path):
+    four.write_run(tmp_path / 'student_12e' / 'seed0', [])
+    with pytest.raises(ValueError, match='--auto: no run below .* was distilled'):
+        find_roles(str(tmp_path))
+
+
+def test_evaluations_that_are_there_are_read(tmp_path):
+    runs = find_runs('student', [four.write_run(tmp_path / 'a' / 'seed0', four.DETECTIONS)])
+    found = evaluate_all(runs, {}, None, str(tmp_path / 'report'), 'no tools')
+    evaluation = found['test'][runs[0].key]
+    assert list(found) == ['validation', 'test']
+    assert len(evaluation.detections.scores) == 9
+    assert evaluation.images == str(tmp_path / 'data' / 'images')
+
+
+def test_runs_on_different_data_are_refused(tmp_path):
+    other = four.content(four.BOXES[:4])
+    paths = [four.write_run(tmp_path / 'a' / 'seed0', []),
+             four.write_run(tmp_path / 'a' / 'seed1', [], 1, truth=other)]
+    runs = find_runs('student', paths)
+    with pytest.raises(ValueError, match='seed1 was evaluated on .*seed1_validation.json, .*seed0 '
+                                         'on .*seed0_validation.json: not the same images'):
+        evaluate_all(runs, {}, None, str(tmp_path), '')
+
+
+def test_a_missing_evaluation_that_cannot_be_made(tmp_path):
+    folder = tmp_path / 'a'
+    folder.mkdir()
+    (folder / 'best_model.pdparams').touch()
+    runs = find_runs('model', [str(folder)])
+    with pytest.raises(FileNotFoundError, match='no test images: give .* --test FILE'):
+        evaluate_all(runs, {}, None, str(tmp_path), '')
+    truth = four.write_json(tmp_path / 'test.json', four.content())
+    with pytest.raises(FileNotFoundError, match='a has no evaluation of the test images, and its '
+                       'config is not recorded: run tools/eval.py -c CONFIG'):
+        evaluate_all(runs, {'test': truth}, None, str(tmp_path), '')
+
+
+def test_an_evaluation_that_fails_shows_the_end_of_its_log(tmp_path):
+    runs = find_runs('model', [four.write_run(tmp_path / 'a' / 'seed0', [], sets=())])
+    truth = four.write_json(tmp_path / 'test.json', four.content())
+    (tmp_path / 'tools').mkdir()
+    (tmp_path / 'tools' / 'eval.py').write_text('import sys\nsys.exit("error: broken")')
+    with pytest.raises(ChildProcessError, match='seed0 failed; the end of .*eval.log:\nerror: bro'):
+        evaluate_all(runs, {'test': truth}, None, str(tmp_path / 'out'), str(tmp_path / 'tools'))
