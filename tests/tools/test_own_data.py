@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""From labelled images of 16 bits, some of them sound, to a distilled student, without an editor."""
+"""From labelled images of 16 bits, some of them sound, to a distilled student, with no editor."""
 import json
 import os
 
