@@ -8,6 +8,7 @@ from ppdet.utils.logger import setup_logger
 
 from ..compat.low_precision import keep_float32
 from ..config.scope import SlimConfig, isolated_config
+from ..data.dataset_files import class_names_of
 from ..modeling.finite import check_finite
 from ..modeling.freeze import freeze_parts
 from ..modeling.weights import load_weights
@@ -23,7 +24,6 @@ logger = setup_logger('ppdet.engine')
 MINIMUM_LOADED = 0.9
 # A distillation loss this many times the detection loss drowns it.
 DWARFING_RATIO = 5.0
-CLASS_KEYS = ('num_classes', 'class_names')
 
 
 class DistillModel(nn.Layer):
@@ -64,7 +64,7 @@ class DistillModel(nn.Layer):
         else:
             logger.info('student: no pretrain_weights, it starts from random weights')
         weights = cfg.get('teacher_weights') or slim.content.get('pretrain_weights')
-        classes = {key: cfg.get(key) for key in CLASS_KEYS}
+        classes = {'num_classes': cfg.get('num_classes'), 'class_names': class_names_of(cfg)}
         teacher, self.teacher_classes = build_teacher(
             slim.path, weights, lambda teacher_cfg: self.check_classes(classes, teacher_cfg))
         self._teacher = (teacher, )
@@ -101,7 +101,7 @@ class DistillModel(nn.Layer):
                 f'{self.slim_config.path}: the teacher detects {teacher.get("num_classes")} '
                 f'classes, the student {student["num_classes"]}; train the teacher on the '
                 f'student\'s data set, or correct num_classes')
-        names_s, names_t = student['class_names'], teacher.get('class_names')
+        names_s, names_t = student['class_names'], class_names_of(teacher)
         if names_s and names_t and list(names_s) != list(names_t):
             raise ValueError(
                 f'{self.slim_config.path}: the teacher\'s class_names are {", ".join(names_t)}, '

@@ -93,3 +93,15 @@ def test_the_tool_prints_writes_and_replaces(prepared, tmp_path):
     again = subprocess.run([*command, '--source', str(tmp_path / 'source'), '--overwrite'],
                            capture_output=True, text=True)
     assert again.returncode == 0, again.stderr
+
+
+def test_images_of_16_bits_without_their_range(prepared, tmp_path):
+    folder = prepared()
+    for path in (tmp_path / 'set' / 'images').iterdir():
+        Image.fromarray(np.asarray(Image.open(path)).astype('uint16') * 16).save(path)
+    result, _ = write_overview(folder, str(tmp_path / 'check'))
+    assert 'set image_maximum: 4095 in the config' in result['warnings'][-1]
+    with open(os.path.join(folder, 'dataset.yml'), 'a') as f:
+        f.write('image_maximum: 4095\n')
+    result, _ = write_overview(folder, str(tmp_path / 'check'))
+    assert not any('image_maximum' in text for text in result['warnings'])
