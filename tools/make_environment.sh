@@ -14,7 +14,8 @@ stop() {
 }
 
 install() {
-    "$folder/bin/python" -m pip install --no-input -c "$constraints" "$@" ||
+    # A pip that is set to install for the user would not install into an environment.
+    PIP_USER=0 "$folder/bin/python" -m pip install --no-input -c "$constraints" "$@" ||
         stop "pip could not install, its message is above. Is the network there? Then try again"
 }
 

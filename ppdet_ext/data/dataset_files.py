@@ -17,7 +17,8 @@ from .images import DEEP_FORMATS, IMAGE_FORMATS, check_depth, header_size, stric
 from .voc_list import list_lines, split_list_line
 from .voc_xml import read_annotation
 
-__all__ = ['check_class_order', 'check_datasets', 'dataset_fields', 'dataset_paths', 'naming']
+__all__ = ['check_class_order', 'check_datasets', 'class_names_of', 'dataset_fields',
+           'dataset_paths', 'naming']
 
 logger = setup_logger('ppdet.engine')
 
@@ -110,6 +111,11 @@ def check_class_order(cfg):
                 f'the classes differ: {first} has {", ".join(names)}, {place} has '
                 f'{", ".join(order)}; the detector knows them by their position only. Give all '
                 f'the same names in the same order, that of the training')
+
+
+def class_names_of(cfg):
+    """list of str or None: the names of a detector's classes, of ``class_names`` or its files."""
+    return next((names for _, names in _class_orders(cfg)), None)
 
 
 def _class_orders(cfg):
@@ -281,7 +287,10 @@ def _check_images(section, annotations, paths, stated, image_maximum):
     for path, (file, line, size) in images:
         try:
             found = _check_image(path, image_maximum)
-        except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        except Image.DecompressionBombError as error:
+            raise ValueError(f'{section}: {path}, which {annotations} lists: {error}; cut it into '
+                             f'tiles, or make it smaller') from error
+        except (OSError, SyntaxError) as error:
             raise ValueError(f'{section}: {path}, which {annotations} lists, is no image that can '
                              f'be read ({" ".join(str(error).split())}); copy it anew, or remove '
                              f'it from the list') from error

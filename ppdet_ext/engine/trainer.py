@@ -19,10 +19,10 @@ from ..modeling.finite import FiniteCheck
 from ..modeling.freeze import freeze_parts
 from ..modeling.weights import load_weights, local_weights
 from ..utils.folder_lock import folder_lock
+from ..utils.missing_package import explained
 from .callbacks.checkpointer import Checkpointer
 from .callbacks.missed_evaluation import MissedEvaluation
 from .callbacks.seeds import EpochSeeds, run_seed
-from .callbacks.visualdl_log import VisualDLWriter
 from .checkpoint_files import SIDECAR_SUFFIX, SUFFIXES, load_checkpoint, newest_checkpoint, recover
 from .checks.crowd import check_crowd
 from .checks.input_size import check_input_size
@@ -208,6 +208,9 @@ class Trainer(ppdet.engine.Trainer):
         self._finite_check = FiniteCheck(self)
         others = [c for c in self._callbacks if type(c) is not PpdetCheckpointer]
         if use_vdl:
+            with explained():
+                # Not before it is needed: VisualDL makes a folder in the user's home.
+                from .callbacks.visualdl_log import VisualDLWriter
             others.append(VisualDLWriter(self))
         # The check comes early, so that nothing of a broken step is logged or saved.
         self._callbacks = [EpochMeeting(self), EpochSeeds(self), self._finite_check, *others,

@@ -15,13 +15,20 @@ import numpy as np
 __all__ = ['build']
 
 # Sums may be reordered, but values that are not finite stay so.
-compiled = functools.partial(numba.njit, fastmath={'reassoc', 'contract', 'nsz'},
-                             error_model='numpy', cache=True)
+OPTIONS = {'fastmath': {'reassoc', 'contract', 'nsz'}, 'error_model': 'numpy'}
 # An index of this type is known not to be negative, without which a loop is not vectorised.
 Index = np.uintp
 
 
-@compiled()
+def compiled(function):
+    """Compiles a function; what comes out is kept for other processes, if there is a place."""
+    try:
+        return numba.njit(cache=True, **OPTIONS)(function)
+    except RuntimeError:  # neither the package's folder nor the user's home can be written to
+        return numba.njit(**OPTIONS)(function)
+
+
+@compiled
 def split(image, phases, top, left, width):
     """Spreads the pixels over the phases [S, S, rows * width]."""
     stride = phases.shape[0]
@@ -34,7 +41,7 @@ def split(image, phases, top, left, width):
                 phase[j] = image[i, first + j * stride]
 
 
-@compiled()
+@compiled
 def gather(phases, image, top, left, width):
     """The inverse of ``split``."""
     stride = phases.shape[0]
@@ -66,7 +73,7 @@ def build(kernel_size, stride):
     # of what it has compiled before.
     reach = (kernel_size - 1) // stride
 
-    @compiled()
+    @compiled
     def forward(x, weight, out, top, left):
         rows, columns = out.shape[2:]
         width = columns + reach
@@ -90,7 +97,7 @@ def build(kernel_size, stride):
                     for j in range(columns):
                         out[n, c, i, j] = row[j]
 
-    @compiled()
+    @compiled
     def backward(x, weight, out_grad, x_grad, weight_grad, top, left):
         rows, columns = out_grad.shape[2:]
         width = columns + reach

@@ -18,6 +18,7 @@ __all__ = ['extract', 'unpacked']
 LEAST_LIMIT, LIMIT_RATIO = 2**30, 100
 # Every member takes a block of the disk, if it is empty too.
 BLOCK = 4096
+UTF_8_NAME = 0x800  # flag of a member of a zip
 PIECE = 2**16
 # What .zip and a compressed .tar begin with, damaged or not.
 STARTS = (b'PK\x03\x04', b'\x1f\x8b', b'BZh', b'\xfd7zXZ\x00', b'\x5d\x00\x00')
@@ -117,7 +118,19 @@ def _zip_members(archive):
             kind = stat.S_IFMT(member.external_attr >> 16)
             if not member.is_dir():
                 # Archives made on Windows state no kind at all.
-                yield member.filename, kind in (0, stat.S_IFREG), _opener(file.open, member)
+                yield _zip_name(member), kind in (0, stat.S_IFREG), _opener(file.open, member)
+
+
+def _zip_name(member):
+    """str: the name of a member, also where a Chinese Windows has written it in its encoding."""
+    name = member.filename
+    if name.isascii() or member.flag_bits & UTF_8_NAME:
+        return name
+    stored = name.encode('cp437')  # what zipfile takes for the encoding of all other names
+    for encoding in ('utf-8', 'gb18030'):
+        with contextlib.suppress(UnicodeDecodeError):
+            return stored.decode(encoding)
+    return name
 
 
 def _tar_members(archive):

@@ -5,6 +5,7 @@ from ppdet.core.workspace import create, merge_config
 from ppdet.utils.logger import setup_logger
 
 from ..config.scope import SlimConfig, isolated_config
+from ..data.dataset_files import class_names_of
 from ..modeling.freeze import freeze_parts
 from ..modeling.weights import load_weights
 from .batch import keep_boxes
@@ -60,7 +61,7 @@ class ConfiguredDistillModel(DistillModel):
         if not weights:
             raise ValueError(f'{slim.path}: the teacher has no weights; set pretrain_weights to '
                              f'the .pdparams of a trained teacher (or -o teacher_weights=PATH)')
-        student = {key: cfg.get(key) for key in ('num_classes', 'class_names')}
+        student = {'num_classes': cfg.get('num_classes'), 'class_names': class_names_of(cfg)}
         with isolated_config(slim.path) as teacher_cfg:
             self.check_classes(student, teacher_cfg, slim.path)
             teacher, classes = create(teacher_cfg.architecture), teacher_cfg.num_classes
@@ -84,7 +85,7 @@ class ConfiguredDistillModel(DistillModel):
                 f'{path}: the teacher detects {teacher.get("num_classes")} classes, the student '
                 f'{student["num_classes"]}; train the teacher on the student\'s data set, or '
                 f'correct num_classes')
-        names_s, names_t = student['class_names'], teacher.get('class_names')
+        names_s, names_t = student['class_names'], class_names_of(teacher)
         if names_s and names_t and list(names_s) != list(names_t):
             raise ValueError(
                 f'{path}: the teacher\'s class_names are {", ".join(names_t)}, the student\'s '

@@ -5,7 +5,7 @@ import numpy as np
 import paddle
 import pytest
 
-from ppdet_ext.modeling import EfficientNetLite, depthwise
+from ppdet_ext.modeling import EfficientNetLite, depthwise, depthwise_kernels
 from ppdet_ext.modeling.depthwise import DepthwiseConv2D
 
 pytest.importorskip('numba', reason='the extra "cpu" is not installed')
@@ -105,3 +105,13 @@ def test_an_exported_graph_does_not_need_numba(tmp_path):
     exported = paddle.jit.load(str(tmp_path / 'model'))
     for level, expected_level in zip(exported(image), expected):
         np.testing.assert_allclose(level.numpy(), expected_level.numpy(), rtol=0, atol=1e-4)
+
+
+def test_nowhere_to_keep_what_is_compiled(monkeypatch):
+    def refuse(*args, **options):
+        if options.get('cache'):
+            raise RuntimeError('cannot cache function: no locator available')
+        return lambda function: function
+
+    monkeypatch.setattr(depthwise_kernels.numba, 'njit', refuse)
+    assert depthwise_kernels.compiled(max) is max

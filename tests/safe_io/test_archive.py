@@ -238,3 +238,15 @@ def test_an_error_about_the_content_names_the_archive(tmp_path):
             raise ValueError(f'{folder}: nothing in {folder}')
     assert str(error.value) == f'{tmp_path}/a.tar: nothing in {tmp_path}/a.tar'
     assert os.listdir(tmp_path) == ['a.tar']
+
+
+@pytest.mark.parametrize('stored', ['划痕.png'.encode('gbk'), '划痕.png'.encode()],
+                         ids=['Windows', 'UTF-8 without its flag'])
+def test_chinese_names_of_a_zip_without_the_flag(tmp_path, stored):
+    path = tmp_path / 'a.zip'
+    with zipfile.ZipFile(path, 'w') as file:
+        file.writestr('x' * len(stored), 'content')
+    path.write_bytes(path.read_bytes().replace(b'x' * len(stored), stored))
+    (tmp_path / 'out').mkdir()
+    extract(str(path), str(tmp_path / 'out'))
+    assert (tmp_path / 'out' / '划痕.png').read_text() == 'content'

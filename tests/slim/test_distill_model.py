@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 import importlib
+import json
 import re
 
 import numpy as np
@@ -10,6 +11,7 @@ from paddle import nn
 from ppdet.core.workspace import create, load_config
 from tiny import batch, slim_yaml, student_yaml
 
+from ppdet_ext.data.coco import NEU_DET_CLASSES
 from ppdet_ext.slim import MGDDistillModel, terms
 from ppdet_ext.slim.distill_model import DistillModel
 from ppdet_ext.slim.losses import MGDFeatureLoss
@@ -197,6 +199,20 @@ def test_two_terms_need_two_names(build):
 def test_refuses_a_teacher_of_other_classes(tmp_path, build):
     with pytest.raises(ValueError, match='teacher detects 6 classes, the student 3'):
         build(student=student_yaml(tmp_path, num_classes=3))
+
+
+@pytest.mark.parametrize('place', ['class_names', 'annotations'])
+def test_refuses_a_teacher_of_the_same_classes_in_another_order(tmp_path, build, place):
+    names = [*NEU_DET_CLASSES[1::-1], *NEU_DET_CLASSES[2:]]
+    options = {'class_names': names}
+    if place == 'annotations':
+        (tmp_path / 'train.json').write_text(json.dumps(
+            {'categories': [{'id': k, 'name': name} for k, name in enumerate(names)]}))
+        options = {'class_names': None, 'TrainDataset': {
+            'dataset_dir': str(tmp_path), 'anno_path': 'train.json'}}
+    with pytest.raises(ValueError, match="the teacher's class_names are crazing, inclusion, .* the "
+                                         "student's inclusion, crazing, patches"):
+        build(student=student_yaml(tmp_path, **options))
 
 
 def test_refuses_a_teacher_without_weights(build):

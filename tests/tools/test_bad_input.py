@@ -515,11 +515,11 @@ def test_one_line_and_nothing_harmed(case, sound, tmp_path, monkeypatch, capsys)
 
 
 def without_package(folder):
-    """An environment in which importing visualdl fails."""
-    package = folder / 'broken' / 'visualdl'
+    """An environment in which importing terminaltables fails."""
+    package = folder / 'broken' / 'terminaltables'
     package.mkdir(parents=True)
     (package / '__init__.py').write_text(
-        'raise ModuleNotFoundError("No module named \'visualdl\'", name="visualdl")')
+        'raise ModuleNotFoundError("No module named \'terminaltables\'", name="terminaltables")')
     return {'PYTHONPATH': str(folder / 'broken')}
 
 
