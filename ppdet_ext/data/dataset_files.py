@@ -12,7 +12,6 @@ from ..utils.files import read_text
 from ..utils.progress import progress
 from .check import IMAGE_FORMATS, read_class_names
 from .coco_file import read_sound_coco, takes_part
-from .coco_masks import mask_fault
 from .voc_xml import reader_problems
 
 __all__ = ['check_datasets', 'dataset_fields', 'naming']
@@ -66,6 +65,9 @@ def check_datasets(cfg, sections):
 
 
 def _check_coco(section, dataset, cfg):
+    if 'gt_poly' in (dataset.get('data_fields') or ()):
+        raise ValueError(f'{section}.data_fields has gt_poly, but there are boxes only here, no '
+                         f'masks; remove gt_poly')
     folder = dataset.get('dataset_dir') or ''
     annotations = _existing(section, folder, dataset, 'anno_path')
     images = _existing(section, folder, dataset, 'image_dir')
@@ -78,23 +80,12 @@ def _check_coco(section, dataset, cfg):
     _check_files(section, annotations, paths)
     _check_images(section, annotations, paths)
     _check_classes(section, annotations, len(content.categories), cfg.num_classes)
-    if 'gt_poly' in (dataset.get('data_fields') or ()):
-        _check_masks(section, annotations, content)
     boxes = [box for box in content.annotations if takes_part(box, dataset.get('load_crowd'))]
     if section == 'TrainDataset':
         _check_learnable(annotations, boxes)
     elif content.is_annotated or not cfg.get('save_prediction_only'):
         _check_evaluable(section, annotations, boxes, len(content.images),
                          dataset.get('allow_empty'))
-
-
-def _check_masks(section, annotations, content):
-    sizes = {image['id']: (image['width'], image['height']) for image in content.images}
-    for position, record in enumerate(content.annotations):
-        fault = mask_fault(record.get('segmentation', []), *sizes[record['image_id']])
-        if fault:
-            raise ValueError(f'{section}: {annotations}, annotations[{position}]: {fault}; correct '
-                             f'the annotation')
 
 
 def _check_voc(section, dataset, cfg):

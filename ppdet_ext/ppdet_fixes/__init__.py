@@ -13,8 +13,8 @@ __all__ = ['apply']
 MENDS = ('boxes_beyond_image', 'distill_evaluation', 'distill_parameters', 'downloaded_archives',
          'drawn_labels', 'empty_assignment', 'evaluated_names', 'fcos_background',
          'frozen_teacher', 'loss_meters', 'named_classes', 'pan_levels', 'pillow_textsize',
-         'progress_lines', 'reader_epochs', 'reader_errors', 'video_command', 'visualdl_writer',
-         'weights_files', 'yaml_files', 'yaml_numbers')
+         'progress_lines', 'reader_epochs', 'reader_errors', 'visualdl_writer', 'weights_files',
+         'yaml_files', 'yaml_numbers')
 
 
 @functools.cache
