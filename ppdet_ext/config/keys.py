@@ -47,7 +47,8 @@ def check_keys(cfg, modules, options=()):
     shared = {key for module in modules.values() for key in getattr(module, 'shared', ())}
     known = {*modules, *PLAIN_KEYS, *shared}
     for name, section in cfg.items():
-        anchor = _is_anchor(section) and name not in options
+        # PaddleDetection's YAMLs keep lists under names of their own, to refer to them as *anchor.
+        anchor = isinstance(section, (list, tuple)) and name not in options
         if name not in known and not anchor and not _is_object(section):
             raise ConfigError(name, f'"{name}" is no section or key of a detection config'
                                     f'{_meant(name, known, cfg)}; correct or remove it')
@@ -101,11 +102,6 @@ def teacher_check_options(cfg):
                                            f'{", ".join(TEACHER_CHECK)}, got {value!r}')
     check_options('check_teacher', value, TEACHER_CHECK)
     return {**TEACHER_CHECK_DEFAULTS, **value}
-
-
-def _is_anchor(value):
-    """PaddleDetection's YAMLs keep lists under names of their own, to refer to them as *anchor."""
-    return isinstance(value, (list, tuple))
 
 
 def _is_object(value):

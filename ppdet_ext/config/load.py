@@ -47,7 +47,8 @@ def load_run_config(path, options=None, slim_keys=None):
     clear_config()
     cfg = load_config(path)
     merge_config(slim_keys or {})
-    base_batch = _batch_size(cfg)
+    reader = cfg.get('TrainReader')
+    base_batch = reader.get('batch_size') if isinstance(reader, dict) else None
     merge_config(options or {})
     if cfg.get('auto_scale_lr') and base_batch:
         cfg.setdefault('base_batch_size', base_batch)
@@ -60,11 +61,6 @@ def load_run_config(path, options=None, slim_keys=None):
         sources = {'-o': options, '--slim_config': slim_keys}
         raise ValueError(f'{_origin(error.key, sources, path)}: {error}') from error
     return cfg
-
-
-def _batch_size(cfg):
-    reader = cfg.get('TrainReader')
-    return reader.get('batch_size') if isinstance(reader, dict) else None
 
 
 def _origin(key, sources, path):

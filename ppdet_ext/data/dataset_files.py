@@ -12,7 +12,6 @@ from ppdet.utils.logger import setup_logger
 from ..utils.progress import progress
 from .check import read_class_names
 from .coco_file import category_names, read_sound_coco, takes_part
-from .coco_masks import mask_fault
 from .images import DEEP_FORMATS, IMAGE_FORMATS, check_depth, header_size, strict_decoding
 from .voc_list import list_lines, split_list_line
 from .voc_xml import read_annotation
@@ -148,6 +147,9 @@ def _names_in_files(dataset):
 
 
 def _check_coco(section, dataset, cfg):
+    if 'gt_poly' in (dataset.get('data_fields') or ()):
+        raise ValueError(f'{section}.data_fields has gt_poly, but there are boxes only here, no '
+                         f'masks; remove gt_poly')
     folder = dataset.get('dataset_dir') or ''
     annotations = _existing(section, folder, dataset, 'anno_path')
     images = _existing(section, folder, dataset, 'image_dir')
@@ -165,8 +167,6 @@ def _check_coco(section, dataset, cfg):
         logger.warning(f'{section}: {len(others)} of {len(paths)} images have another size than '
                        f'stated, first {others[0]}; look at them: tools/prepare_data.py --check')
     _check_classes(section, annotations, len(content.categories), cfg.num_classes)
-    if 'gt_poly' in (dataset.get('data_fields') or ()):
-        _check_masks(section, annotations, content)
     boxes = [box for box in content.annotations if takes_part(box, dataset.get('load_crowd'))]
     empty = len(content.images) - len({box['image_id'] for box in boxes})
     counts = _Counts(len(boxes), len(content.images), empty, BOX_OF_COCO)
@@ -176,15 +176,6 @@ def _check_coco(section, dataset, cfg):
         _check_evaluable(section, annotations, counts, dataset.get('allow_empty'),
                          f', or only detect on them: --save_prediction_only -o '
                          f'{section}.allow_empty=true')
-
-
-def _check_masks(section, annotations, content):
-    sizes = {image['id']: (image['width'], image['height']) for image in content.images}
-    for position, record in enumerate(content.annotations):
-        fault = mask_fault(record.get('segmentation', []), *sizes[record['image_id']])
-        if fault:
-            raise ValueError(f'{section}: {annotations}, annotations[{position}]: {fault}; correct '
-                             f'the annotation')
 
 
 def _check_voc(section, dataset, cfg):

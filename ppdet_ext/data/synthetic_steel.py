@@ -81,7 +81,9 @@ def render_image(seed, class_name, index):
     layers, defects = _draw_defects(rng, [] if sound else _choose_classes(rng, class_name))
     pixels = np.clip(np.round(light * (1 + layers) + grain), 0, 255).astype(np.uint8)
     if rng.random() < ACROSS_SHARES.get(surface, 0):
-        pixels, defects = pixels.T.copy(), [_transpose(defect) for defect in defects]
+        pixels = pixels.T.copy()
+        defects = [Defect(name, (y1, x1, y2, x2), mask.T)
+                   for name, (x1, y1, x2, y2), mask in defects]
     return pixels, defects
 
 
@@ -165,11 +167,6 @@ def _crowds(defect, other):
     return defect.class_name == other.class_name and shared > MAX_OVERLAP * smaller
 
 
-def _transpose(defect):
-    x1, y1, x2, y2 = defect.bbox
-    return Defect(defect.class_name, (y1, x1, y2, x2), defect.mask.T)
-
-
 def _write(folder, names, splits, seed):
     image_folder = os.path.join(folder, 'images')
     annotation_folder = os.path.join(folder, 'annotations')
@@ -179,7 +176,10 @@ def _write(folder, names, splits, seed):
     for class_name, index in progress(names, 'drawing'):
         pixels, defects = render_image(seed, class_name, index)
         file_name = f'{class_name}_{index}.jpg'
-        _write_jpeg(os.path.join(image_folder, file_name), pixels)
+        encoded = cv2.imencode('.jpg', pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
+        # cv2.imwrite would say nothing where the disk is full or the folder is gone.
+        with open(os.path.join(image_folder, file_name), 'wb') as f:
+            f.write(encoded.tobytes())
         images.append({'file_name': file_name, 'height': SIZE, 'width': SIZE})
         boxes.append([{'class_name': d.class_name, 'bbox': d.bbox} for d in defects])
     for split, indices in splits.items():
@@ -188,10 +188,3 @@ def _write(folder, names, splits, seed):
         write_json(os.path.join(annotation_folder, f'{split}.json'), content)
     with open(os.path.join(folder, 'label_list.txt'), 'w', encoding='utf-8') as f:
         f.write('\n'.join(NEU_DET_CLASSES) + '\n')
-
-
-def _write_jpeg(path, pixels):
-    """Unlike ``cv2.imwrite``, raises when the disk is full or the folder is gone."""
-    encoded = cv2.imencode('.jpg', pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
-    with open(path, 'wb') as f:
-        f.write(encoded.tobytes())

@@ -83,12 +83,8 @@ def draw_defect(rng, class_name):
     layer = _DRAWINGS[class_name](rng)
     while not layer.any():  # a small field may have no pit or flake in it
         layer = _DRAWINGS[class_name](rng)
-    return _apply_contrast(layer, rng.uniform(*CONTRASTS[class_name]))
-
-
-def _apply_contrast(layer, contrast):
-    """Scales a layer to a strongest change of ``contrast`` and cuts off what cannot be seen."""
     relative = layer / np.abs(layer).max()
+    contrast = rng.uniform(*CONTRASTS[class_name])  # the strongest change
     return np.where(np.abs(relative) < VISIBLE, 0.0, contrast * relative)
 
 
@@ -106,8 +102,10 @@ def _crazing(rng):
             _stroke(strokes, _random_walk(rng, crack[len(crack) // 2], side, rng.integers(3, 8)),
                     shade=rng.integers(70, 200))
     for _ in range(rng.integers(0, 4)):
-        _ellipse(strokes, rng.uniform((x, y), (x + width, y + height)),
-                 rng.uniform(1, 3, 2), rng.uniform(0, 180))
+        centre = rng.uniform((x, y), (x + width, y + height))
+        cv2.ellipse(strokes, _fixed_point(centre).tolist(),
+                    _fixed_point(rng.uniform(1, 3, 2)).tolist(), rng.uniform(0, 180), 0, 360, 255,
+                    -1, cv2.LINE_AA, shift=4)
     return -_inside(strokes, x, y, width, height) * (1 + 0.3 * _coarse_noise(rng, 12, 12))
 
 
@@ -252,11 +250,6 @@ def _fixed_point(points):
 def _stroke(strokes, points, shade, thickness=1):
     cv2.polylines(strokes, [_fixed_point(points)], False, int(shade), int(thickness),
                   cv2.LINE_AA, shift=4)
-
-
-def _ellipse(strokes, centre, axes, angle):
-    cv2.ellipse(strokes, _fixed_point(centre).tolist(), _fixed_point(axes).tolist(), angle, 0, 360,
-                255, -1, cv2.LINE_AA, shift=4)
 
 
 def _spindle(rng, strokes, top, length, thickness, shade):

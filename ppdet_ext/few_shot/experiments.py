@@ -206,8 +206,9 @@ def _base_evaluation(output, sets, base):
 def _expansion(output, base, method):
     folder = os.path.join(output, method.name)
     result = os.path.join(folder, 'expanded.pdparams')
+    options = ('-o', *method.options) if method.options else ()
     command = ('expand_head', '-c', method.config, '--base_config', base.config, '--base_weights',
-               base.weights, '--output', result, '--overwrite', *_options(method.options))
+               base.weights, '--output', result, '--overwrite', *options)
     inputs = (*yaml_files(method.config), *yaml_files(base.config))
     return Step(f'{method.name}, expansion of the head', folder, (command, ), inputs, result)
 
@@ -230,10 +231,6 @@ def _run(output, sets, base, method, expanded, shots, seed):
     inputs = (*configs, sets.path(name), sets.path(sets.eval_set))
     return Step(f'{method.name}, {shots} shots, seed {seed}', folder, (train, evaluate), inputs,
                 os.path.join(folder, 'metrics.json'))
-
-
-def _options(options):
-    return ['-o', *options] if options else []
 
 
 # Running

@@ -162,7 +162,11 @@ def _draw(base, results, path):
         for number, method in enumerate(methods):
             # Side by side, as methods are often nearly equal.
             shift = 0.1 * (number - (len(methods) - 1) / 2)
-            _draw_method(panel, _points(results, method, PARTS[head], shots), shift, method)
+            points = _points(results, method, PARTS[head], shots)
+            panel.errorbar([place + shift for place, _, _ in points],
+                           [mean for _, mean, _ in points],
+                           yerr=[deviation for _, _, deviation in points], marker='o', capsize=3,
+                           label=method)
         panel.set(title=head, xlabel='shots', xticks=range(len(shots)), xticklabels=shots,
                   xlim=(-0.5, len(shots) - 0.5))
         panel.grid(axis='y', alpha=0.3)
@@ -181,9 +185,3 @@ def _points(results, method, part, shots):
     found = {place: _statistics([run.figure(part, 'AP50') for run in groups[number, method]])
              for place, number in enumerate(shots) if (number, method) in groups}
     return [(place, *point) for place, point in found.items() if point]
-
-
-def _draw_method(panel, points, shift, label):
-    panel.errorbar([place + shift for place, _, _ in points], [mean for _, mean, _ in points],
-                   yerr=[deviation for _, _, deviation in points], marker='o', capsize=3,
-                   label=label)

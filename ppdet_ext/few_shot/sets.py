@@ -382,7 +382,10 @@ def _authors_choices(path, parts, class_names, sizes):
         keys = defaultdict(list)  # NEU-DET has some boxes twice
         for image in parts['train']:
             for box in image.boxes:
-                keys[(image.name, box['class_name'], _authors_bbox(box))].append(_key(image, box))
+                # The authors' x, y count from 1, and their sides lack the last pixel.
+                x, y, width, height = box['bbox']
+                theirs = x + 1, y + 1, width - 1, height - 1
+                keys[(image.name, box['class_name'], theirs)].append(_key(image, box))
         return parts, {size: {key for name in class_names
                               for key in _authors_boxes(folder, name, *size, keys)}
                        for size in sizes}
@@ -395,12 +398,6 @@ def _prepared_images(folder, name, images):
         raise ValueError(f'{name}: {len(unknown)} of {len(listed)} images are not in the prepared '
                          f'data set, first {unknown[0]}; prepare it from the whole NEU-DET')
     return [images[image.name] for image in listed]
-
-
-def _authors_bbox(box):
-    """The authors' x, y count from 1, and their width and height lack the last pixel."""
-    x, y, width, height = box['bbox']
-    return x + 1, y + 1, width - 1, height - 1
 
 
 def _authors_boxes(folder, class_name, shots, seed, keys):

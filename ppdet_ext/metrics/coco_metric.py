@@ -139,7 +139,8 @@ def evaluate_boxes(anno_file, detections, base_classes=None, image_ids=None):
                                                 iscrowd=False))}
         for k, category in enumerate(truth.loadCats(evaluation.params.catIds))
     }
-    figures = {name: _share(value) for name, value in zip(SUMMARY_NAMES, evaluation.stats)}
+    figures = {name: float(value) if value > -1 else None
+               for name, value in zip(SUMMARY_NAMES, evaluation.stats)}
     summary = {**figures, 'classes': classes, 'images': len(evaluation.params.imgIds),
                'detections': len(detections)}
     info = truth.dataset.get('info')
@@ -175,10 +176,6 @@ def scalars(summary):
 def _mean(precision):
     valid = precision[precision > -1]
     return float(np.mean(valid)) if valid.size else None
-
-
-def _share(value):
-    return float(value) if value > -1 else None
 
 
 def _text(value):

@@ -14,7 +14,7 @@ MENDS = ('boxes_beyond_image', 'decoded_images', 'distill_evaluation', 'distill_
          'downloaded_archives', 'drawn_labels', 'empty_assignment', 'evaluated_names',
          'fcos_background', 'frozen_teacher', 'loss_meters', 'named_classes', 'pan_levels',
          'pillow_textsize', 'progress_lines', 'reader_epochs', 'reader_errors', 'text_files',
-         'video_command', 'visualdl_writer', 'weights_files', 'yaml_files', 'yaml_numbers')
+         'visualdl_writer', 'weights_files', 'yaml_files', 'yaml_numbers')
 
 
 @functools.cache

@@ -7,7 +7,8 @@ import math
 import yaml
 
 REGISTRY = 'ppdet.core.config.yaml_helpers'  # where ppdet's @serializable adds its tags
-CALLABLE = 'Callable'
+# The first calls anything, the second hands the name of its video to the shell.
+REFUSED = ('Callable', 'MOTImageFolder')
 OPERATORS = 'ppdet.data.transform'  # stand in readers by name; some make folders when built
 MOST_VALUES = 1_000_000
 
@@ -67,11 +68,11 @@ def registered_class(name):
         name (str): of the class.
 
     Returns:
-        type or None: None also for ``Callable``, which would call anything.
+        type or None: None also for those of ``REFUSED``.
     """
     # ppdet adds its constructors to this loader of PyYAML.
     constructor = yaml.Loader.yaml_constructors.get(f'!{name}')
-    if getattr(constructor, '__module__', None) != REGISTRY or name == CALLABLE:
+    if getattr(constructor, '__module__', None) != REGISTRY or name in REFUSED:
         return None
     registered = inspect.getclosurevars(constructor).nonlocals['cls']
     return registered if inspect.isclass(registered) else None  # some are functions
@@ -86,7 +87,8 @@ def registered_classes(module):
     Returns:
         dict: by name.
     """
-    return {name: value for name, value in vars(module).items() if _is_registered(value)}
+    return {name: value for name, value in vars(module).items()
+            if name not in REFUSED and _is_registered(value)}
 
 
 def _is_registered(value):

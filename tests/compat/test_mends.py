@@ -75,8 +75,6 @@ CHANGED = {
         ('ppdet.modeling.proposal_generator.target', 'generate_proposal_target'),
         ('ppdet.modeling.post_process', 'BBoxPostProcess.get_pred'),
         ('ppdet.modeling.heads.tood_head', 'TOODHead._reg_grid_sample')],
-    'video_command': [
-        ('ppdet.data.source.mot', 'video2frames'), ('ppdet.data.source', 'video2frames')],
     'visualdl_writer': [('ppdet.engine.callbacks', 'VisualDLWriter.__init__')],
 }
 

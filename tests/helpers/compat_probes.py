@@ -577,12 +577,6 @@ def probe_evaluated_name():
             **PPYOLOE['CustomCSPPAN'], 'block_fn': f'__import__("os").mkdir("{made}")'}})
 
 
-def probe_video_command():
-    from ppdet.data.source.mot import MOTImageFolder
-    with nothing_runs() as made:
-        MOTImageFolder(video_file=f'{made}.mp4; mkdir {made}', frame_rate=5).parse_dataset()
-
-
 def probe_named_data_set():
     from ppdet.data.source.dataset import CommonDataset
     with nothing_runs() as made:
@@ -606,12 +600,6 @@ def probe_named_scheduler():
     from ppdet.optimizer import LearningRate
     with nothing_runs() as made:
         LearningRate(schedulers=[{'name': 'setup_logger', 'output': made}])
-
-
-def probe_imported_video_command():
-    from ppdet.data import source
-    with nothing_runs() as made:
-        source.video2frames(f'x; mkdir {made} #', os.path.dirname(made), 5)
 
 
 def probe_downloaded_archive():

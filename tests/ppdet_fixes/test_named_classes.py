@@ -37,7 +37,8 @@ def test_classes_derived_from_them_are_found():
 
 @pytest.mark.parametrize('find, name', [
     (named_data_set, name) for name in (
-        'video2frames', 'setup_logger', 'os', 'COCO', 'register', 'OrderedDict', 'Unheard')] + [
+        'video2frames', 'setup_logger', 'os', 'COCO', 'register', 'OrderedDict', 'Unheard',
+        'MOTImageFolder')] + [
     (named_operator, name) for name in (
         'setup_logger', 'os', 'pickle', 'BaseOperator', 'Compose', 'Sequence', '__class__')] + [
     (named_scheduler, name) for name in ('setup_logger', 'build_adamwdl', 'sys', 'LearningRate')])

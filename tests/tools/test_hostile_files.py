@@ -136,7 +136,7 @@ def test_a_config_of_the_base_detector(tmp_path, student, refused):
     ('CustomCSPPAN: {{act: relu, block_fn: "__import__(\'os\').mkdir(\'{0}\')"}}\n'
      'RetinaNet: {{neck: CustomCSPPAN}}', 'expects the name of a layer'),
     ('TrainDataset: {{name: MOTImageFolder, frame_rate: 5, video_file: "{0}.mp4; mkdir {0}"}}',
-     'which would be a command to the shell'),
+     "the config gives 'MOTImageFolder' where a class of ppdet.data.source is expected"),
 ], ids=['callable', 'evaluated name', 'shell command'])
 def test_what_paddledetection_itself_would_run(tmp_path, student, refused, section, message):
     path = tmp_path / 'hostile.yml'

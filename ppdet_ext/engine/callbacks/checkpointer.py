@@ -187,7 +187,9 @@ class Checkpointer(Callback):
             'best_metric': float(self.best_metric),
             'evaluated': evaluated,
             'distill_losses': {} if losses is None else losses.state_dict(),
-            'ema': _average(trainer.ema) if trainer.use_ema else {},
+            # What ppdet's ModelEMA hands out itself is corrected, and cannot be continued.
+            'ema': {'weights': dict(trainer.ema.state_dict), 'step': trainer.ema.step,
+                    'epoch': trainer.ema.epoch} if trainer.use_ema else {},
             'callbacks': {type(callback).__name__: callback.state_dict()
                           for callback in trainer._callbacks if hasattr(callback, 'state_dict')},
         }
@@ -208,11 +210,6 @@ def _losses(model):
     """nn.Layer or None: a distillation's losses; PaddleDetection's own methods have one."""
     losses = getattr(model, 'distill_losses', getattr(model, 'distill_loss', None))
     return losses if isinstance(losses, nn.Layer) else None
-
-
-def _average(ema):
-    """dict: state of ppdet's ModelEMA; what it hands out is corrected, and cannot be continued."""
-    return {'weights': dict(ema.state_dict), 'step': ema.step, 'epoch': ema.epoch}
 
 
 def _restore_average(ema, saved):

@@ -32,6 +32,9 @@ class VisualDLWriter(Callback):
     a resumed run continues its curves. Every ``log_iter`` steps and after an evaluation all is on
     disk. Where that fails, the log ends and training goes on. The first process only.
 
+    VisualDL's own ``LogWriter`` always begins an empty file, and writes in a thread whose errors
+    do not reach the training; so records are written with the ``RecordWriter`` beneath it.
+
     Args:
         trainer (Trainer): of its configuration, ``vdl_log_dir`` is the folder, and ``vdl_images``
             the number of validation images to draw at an evaluation.
