@@ -16,7 +16,7 @@ DEFAULTS = {'rois_num': None, 'nms_threshold': 0.3, 'normalized': True, 'nms_eta
 
 def mend():
     import paddle
-    patching.expect_text('ppdet.modeling.ops', 'multiclass_nms', "type=\"multiclass_nms3\"",
+    patching.expect_text('ppdet.modeling.ops', 'multiclass_nms', 'type="multiclass_nms3"',
                          'return output, nms_rois_num, index')
     patching.wrap('ppdet.modeling.ops', 'multiclass_nms', _in_any_graph)
     owner, name, wrapped = patching.find('ppdet.modeling.ops', 'multiclass_nms')

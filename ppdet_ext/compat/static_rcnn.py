@@ -2,12 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Faster R-CNN cannot be exported.
 
-Defect: the number of boxes of an image comes without a dimension, which graphs of paddlepaddle 2.6.2
-and 3.3.1 cannot index, and ppdet adds the operators of the proposals to the graphs of Paddle 2 only:
-exporting ends with an error.
+Defect: the number of boxes of an image comes without a dimension, which graphs of paddlepaddle
+2.6.2 and 3.3.1 cannot index: ``ValueError: The axis value should be less than the rank of input``.
 
 Mend: the numbers are tensors of one element, also in eager computation, where the values are the
-same; in a graph of Paddle 3 proposals come from ``paddle.vision.ops``.
+same.
 """
 from . import patching
 

@@ -2,21 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Upsampling of an exported graph does not run with oneDNN.
 
-Defect: Paddle Inference 3.3.1 uses oneDNN on a CPU unless it is told otherwise, and then fails at any
-interpolation with ``NotImplementedError: ConvertPirAttribute2RuntimeAttribute``.
+Defect: Paddle Inference 3.3.1 uses oneDNN on a CPU unless it is told otherwise, and then fails at
+any interpolation with ``NotImplementedError: ConvertPirAttribute2RuntimeAttribute``.
 
 Mend: in a graph, the necks double a map by repeating its rows and columns, which is what nearest
 interpolation does. Eager computation is as it was.
 """
 from . import patching
 
-WITH_FUNCTION = {
+TEXTS = {
     'ppdet.modeling.necks.fpn': ('FPN.forward', 'F.interpolate('),
     'ppdet.modeling.necks.custom_pan': ('CustomCSPPAN.forward', 'F.interpolate('),
-}
-WITH_LAYER = {
-    'ppdet.modeling.necks.csp_pan': ('CSPPAN.__init__', "nn.Upsample(scale_factor=2, mode='nearest')"),
-    'ppdet.modeling.necks.lc_pan': ('LCPAN.__init__', "nn.Upsample(scale_factor=2, mode='nearest')"),
+    'ppdet.modeling.necks.csp_pan': ('CSPPAN.__init__', 'nn.Upsample(scale_factor=2'),
+    'ppdet.modeling.necks.lc_pan': ('LCPAN.__init__', 'nn.Upsample(scale_factor=2'),
 }
 
 
@@ -29,12 +27,13 @@ def mend():
         def forward(self, x):
             return interpolate(x, scale_factor=self.scale_factor, mode=self.mode)
 
-    for module, (qualname, text) in WITH_FUNCTION.items():
+    for module, (qualname, text) in TEXTS.items():
         patching.expect_text(module, qualname, text)
-        patching.replace_in_import(module, 'F', interpolate=interpolate)
-    for module, (qualname, text) in WITH_LAYER.items():
-        patching.expect_text(module, qualname, text)
-        patching.replace_in_import(module, 'nn', Upsample=Upsample)
+    for module, (_, text) in TEXTS.items():
+        if text.startswith('F.'):
+            patching.replace_in_import(module, 'F', interpolate=interpolate)
+        else:
+            patching.replace_in_import(module, 'nn', Upsample=Upsample)
 
 
 def interpolate(x, size=None, scale_factor=None, mode='nearest', data_format='NCHW'):

@@ -6,9 +6,9 @@ Defect: RetinaNet, FCOS, GFL, PicoDet and PP-YOLOE predict boxes that reach beyo
 R-CNN's are cut off at its border). Where defects touch the border, as on steel that is
 photographed in tiles, this costs more than one point of mAP. Any Paddle.
 
-Mend: the boxes that a detector returns are cut off at the border of the original image. It is written
-into the detector's own ``forward``, and with operations on tensors of any length only, so that an
-exported graph does the same.
+Mend: the boxes that a detector returns are cut off at the border of the original image. It is
+written into the detector's own ``forward``, and with operations on tensors of any length only, so
+that an exported graph does the same.
 """
 from ..compat import patching
 
