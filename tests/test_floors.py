@@ -9,7 +9,7 @@ import ppdet_ext
 ROOT = Path(ppdet_ext.__file__).parent
 # Lowest first; packages of one floor do not import each other.
 FLOORS = (('utils', ), ('safe_io', 'compat'), ('config', ), ('data', 'modeling'),
-          ('slim', 'metrics', 'few_shot', 'inference'), ('report', 'engine'))
+          ('slim', 'metrics', 'few_shot', 'inference'), ('deploy', 'report', 'engine'))
 FLOOR = {package: number for number, packages in enumerate(FLOORS) for package in packages}
 FLOOR['ppdet_fixes'] = FLOOR['slim']  # above what it replaces ppdet's own with
 

@@ -35,9 +35,10 @@ def metadata():
     return setup.call_args.kwargs
 
 
-def requirements(metadata, extra, python='3.11'):
-    """Dict from package name to the versions that are allowed, with those of an extra."""
-    texts = metadata['install_requires'] + metadata['extras_require'][extra]
+def requirements(metadata, *extras, python='3.11'):
+    """Dict from package name to the versions that are allowed, with those of extras."""
+    texts = sum((metadata['extras_require'][extra] for extra in extras),
+                metadata['install_requires'])
     return {canonicalize_name(requirement.name): requirement.specifier
             for requirement in map(Requirement, texts)
             if not requirement.marker or requirement.marker.evaluate({'python_version': python})}
@@ -57,7 +58,7 @@ def imported_packages(folder):
                 names |= {alias.name.split('.')[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 names.add(node.module.split('.')[0])
-    own = {'ppdet_ext', *(path.stem for path in folder.glob('*.py'))}
+    own = {'ppdet_ext', 'deploy', *(path.stem for path in folder.glob('*.py'))}
     return {name for name in names - own if not is_builtin(name)}
 
 
@@ -72,20 +73,26 @@ def test_version_is_that_of_the_package(metadata):
 
 def test_every_folder_with_code_is_installed(metadata):
     folders = {path.parent.relative_to(ROOT) for path in (ROOT / 'ppdet_ext').rglob('*.py')}
-    assert sorted(metadata['packages']) == sorted('.'.join(folder.parts) for folder in folders)
+    assert sorted(metadata['packages']) == sorted(
+        ['deploy', *('.'.join(folder.parts) for folder in folders)])
 
 
 @pytest.mark.parametrize('folder', ['ppdet_ext', 'tools', 'demo'])
 def test_every_imported_package_is_required(metadata, folder):
     imported = {DISTRIBUTIONS.get(name, name) for name in imported_packages(ROOT / folder)}
-    assert imported <= set(requirements(metadata, 'cpu'))
+    assert imported <= set(requirements(metadata, 'cpu', 'export'))
+
+
+def test_the_runner_needs_numpy_opencv_and_a_runtime_alone():
+    assert imported_packages(ROOT / 'deploy') == {'numpy', 'cv2', 'paddle', 'onnxruntime',
+                                                  'openvino'}
 
 
 @pytest.mark.parametrize('python', SUPPORTED)
 def test_constraints_pin_every_requirement(metadata, python):
     pins = constraints(python)
     pinned_in_setup = {'paddledet', 'setuptools'}
-    for name, versions in requirements(metadata, 'test', python).items():
+    for name, versions in requirements(metadata, 'export', 'test', python=python).items():
         assert name in pinned_in_setup or pins[name] in versions, name
 
 
@@ -132,7 +139,7 @@ def test_make_installs_what_is_pinned_for_this_python(tmp_path, version):
     commands = result.stdout.splitlines()
     if not (ROOT / '.venv' / f'installed-python{version}').exists():
         assert re.fullmatch(rf'.* "{python}" constraints/python{version}.txt -e '
-                            r'"\.\[cpu,backbones,test\]"', commands[0])
+                            r'"\.\[cpu,backbones,export,test\]"', commands[0])
     assert re.fullmatch(r'OMP_NUM_THREADS=1 .venv/bin/python -m pytest .* -q', commands[-1])
 
 

@@ -21,7 +21,8 @@ from . import mkl_on_amd, threads, zlib_order
 __all__ = ['apply']
 
 MENDS = ('adam_threads', 'assigner_labels', 'crowd_boxes', 'empty_tensors', 'fgd_area',
-         'quality_focal_loss', 'scalar_concat', 'termination')
+         'full_graph', 'quality_focal_loss', 'scalar_concat', 'static_nms', 'static_rcnn',
+         'static_upsampling', 'termination')
 
 zlib_order.mend()
 mkl_on_amd.mend()

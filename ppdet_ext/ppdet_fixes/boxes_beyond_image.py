@@ -6,7 +6,9 @@ Defect: RetinaNet, FCOS, GFL, PicoDet and PP-YOLOE predict boxes that reach beyo
 R-CNN's are cut off at its border). Where defects touch the border, as on steel that is
 photographed in tiles, this costs more than one point of mAP. Any Paddle.
 
-Mend: the boxes that a detector returns are cut off at the border of the original image.
+Mend: the boxes that a detector returns are cut off at the border of the original image. It is
+written into the detector's own ``forward``, and with operations on tensors of any length only, so
+that an exported graph does the same.
 """
 from ..compat import patching
 
@@ -14,17 +16,18 @@ FORWARD = ('ppdet.modeling.architectures.meta_arch', 'BaseArch.forward')
 
 
 def mend():
-    patching.expect_text(*FORWARD, 'out = outs[0]')
-    patching.wrap(*FORWARD, _inside_the_image)
+    patching.replace_text(*FORWARD, {
+        'out = outs[0]': 'out = inside_the_image(outs[0], self.inputs)'})
+    patching.find(*FORWARD)[2].__globals__['inside_the_image'] = inside_the_image
 
 
-def _inside_the_image(forward, self, inputs):
-    out = forward(self, inputs)
-    if self.training or not isinstance(out, dict) or 'bbox_num' not in out:
+def inside_the_image(out, inputs):
+    """Cuts off ``out['bbox']`` [M, 6] (class, score, x1, y1, x2, y2) at the border of its image."""
+    if not isinstance(out, dict) or 'bbox_num' not in out:
         return out
     # Rows of another length are boxes of another kind, such as rotated ones.
     if out['bbox'].shape[-1] == 6:
-        out['bbox'] = _clip(out['bbox'], out['bbox_num'], self.inputs)
+        out['bbox'] = _clip(out['bbox'], out['bbox_num'], inputs)
     return out
 
 
@@ -32,10 +35,11 @@ def _clip(boxes, count, inputs):
     """Cut off boxes [M, 6] of class, score, x1, y1, x2, y2; ``count`` [N] of them an image."""
     import paddle
     shape = paddle.floor(inputs['im_shape'] / inputs['scale_factor'] + 0.5)
-    last = count.cumsum().unsqueeze(0)
-    image = (paddle.arange(boxes.shape[0], dtype=last.dtype).unsqueeze(1) >= last).sum(1)
     # Rows that fill up an image without boxes are behind the last one.
-    height, width = shape.gather(image.clip(max=shape.shape[0] - 1)).split(2, axis=1)
+    shape = paddle.concat([shape, shape[-1:]])
+    last = count.cumsum().unsqueeze(0)
+    row = paddle.ones_like(boxes[:, :1], dtype=last.dtype).cumsum(0)
+    height, width = shape.gather((row > last).sum(1)).split(2, axis=1)
     corners = boxes[:, 2:].clip(min=0)
     return paddle.concat([boxes[:, :2], paddle.minimum(
         corners, paddle.concat([width, height, width, height], axis=1))], axis=1)

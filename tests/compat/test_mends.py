@@ -12,10 +12,10 @@ from ppdet_ext import compat, ppdet_fixes
 from ppdet_ext.compat import patching
 from ppdet_ext.ppdet_fixes import evaluated_names
 
-# Paddle 3 refuses to combine these types; with Paddle 2 there is no defect to mend.
-NEEDS_TYPE_PROMOTION = {
+# Paddle 3 refuses to combine some types, and has graphs of another kind.
+ONLY_WITH_PADDLE_3 = {
     'quality_focal_loss', 'atss_assigner', 'task_aligned_assigner', 'fgd_feature_loss',
-    'crowd_boxes'}
+    'crowd_boxes', 'static_nms', 'static_upsampling'}
 
 CHANGED = {
     'assigner_labels': [
@@ -45,6 +45,7 @@ CHANGED = {
         ('ppdet.slim.distill_model', f'{model}.forward')
         for model in ('DistillModel', 'FGDDistillModel', 'CWDDistillModel', 'LDDistillModel',
                       'PPYOLOEDistillModel')],
+    'full_graph': [('ppdet.engine.trainer', 'Trainer._get_infer_cfg_and_input_spec')],
     'loss_meters': [('ppdet.utils.stats', 'TrainingStats.update')],
     'named_classes': [
         ('ppdet.data.source.dataset', 'CommonDataset.__init__'),
@@ -75,6 +76,15 @@ CHANGED = {
         ('ppdet.modeling.proposal_generator.target', 'generate_proposal_target'),
         ('ppdet.modeling.post_process', 'BBoxPostProcess.get_pred'),
         ('ppdet.modeling.heads.tood_head', 'TOODHead._reg_grid_sample')],
+    'static_nms': [('ppdet.modeling.ops', 'multiclass_nms')],
+    'static_rcnn': [
+        ('ppdet.modeling.proposal_generator.rpn_head', 'RPNHead._gen_proposal'),
+        ('ppdet.modeling.post_process', 'BBoxPostProcess.get_pred')],
+    'static_upsampling': [
+        ('ppdet.modeling.necks.fpn', 'FPN.forward'),
+        ('ppdet.modeling.necks.custom_pan', 'CustomCSPPAN.forward'),
+        ('ppdet.modeling.necks.csp_pan', 'CSPPAN.__init__'),
+        ('ppdet.modeling.necks.lc_pan', 'LCPAN.__init__')],
     'visualdl_writer': [('ppdet.engine.callbacks', 'VisualDLWriter.__init__')],
 }
 
@@ -95,7 +105,7 @@ def test_defect_is_mended(name):
 @pytest.mark.parametrize('name', PROBES)
 def test_defect_is_there_without_ppdet_ext(name, errors_without_ppdet_ext):
     promotes = not patching.fails(lambda: paddle.ones([1]) * paddle.zeros([1], 'bool'), TypeError)
-    defective = not (promotes and name in NEEDS_TYPE_PROMOTION)
+    defective = not (promotes and name in ONLY_WITH_PADDLE_3)
     assert (errors_without_ppdet_ext[name] is not None) == defective
 
 

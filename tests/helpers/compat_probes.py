@@ -666,6 +666,76 @@ def probe_ppyoloe_border():
     ends_at_the_border(build({**PPYOLOE, 'for_distill': False}))
 
 
+def graph_inputs(size=64):
+    from paddle.static import InputSpec
+    return [{'image': InputSpec([None, 3, size, size], name='image'),
+             'im_shape': InputSpec([None, 2], name='im_shape'),
+             'scale_factor': InputSpec([None, 2], name='scale_factor')}]
+
+
+def graph(model):
+    import paddle
+    model.eval()
+    static = paddle.jit.to_static(model, input_spec=graph_inputs(), full_graph=True)
+    assert static.forward.concrete_program is not None
+    return static
+
+
+def probe_static_nms():
+    graph(build(RETINANET))
+
+
+def probe_static_rcnn():
+    graph(build(FASTER_RCNN))
+
+
+def probe_static_upsampling():
+    import paddle
+    from paddle import inference
+    fpn = importlib.import_module('ppdet.modeling.necks.fpn')
+    pan = importlib.import_module('ppdet.modeling.necks.lc_pan')
+
+    class Necks(paddle.nn.Layer):
+        def forward(self, x):
+            return (fpn.F.interpolate(x, scale_factor=2., mode='nearest')
+                    + pan.nn.Upsample(scale_factor=2, mode='nearest')(x))
+
+    x = np.random.RandomState(0).rand(1, 2, 3, 4).astype('float32')
+    with tempfile.TemporaryDirectory() as folder:
+        spec = [paddle.static.InputSpec(x.shape, name='x')]
+        static = paddle.jit.to_static(Necks(), input_spec=spec, full_graph=True)
+        paddle.jit.save(static, f'{folder}/model')
+        program = 'json' if os.path.exists(f'{folder}/model.json') else 'pdmodel'
+        config = inference.Config(f'{folder}/model.{program}', f'{folder}/model.pdiparams')
+        config.disable_glog_info()
+        config.enable_mkldnn()
+        predictor = inference.create_predictor(config)
+    predictor.get_input_handle('x').copy_from_cpu(x)
+    predictor.run()
+    found = predictor.get_output_handle(predictor.get_output_names()[0]).copy_to_cpu()
+    assert np.allclose(found, 2 * x.repeat(2, axis=2).repeat(2, axis=3))
+
+
+def probe_full_graph():
+    import paddle
+    from ppdet.core.workspace import AttrDict
+    from ppdet.engine import Trainer
+
+    class Doubled(paddle.nn.Layer):
+        def forward(self, inputs):
+            return {'bbox': 2 * inputs['image']}
+
+    cfg = AttrDict(
+        architecture='RetinaNet', metric='COCO', RetinaNet={}, filename='probe',
+        TestDataset=types.SimpleNamespace(get_anno=lambda: None),
+        TestReader={'sample_transforms': [{'Decode': {}}],
+                    'inputs_def': {'image_shape': [3, 8, 8]}})
+    trainer = types.SimpleNamespace(cfg=cfg, model=Doubled())
+    with tempfile.TemporaryDirectory() as folder:
+        static, _ = Trainer._get_infer_cfg_and_input_spec(trainer, folder)
+    assert len(static.forward.outputs) == 1
+
+
 PROBES = {name[len('probe_'):]: value for name, value in list(globals().items())
           if name.startswith('probe_')}
 

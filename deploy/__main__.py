@@ -1,0 +1,76 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Detects defects on images with an exported model, draws them and writes what it found.
+
+python -m deploy --model_dir output_inference/retinanet_nano_s_neu_det --image_dir images
+"""
+import argparse
+import os
+import sys
+
+from .detector import Detector
+from .results import draw, find_images, read_image, records_of, save_image, save_records
+from .runtimes import PRECISIONS, RUNTIMES
+
+
+def _boolean(text):
+    values = {'true': True, '1': True, 'false': False, '0': False}
+    if text.lower() not in values:
+        raise argparse.ArgumentTypeError(f'expected true or false, got "{text}"')
+    return values[text.lower()]
+
+
+def parse_args(argv):
+    parser = argparse.ArgumentParser(prog=f'python -m {__package__}', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--model_dir', required=True, help='folder of the exported model')
+    parser.add_argument('--image_file', help='one image; wins over --image_dir')
+    parser.add_argument('--image_dir', help='folder of images')
+    parser.add_argument('--runtime', choices=RUNTIMES, default='onnxruntime',
+                        help='default: %(default)s')
+    parser.add_argument('--precision', choices=PRECISIONS, default='float32',
+                        help='bfloat16 with openvino, where the processor has it; default: '
+                        '%(default)s')
+    parser.add_argument('--cpu_threads', type=int, default=1, help='default: %(default)s')
+    parser.add_argument('--output_dir', default='output', help='default: %(default)s')
+    parser.add_argument('--threshold', type=float, default=0.5,
+                        help='lowest score drawn; default: %(default)s')
+    parser.add_argument('--save_images', type=_boolean, default=True,
+                        help='draw the images; default: true')
+    parser.add_argument('--save_results', type=_boolean, default=False,
+                        help='write every box to results.json and results.csv; default: false')
+    return parser.parse_args(argv)
+
+
+def main(argv):
+    args = parse_args(argv)
+    images = find_images(args.image_file, args.image_dir)
+    drawings = {path: os.path.join(args.output_dir, os.path.basename(path)) for path in images}
+    if args.save_images:
+        for path, drawing in drawings.items():
+            if os.path.exists(drawing) and os.path.samefile(path, drawing):
+                raise ValueError(f'--output_dir {args.output_dir}: the drawing would replace '
+                                 f'{path}; give another folder')
+    detector = Detector(args.model_dir, args.runtime, args.precision, args.cpu_threads)
+    os.makedirs(args.output_dir, exist_ok=True)
+    records = []
+    for path, drawing in drawings.items():
+        image = read_image(path)
+        boxes = detector.detect(image)
+        records += records_of(path, boxes, detector.classes)
+        if args.save_images:
+            draw(image, boxes, detector.classes, detector.card['colors'], args.threshold)
+            save_image(image, drawing)
+    if args.save_images:
+        print(f'drawn images: {args.output_dir}')
+    if args.save_results:
+        print('results:', *save_records(records, args.output_dir))
+    found = sum(record['score'] >= args.threshold for record in records)
+    print(f'{found} of {len(records)} boxes at or above {args.threshold:g} on {len(images)} images')
+
+
+if __name__ == '__main__':
+    try:
+        main(sys.argv[1:])
+    except (OSError, ValueError, ImportError) as error:
+        sys.exit(f'error: {error}')

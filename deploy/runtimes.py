@@ -1,0 +1,121 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""The runtimes that compute the network, each behind the same call."""
+import glob
+import os
+
+__all__ = ['RUNTIMES', 'PRECISIONS', 'open_runtime']
+
+
+class PaddleInference:
+    """Paddle Inference on ``model.json``, or ``model.pdmodel`` of Paddle 2, whose graph holds the
+    suppression."""
+    package, requirement = 'paddle', 'paddlepaddle'
+    precisions = ('float32', )
+    suppresses = True
+
+    def __init__(self, folder, precision, threads):
+        from paddle import inference
+        programs = glob.glob(os.path.join(glob.escape(folder), 'model.json')) + glob.glob(
+            os.path.join(glob.escape(folder), 'model.pdmodel'))
+        program = _existing(programs[0] if programs else os.path.join(folder, 'model.json'))
+        config = inference.Config(program, _existing(os.path.join(folder, 'model.pdiparams')))
+        config.disable_gpu()
+        config.disable_glog_info()
+        config.enable_mkldnn()
+        config.set_cpu_math_library_num_threads(threads)
+        if program.endswith('.pdmodel'):
+            config.delete_pass('matmul_v2_scale_fuse_pass')  # Paddle 2.6 computes GFL wrongly
+        self._predictor = inference.create_predictor(config)
+        self._inputs = {name: self._predictor.get_input_handle(name)
+                        for name in self._predictor.get_input_names()}
+        self._outputs = [self._predictor.get_output_handle(name)
+                         for name in self._predictor.get_output_names()]
+
+    def __call__(self, inputs):
+        for name, handle in self._inputs.items():
+            handle.copy_from_cpu(inputs[name])
+        self._predictor.run()
+        return [handle.copy_to_cpu() for handle in self._outputs]
+
+
+class OnnxRuntime:
+    """ONNX Runtime on ``model.onnx``."""
+    package, requirement = 'onnxruntime', 'onnxruntime'
+    precisions = ('float32', )
+    suppresses = False
+
+    def __init__(self, folder, precision, threads):
+        import onnxruntime
+        path = _existing(os.path.join(folder, 'model.onnx'))
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.log_severity_level = 3  # errors
+        self._session = onnxruntime.InferenceSession(path, options,
+                                                     providers=['CPUExecutionProvider'])
+
+    def __call__(self, inputs):
+        return self._session.run(None, {'image': inputs['image']})
+
+
+class OpenVino:
+    """OpenVINO on ``model.xml``."""
+    package, requirement = 'openvino', 'openvino'
+    precisions = ('float32', 'bfloat16')
+    suppresses = False
+
+    def __init__(self, folder, precision, threads):
+        import openvino
+        # Unless it is told, OpenVINO computes in bfloat16 where the processor can.
+        hint = 'bf16' if precision == 'bfloat16' else 'f32'
+        self._model = openvino.Core().compile_model(
+            _existing(os.path.join(folder, 'model.xml')), 'CPU',
+            {'INFERENCE_PRECISION_HINT': hint, 'INFERENCE_NUM_THREADS': threads,
+             'PERFORMANCE_HINT': 'LATENCY'})
+        self._request = self._model.create_infer_request()
+
+    def __call__(self, inputs):
+        self._request.infer([inputs['image']])
+        return [self._request.get_output_tensor(k).data for k in range(2)]
+
+
+RUNTIMES = {'paddle': PaddleInference, 'onnxruntime': OnnxRuntime, 'openvino': OpenVino}
+PRECISIONS = ('float32', 'bfloat16')
+
+
+def open_runtime(name, folder, precision='float32', threads=1):
+    """Loads the network of an exported folder.
+
+    Args:
+        name (str): one of ``RUNTIMES``.
+        folder (str): that of the model.
+        precision (str): one of ``PRECISIONS``; what a runtime computes in.
+        threads (int): of the processor.
+
+    Returns:
+        callable: maps a dict of inputs, by name, to a list of two outputs: boxes [B, 6] and their
+        number where it ``suppresses``, else candidates [1, M, 4] and their scores [1, C, M].
+
+    Raises:
+        ValueError: no such runtime, or it does not compute in this precision.
+        FileNotFoundError: the folder was exported without what the runtime reads.
+        ImportError: the runtime is not installed.
+    """
+    if name not in RUNTIMES:
+        raise ValueError(f'runtime: "{name}" is not one of {", ".join(RUNTIMES)}')
+    runtime = RUNTIMES[name]
+    if precision not in runtime.precisions:
+        raise ValueError(f'precision: {name} computes in {", ".join(runtime.precisions)}, not in '
+                         f'{precision}')
+    try:
+        return runtime(folder, precision, threads)
+    except ModuleNotFoundError as error:
+        raise ImportError(f'the runtime {name} is not installed ({error}): pip install '
+                          f'{runtime.requirement}, or choose another with --runtime') from error
+
+
+def _existing(path):
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'{path} does not exist; copy the whole folder, or export the '
+                                f'model for this runtime (tools/export_model.py --format)')
+    return path

@@ -1,0 +1,186 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a trained detector as a folder that needs neither PaddleDetection nor this package."""
+import contextlib
+import datetime
+import hashlib
+import os
+import platform
+import shutil
+import tempfile
+from collections import namedtuple
+from dataclasses import asdict
+from importlib import metadata, util
+
+import numpy as np
+import yaml
+from ppdet.utils.colormap import colormap
+from ppdet.utils.logger import setup_logger
+
+from deploy import Detector
+from deploy.card import CARD, VERSION
+from deploy.results import read_image
+
+from ..modeling.weights import local_weights
+from ..utils.files import read_json, write_json
+from .candidates import suppression_of, write_onnx, write_openvino
+from .parity import PIXELS, SCORE, compare
+
+__all__ = ['FORMATS', 'check_formats', 'export_detector']
+
+logger = setup_logger('ppdet.engine')
+
+Format = namedtuple('Format', ['runtime', 'packages'])
+Format.__doc__ = 'What reads a format, and what writing it needs.'
+
+# The first one is always written.
+FORMATS = {'paddle': Format('paddle', ()),
+           'onnx': Format('onnxruntime', ('paddle2onnx', 'onnxruntime')),
+           'openvino': Format('openvino', ('paddle2onnx', 'openvino'))}
+PACKAGES = ('ppdet_ext', 'paddlepaddle', 'paddlepaddle-gpu', 'paddledet', 'paddle2onnx', 'onnx',
+            'onnxruntime', 'openvino')
+
+
+def check_formats(formats):
+    """Makes sure that formats can be written.
+
+    Raises:
+        ValueError: no such format.
+        ImportError: a package is not installed.
+    """
+    for name in formats:
+        if name not in FORMATS:
+            raise ValueError(f'--format: "{name}" is not one of {", ".join(FORMATS)}')
+        missing = [package for package in FORMATS[name].packages if not util.find_spec(package)]
+        if missing:
+            raise ImportError(f'--format {name} needs {", ".join(missing)}: pip install -e '
+                              f'".[export]", or leave this format out')
+
+
+def export_detector(trainer, size, images, formats, folder):
+    """Exports a detector, and compares each file with the eager model before it is there.
+
+    Args:
+        trainer (Trainer): in mode ``test``, with its weights.
+        size (tuple of int): height and width of the input.
+        images (list of str): paths of those that are compared.
+        formats (iterable of str): of ``FORMATS``, checked.
+        folder (str): to be made; an earlier export in it is replaced.
+
+    Raises:
+        ValueError: a file finds other boxes than the eager model, or the detector cannot be
+            exported in this format; nothing is left behind.
+    """
+    model = trainer.model
+    model.eval()
+    expected = _eager_boxes(trainer, images)
+    parent = os.path.dirname(os.path.abspath(folder))
+    os.makedirs(parent, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=parent, prefix='.export_') as work:
+        written = _write(trainer, size, formats, work)
+        card = _card(trainer.cfg, model, size, written)
+        write_json(os.path.join(written, CARD), card)
+        pictures = [read_image(path) for path in images]
+        card['parity'] = {
+            'images': len(images), 'pixels': PIXELS, 'score': SCORE,
+            'runtimes': {FORMATS[name].runtime: asdict(_check(written, name, pictures, expected))
+                         for name in FORMATS if name in formats}}
+        write_json(os.path.join(written, CARD), card)
+        if os.path.isdir(folder):
+            shutil.rmtree(folder)
+        os.rename(written, folder)
+
+
+def _eager_boxes(trainer, images):
+    """list of ndarray: boxes [B, 6] of the eager model on each image."""
+    with tempfile.TemporaryDirectory() as unused:
+        batches = trainer.predict(images, output_dir=unused, visualize=False)
+    boxes = [None] * len(images)
+    for batch in batches:
+        parts = np.split(batch['bbox'], np.cumsum(batch['bbox_num'])[:-1])
+        for image, part in zip(batch['im_id'].flatten(), parts):
+            boxes[int(image)] = part[part[:, 0] >= 0]
+    return boxes
+
+
+def _write(trainer, size, formats, work):
+    """str: folder of the written files."""
+    model = trainer.model
+    trainer.export(work)
+    written, = (entry.path for entry in os.scandir(work) if entry.is_dir())
+    if {'onnx', 'openvino'} & set(formats):
+        model.forward.rollback()  # from graph to function
+        onnx_path = os.path.join(written, 'model.onnx')
+        write_onnx(model, size, onnx_path)
+        if 'openvino' in formats:
+            write_openvino(onnx_path, os.path.join(written, 'model.xml'))
+        if 'onnx' not in formats:
+            os.remove(onnx_path)
+    return written
+
+
+def _check(folder, name, pictures, expected):
+    detector = Detector(folder, FORMATS[name].runtime)
+    difference = compare(expected, [detector.detect(picture) for picture in pictures])
+    if difference.unmatched:
+        raise ValueError(
+            f'{name}: {difference.unmatched} boxes on {len(pictures)} images differ from the '
+            f'{difference.boxes} of the eager model by more than {PIXELS} pixels or {SCORE} in '
+            f'score: nothing is exported. Are these the weights of a trained model? If so, leave '
+            f'this format out')
+    logger.info(f'{name}: the {difference.boxes} boxes of the eager model on {len(pictures)} '
+                f'images, within {difference.pixels:.1g} pixels and {difference.score:.1g} in '
+                f'score')
+    return difference
+
+
+def _card(cfg, model, size, folder):
+    weights = local_weights(cfg.weights)
+    with open(os.path.join(folder, 'infer_cfg.yml'), encoding='utf-8') as f:
+        inference = yaml.safe_load(f)
+    classes = inference['label_list']
+    return {
+        'format_version': VERSION,
+        'name': cfg.filename,
+        'architecture': cfg.architecture,
+        'classes': classes,
+        'colors': [[int(value) for value in color] for color in
+                   colormap(rgb=True)[np.arange(len(classes)) % 40]],
+        'input': {'height': size[0], 'width': size[1]},
+        'preprocess': inference['Preprocess'],
+        'draw_threshold': inference['draw_threshold'],
+        'nms': _nms(model),
+        'weights': {'file': os.path.basename(weights), 'sha256': _sha256(weights)},
+        'metrics': _metrics(weights),
+        'versions': {'python': platform.python_version(), **_versions()},
+        'exported': datetime.datetime.now(datetime.timezone.utc).strftime('%Y-%m-%d'),
+    }
+
+
+def _nms(model):
+    """dict or None: settings of the suppression that a graph leaves to the runner."""
+    try:
+        nms = vars(suppression_of(model).nms)
+    except ValueError:
+        return None
+    return {name: nms[name] for name in ('score_threshold', 'nms_top_k', 'keep_top_k',
+                                         'nms_threshold', 'nms_eta', 'normalized')}
+
+
+def _metrics(weights):
+    """dict or None: the ``metrics.json`` that lies beside the weights."""
+    path = os.path.join(os.path.dirname(weights), 'metrics.json')
+    return read_json(path) if os.path.isfile(path) else None
+
+
+def _versions():
+    versions = {}
+    for package in PACKAGES:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[package] = metadata.version(package)
+    return versions
+
+
+def _sha256(path):
+    with open(path, 'rb') as f:
+        return hashlib.sha256(f.read()).hexdigest()

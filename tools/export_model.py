@@ -1,0 +1,54 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Exports a detector for Paddle Inference, ONNX Runtime and OpenVINO."""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from ppdet_ext.config.load import load_run_config  # noqa: E402
+from ppdet_ext.deploy.compared_images import compared_images  # noqa: E402
+from ppdet_ext.deploy.export import FORMATS, check_formats, export_detector  # noqa: E402
+from ppdet_ext.deploy.input_size import fix_input  # noqa: E402
+from ppdet_ext.engine import Trainer, cli  # noqa: E402
+from ppdet_ext.inference import detections  # noqa: E402
+from ppdet_ext.slim import build_slim_model  # noqa: E402
+
+
+def parse_args(argv):
+    parser = cli.ArgumentParser()
+    parser.add_argument('--output_dir', default='output_inference',
+                        help='the model goes to a folder in it that is named after the config; '
+                        'default: %(default)s')
+    parser.add_argument('--slim_config', help='YAML of the compression; a distillation needs none')
+    parser.add_argument('--format', default='paddle',
+                        help=f'of {",".join(FORMATS)}, separated by commas; paddle is always '
+                        f'written; default: %(default)s')
+    parser.add_argument('--infer_dir', help='images on which the files are compared with the '
+                        'model; default: some of EvalDataset, else synthetic steel')
+    return parser.parse_args(argv)
+
+
+def main(argv):
+    args = parse_args(argv)
+    formats = {'paddle', *args.format.split(',')}
+    check_formats(formats)
+    cfg = load_run_config(args.config, args.opt)
+    size = fix_input(cfg)
+    detections.name_classes(cfg)
+    cli.log_versions()
+    with compared_images(cfg, args.infer_dir) as images:
+        if args.slim_config:
+            build_slim_model(cfg, args.slim_config, mode='test')
+        trainer = Trainer(cfg, mode='test')
+        trainer.load_weights(cfg.get('weights'))
+        folder = os.path.join(args.output_dir, cfg.filename)
+        export_detector(trainer, size, images, formats, folder)
+    print(f'exported: {folder} ({", ".join(sorted(os.listdir(folder)))})')
+    print(f'try it: python -m deploy --model_dir {folder} --runtime '
+          f'{FORMATS[max(formats, key=list(FORMATS).index)].runtime} --image_dir FOLDER')
+    return 0
+
+
+if __name__ == '__main__':
+    cli.run_tool(main)
