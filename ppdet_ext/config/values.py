@@ -94,4 +94,5 @@ def check_values(cfg):
     names = cfg.get('class_names')
     if names and len(names) != cfg['num_classes']:
         raise ConfigError('class_names', f'class_names has {len(names)} names, but num_classes is '
-                                         f'{cfg["num_classes"]}; correct one of them')
+                                         f'{cfg["num_classes"]}; give -o num_classes={len(names)}, '
+                                         f'or name all classes')

@@ -8,6 +8,7 @@ import yaml
 
 from ..safe_io.safe_yaml import ConfigLoader, load_yaml
 from ..utils.files import open_text
+from ..utils.suggest import near_file
 
 __all__ = ['read_yaml', 'check_bases', 'yaml_files']
 
@@ -25,7 +26,8 @@ def read_yaml(path):
             line.
     """
     if not os.path.isfile(path):
-        raise FileNotFoundError(f'config file not found: {path}; correct the path')
+        raise FileNotFoundError(f'config file not found: {path}; correct the '
+                                f'path{near_file(path)}')
     with open_text(path) as f:
         content = load_yaml(f)
     if not isinstance(content, dict):

@@ -207,7 +207,12 @@ def yolo_class_names(source, encoding=None):
     """
     path = _data_yaml(source)
     if path:
-        return _checked(path, load_yaml(read_text(path, encoding))['names'])
+        content = load_yaml(read_text(path, encoding))
+        names = _checked(path, content['names'])
+        if content.get('nc', len(names)) != len(names):
+            raise ValueError(f'{path}: nc is {content["nc"]}, but there are {len(names)} names: '
+                             f'{", ".join(names)}; correct one of them')
+        return names
     found = [path for path in files_below(source, ('.txt', '.names'))
              if os.path.basename(path).lower() in CLASS_FILES]
     if not found:

@@ -15,6 +15,7 @@ from ..data.coco_file import category_names
 from ..data.dataset_files import check_class_order, dataset_fields, naming
 from ..data.images import IMAGE_SUFFIXES, check_depth, image_size, is_image_name
 from ..utils.files import write_json
+from ..utils.suggest import near_file
 
 __all__ = ['find_images', 'check_output_dir', 'name_classes', 'detection_records', 'describe',
            'save_records']
@@ -42,7 +43,7 @@ def find_images(infer_img, infer_dir, image_maximum=None):
     images = [infer_img] if infer_img else _images_in(infer_dir)
     for image in images:
         if not os.path.isfile(image):
-            raise FileNotFoundError(f'image not found: {image}')
+            raise FileNotFoundError(f'image not found: {image}{near_file(image)}')
         try:
             image_size(image)  # the reader would wait for ever for one that is cut off
         except ValueError as error:

@@ -13,7 +13,7 @@ from ppdet.utils.logger import setup_logger
 
 from ..safe_io import torch_file
 from ..safe_io.safe_pickle import load_state
-from ..utils.suggest import did_you_mean
+from ..utils.suggest import did_you_mean, near_file
 from .pretrained import BACKBONE, PACKAGES, backbone_tensors, packaged_weights
 
 __all__ = ['load_tensors', 'load_weights', 'local_weights']
@@ -51,7 +51,8 @@ def local_weights(weights):
     path = weights if is_whole else f'{weights}.pdparams'
     if not os.path.isfile(path):
         raise FileNotFoundError(f'weights not found: {path}; correct the path'
-                                f'{did_you_mean(weights, PACKAGES)}, or train them')
+                                f'{near_file(path) or did_you_mean(weights, PACKAGES)}, or train '
+                                f'them')
     return path
 
 

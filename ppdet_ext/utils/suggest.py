@@ -2,11 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Near matches for names that are not known."""
 import difflib
+import os
 
-__all__ = ['did_you_mean']
+__all__ = ['did_you_mean', 'near_file']
+
+ALIKE = 0.8  # share of the letters of a file's name; other names are no slip of the hand
 
 
 def did_you_mean(name, known):
     """str: ' (did you mean "x"?)' or nothing."""
     near = difflib.get_close_matches(str(name), [str(k) for k in known], n=1)
     return f' (did you mean "{near[0]}"?)' if near else ''
+
+
+def near_file(path):
+    """str: ' (did you mean "x"?)' with a file of nearly this name in the same folder, or nothing.
+    """
+    folder, name = os.path.split(path)
+    if not os.path.isdir(folder or os.curdir):
+        return ''
+    near = difflib.get_close_matches(name, os.listdir(folder or os.curdir), n=1, cutoff=ALIKE)
+    return f' (did you mean "{os.path.join(folder, near[0])}"?)' if near else ''

@@ -300,6 +300,19 @@ def test_faults_of_yolo_name_file_and_line(tmp_path, source, line, message):
     assert fault.startswith(os.path.join('labels', 'part.000.txt') + ':3: ' + message), fault
 
 
+@pytest.mark.parametrize('text, message', [
+    ('names: [a, a]', 'expected different names of classes'),
+    ('names: {0: a, 2: b}', r'names count from 0 without a gap, got \[0, 2\]'),
+    ('names: []', 'expected the names of the classes'),
+    ('nc: 3\nnames: [a, b]', 'nc is 3, but there are 2 names: a, b'),
+])
+def test_faults_of_data_yaml(tmp_path, source, text, message):
+    write_yolo(source, objects(2))
+    write_text(source / 'data.yaml', text)
+    with pytest.raises(ValueError, match=f'data.yaml: {message}'):
+        prepared(source, tmp_path / 'out')
+
+
 # --- unlabelled and faulty ---
 
 

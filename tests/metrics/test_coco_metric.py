@@ -57,6 +57,18 @@ def test_some_of_the_images(truth):
     assert evaluate_boxes(truth, found)['classes']['crack']['AP'] == pytest.approx(0.5)
 
 
+def test_what_is_found_on_images_without_defects_counts_as_false(truth, tmp_path):
+    sound = str(tmp_path / 'sound.json')
+    with open(truth, encoding='utf-8') as f:
+        content = json.load(f)
+    content['images'].append({'id': 3, 'file_name': 'sound.jpg', 'height': 200, 'width': 200})
+    write_json(sound, content)
+    found = [detection(1, 1, [10, 10, 50, 50])]
+    false = detection(3, 1, [10, 10, 50, 50], 0.99)
+    assert evaluate_boxes(sound, found)['classes']['crack']['AP'] == pytest.approx(1.0)
+    assert evaluate_boxes(sound, [*found, false])['classes']['crack']['AP'] == pytest.approx(0.5)
+
+
 def test_agrees_with_ppdet(truth, tmp_path):
     found = [detection(1, 1, [12, 10, 50, 45]), detection(1, 1, [0, 0, 30, 30], 0.4),
              detection(2, 2, [20, 20, 160, 130])]
