@@ -13,8 +13,14 @@ from ppdet_ext.config.scope import isolated_config
 
 CONFIGS = os.path.abspath(RELATIVE)
 SIZE = 64
+RETINANET, FCOS = compat_probes.RETINANET, compat_probes.FCOS
 FAMILIES = {
-    'retinanet': compat_probes.RETINANET, 'fcos': compat_probes.FCOS, 'gfl': compat_probes.GFL,
+    # With the normalisation of groups that these heads usually have.
+    'retinanet': {**RETINANET, 'RetinaHead': {
+        **RETINANET['RetinaHead'], 'conv_feat': {
+            **RETINANET['RetinaHead']['conv_feat'], 'feat_out': 32, 'norm_type': 'gn'}}},
+    'fcos': {**FCOS, 'FCOSFeat': {**FCOS['FCOSFeat'], 'norm_type': 'gn'}},
+    'gfl': compat_probes.GFL,
     'picodet': compat_probes.PICODET,
     'ppyoloe': {key: value for key, value in compat_probes.PPYOLOE.items()
                 if key not in ('for_distill', 'feat_distill_place')},

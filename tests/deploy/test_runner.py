@@ -1,0 +1,114 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""The runner prepares images and suppresses boxes as PaddleDetection does."""
+import json
+
+import cv2
+import numpy as np
+import paddle
+import pytest
+from ppdet.data.transform import operators
+from ppdet.modeling.layers import MultiClassNMS
+
+from deploy import Detector
+from deploy.__main__ import main
+from deploy.card import CARD
+from deploy.preprocess import Preprocess
+from deploy.runtimes import open_runtime
+from deploy.suppression import suppress
+
+NMS = {'score_threshold': 0.1, 'nms_top_k': 60, 'keep_top_k': 40, 'nms_threshold': 0.5,
+       'nms_eta': 1.0, 'normalized': True}
+
+
+@pytest.mark.parametrize('changed', [
+    {}, {'keep_top_k': -1, 'nms_top_k': -1}, {'normalized': False}, {'nms_eta': 0.9},
+    {'score_threshold': 2.0}])
+def test_suppression_is_that_of_paddle(changed):
+    nms, rng = {**NMS, **changed}, np.random.default_rng(0)
+    corner = rng.uniform(0, 50, [200, 2])
+    boxes = np.concatenate([corner, corner + rng.uniform(0, 30, [200, 2])], 1).astype('float32')
+    boxes[::20, 2] = boxes[::20, 0]  # without area
+    scores = rng.uniform(size=[3, 200]).astype('float32')
+    layer = MultiClassNMS(**nms)
+    expected, count, _ = layer(paddle.to_tensor(boxes[None]), paddle.to_tensor(scores[None]))
+    expected = expected.numpy()[:int(count)]
+    expected = expected[np.argsort(-expected[:, 1], kind='stable')]
+    assert np.array_equal(suppress(boxes, scores, nms), expected)
+
+
+@pytest.mark.parametrize('normalize', [
+    {'mean': [0.4, 0.5, 0.6], 'std': [0.2, 0.3, 0.4], 'is_scale': True},
+    {'mean': [0.0] * 3, 'std': [1.0] * 3, 'norm_type': 'none'}])
+@pytest.mark.parametrize('resize', [
+    {'target_size': [64, 96], 'keep_ratio': False, 'interp': 2},
+    {'target_size': [64, 96], 'keep_ratio': True, 'interp': 1}])
+def test_preprocessing_is_that_of_the_reader(resize, normalize, tmp_path):
+    path = str(tmp_path / 'image.png')
+    cv2.imwrite(path, np.random.default_rng(0).integers(0, 256, [50, 70, 3], np.uint8))
+    sample = {'im_file': path}
+    for operator in (operators.Decode(), operators.Resize(**resize),
+                     operators.NormalizeImage(**normalize), operators.Permute()):
+        sample = operator(sample)
+    found = Preprocess([{'type': 'Resize', **resize}, {'type': 'NormalizeImage', **normalize}],
+                       64, 96)(cv2.imread(path))
+    height, width = sample['image'].shape[1:]
+    assert np.array_equal(found['image'][0, :, :height, :width], sample['image'])
+    assert not found['image'][0, :, height:].any() and not found['image'][0, :, :, width:].any()
+    assert np.array_equal(found['scale_factor'][0], sample['scale_factor'])
+
+
+def test_an_image_that_is_larger_than_the_input():
+    with pytest.raises(ValueError, match='50 x 70 pixels after resizing, is larger than .* 32 x'):
+        Preprocess([], 32, 96)(np.zeros([50, 70, 3], np.uint8))
+
+
+def test_a_grey_image_needs_three_channels():
+    with pytest.raises(ValueError, match=r'expected an image \[h, w, 3\] of uint8, got \[5, 7\]'):
+        Preprocess([], 32, 96)(np.zeros([5, 7], np.uint8))
+
+
+def test_a_folder_that_is_no_model(tmp_path):
+    with pytest.raises(FileNotFoundError, match=f'not an exported model: it has no {CARD}'):
+        Detector(str(tmp_path))
+
+
+@pytest.mark.parametrize('content, message', [
+    ('{', 'is damaged'), ('{"format_version": 9}', 'expected format_version 1'),
+    ('{"format_version": 1}', 'has no name, classes')])
+def test_a_card_that_cannot_be_read(content, message, tmp_path):
+    (tmp_path / CARD).write_text(content)
+    with pytest.raises(ValueError, match=message):
+        Detector(str(tmp_path))
+
+
+@pytest.mark.parametrize('arguments, error, message', [
+    (('tensorrt', 'x'), ValueError, '"tensorrt" is not one of paddle, onnxruntime, openvino'),
+    (('paddle', 'x', 'bfloat16'), ValueError, 'paddle computes in float32, not in bfloat16'),
+    (('paddle', 'x'), FileNotFoundError, 'model.json does not exist; copy the whole folder')])
+def test_a_runtime_that_cannot_be_had(arguments, error, message):
+    with pytest.raises(error, match=message):
+        open_runtime(*arguments)
+
+
+def test_a_runtime_that_is_not_installed(monkeypatch):
+    monkeypatch.setitem(__import__('sys').modules, 'onnxruntime', None)
+    with pytest.raises(ImportError, match='onnxruntime is not installed .* pip install onnx'):
+        open_runtime('onnxruntime', 'x')
+
+
+@pytest.mark.parametrize('options, message', [
+    (['--image_file', 'nowhere.png'], 'image not found: nowhere.png'),
+    ([], 'no image; give --image_file FILE or --image_dir FOLDER'),
+    (['--image_dir', 'nowhere'], 'nowhere is not a folder')])
+def test_images_that_are_not_there(options, message, tmp_path, monkeypatch):
+    monkeypatch.setattr('deploy.__main__.Detector', lambda *_: None)
+    with pytest.raises((OSError, ValueError), match=message):
+        main(['--model_dir', str(tmp_path), '--output_dir', str(tmp_path / 'out'), *options])
+
+
+def test_a_drawing_never_replaces_its_image(tmp_path):
+    cv2.imwrite(str(tmp_path / 'a.png'), np.zeros([8, 8, 3], np.uint8))
+    with pytest.raises(ValueError, match='the drawing would replace'):
+        main(['--model_dir', 'x', '--image_dir', str(tmp_path), '--output_dir', str(tmp_path)])
+    assert json.dumps(sorted(path.name for path in tmp_path.iterdir())) == '["a.png"]'
