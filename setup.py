@@ -20,6 +20,7 @@ setup(
     python_requires='>=3.9,<3.12',
     install_requires=[
         'paddledet==2.6.0',
+        'filelock',
         'matplotlib',
         'numpy<1.24',
         'opencv-python',

@@ -4,19 +4,18 @@
 import contextlib
 import os
 
-try:
-    import fcntl
-except ImportError:  # Windows has no such locks
-    fcntl = None
+from filelock import FileLock, Timeout
 
 __all__ = ['folder_lock']
+
+FILE = 'run.lock'  # stays; without a process that holds it, it means nothing
 
 
 @contextlib.contextmanager
 def folder_lock(folder, advice):
     """Keeps a folder to this process within a ``with`` block; the system frees it in any case.
 
-    Does nothing where the folder does not exist, or its file system has no locks.
+    Does nothing where the folder does not exist, or cannot be written to or locked.
 
     Args:
         folder (str): to be locked.
@@ -25,22 +24,12 @@ def folder_lock(folder, advice):
     Raises:
         ValueError: another process has it.
     """
-    descriptor = os.open(folder, os.O_RDONLY) if fcntl and os.path.isdir(folder) else None
-    try:
-        if descriptor is not None:
-            _lock(descriptor, folder, advice)
+    with contextlib.ExitStack() as stack:
+        if os.path.isdir(folder):
+            try:
+                stack.enter_context(FileLock(os.path.join(folder, FILE), timeout=0))
+            except Timeout as error:
+                raise ValueError(f'{folder} is in use by another run; {advice}') from error
+            except (OSError, NotImplementedError):
+                pass  # a network's file system, for instance
         yield
-    finally:
-        if descriptor is not None:
-            # Closing is not enough: processes that load images have it open too.
-            fcntl.flock(descriptor, fcntl.LOCK_UN)
-            os.close(descriptor)
-
-
-def _lock(descriptor, folder, advice):
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise ValueError(f'{folder} is in use by another run; {advice}') from error
-    except OSError:
-        pass  # a network's file system, for instance
