@@ -8,6 +8,7 @@ import sys
 from ..safe_io.safe_yaml import YamlError, load_yaml
 from ..utils import command_line
 from ..utils.command_line import add_verbose, boolean, not_empty, plain_parser, positive
+from ..utils.missing_package import explained
 
 __all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'not_empty', 'positive', 'apply_flags',
            'log_versions', 'run_tool', 'init_processes']
@@ -114,7 +115,11 @@ def run_tool(main):
     """As :func:`ppdet_ext.utils.command_line.run_tool`; in several processes the error of another
     one ends it too.
     """
-    command_line.run_tool(main, _earlier_error)
+    def explained_main(argv):
+        with explained():  # what a tool needs is imported when it works
+            return main(argv)
+
+    command_line.run_tool(explained_main, _earlier_error)
 
 
 def _earlier_error(text):

@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 
 __all__ = ['folder_lock']
 
-FILE = '.lock'  # stays; without a process that holds it, it means nothing
+FILE = 'run.lock'  # stays; without a process that holds it, it means nothing
 
 
 @contextlib.contextmanager

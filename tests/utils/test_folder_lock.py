@@ -14,7 +14,7 @@ from ppdet_ext.utils.folder_lock import folder_lock
 HOLDER = '''
 import os, sys, time
 from filelock import FileLock
-lock = FileLock(os.path.join(sys.argv[1], '.lock'))
+lock = FileLock(os.path.join(sys.argv[1], 'run.lock'))
 lock.acquire()
 print('locked', flush=True)
 time.sleep(600)
