@@ -116,7 +116,8 @@ def _class_orders(cfg):
         if cfg.get(section) is None:
             continue
         dataset = dataset_fields(cfg, section)
-        names = _names_in_files(dataset)
+        with naming(section):
+            names = _names_in_files(dataset)
         if names:
             yield names
 
