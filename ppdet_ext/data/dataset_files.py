@@ -125,7 +125,8 @@ def _class_orders(cfg):
         if cfg.get(section) is None:
             continue
         dataset = dataset_fields(cfg, section)
-        names = _names_in_files(dataset)
+        with naming(section):
+            names = _names_in_files(dataset)
         if names:
             yield names
 
@@ -196,6 +197,13 @@ def _check_voc(section, dataset, cfg):
         with naming(section):
             classes = read_class_names(labels)
         _check_classes(section, labels, len(classes), cfg.num_classes)
+    elif section == 'EvalDataset' or cfg.num_classes != len(classes):
+        raise ValueError(f'{section}: a VOCDataSet needs a label_list, the names of the classes, '
+                         f'one a line; give -o {section}.label_list=label_list.txt')
+    missing = [field for field in VOC_FIELDS if field not in (dataset.get('data_fields') or ())]
+    if section == 'EvalDataset' and missing:
+        raise ValueError(f'{section}: metric VOC reads {", ".join(missing)} too; give -o '
+                         f'{section}.data_fields="[{", ".join(VOC_FIELDS)}]"')
     annotations = [read_annotation(path, classes) for _, path in pairs]
     for (_, path), annotation in zip(pairs, annotations):
         for line, message in annotation.problems:
@@ -221,6 +229,7 @@ def _check_voc(section, dataset, cfg):
 CHECKS = {'COCODataSet': _check_coco, 'VOCDataSet': _check_voc}
 METRIC_OF = {'COCODataSet': 'COCO', 'VOCDataSet': 'VOC'}
 COCO_KEYS = ('save_prediction_only', 'bias', 'base_metrics')
+VOC_FIELDS = ('image', 'gt_bbox', 'gt_class', 'difficult')
 BOX_OF_COCO = 'box of positive size and area, and without iscrowd and ignore'
 BOX_OF_VOC = 'box of positive size within its image'
 
@@ -260,7 +269,8 @@ def _check_files(section, annotations, paths):
     if missing:
         # The reader would leave them out of training with no more than a warning.
         raise FileNotFoundError(f'{section}: {len(missing)} of the {len(paths)} files that '
-                                f'{annotations} lists do not exist, first {missing[0]}')
+                                f'{annotations} lists do not exist, first {missing[0]}; copy '
+                                f'them, or let tools/prepare_data.py find images by their names')
 
 
 def _check_images(section, annotations, paths, stated, image_maximum):

@@ -14,10 +14,7 @@ __all__ = ['new_dataset_folder']
 
 # What a data set made by this package has in its folder, beside the images that are listed.
 ANNOTATIONS = tuple(os.path.join('annotations', f'{split}.json') for split in SPLITS)
-# What a check writes.
-CHECK_FILES = tuple(os.path.join('check', name) for name in ('overview.json', 'overview.png',
-                                                           'samples.png'))
-CONTENT = (*ANNOTATIONS, 'label_list.txt', 'report.txt', 'dataset.yml', *CHECK_FILES)
+CONTENT = (*ANNOTATIONS, 'label_list.txt', 'report.txt', 'dataset.yml')
 FEW_SHOT = os.path.join('annotations', 'few_shot', '')
 
 

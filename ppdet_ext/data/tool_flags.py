@@ -51,8 +51,8 @@ def add_check_flags(parser):
     parser.add_argument('--check', action='store_true',
                         help='check the data set in --output, and show what is in it')
     parser.add_argument('--check_dir', '--check-dir',
-                        help='where --check writes its JSON and pictures (default: '
-                             '<output>/check)')
+                        help='where --check writes its JSON and pictures (default: beside '
+                             'the data set, <output>-check)')
     parser.add_argument('--input_size', '--input-size', type=positive,
                         help='with --check: sizes of boxes where images are resized to N pixels')
     parser.add_argument('--font', help='with --check: font file for the names in pictures')
@@ -70,8 +70,9 @@ def run_check(flags, group_by=None):
         print(*faults, sep='\n')
         raise ValueError(f'{folder}: {len(faults)} faults, listed above; correct them, or '
                          f'prepare the data set anew')
-    result, paths = write_overview(folder, flags.check_dir or os.path.join(folder, 'check'),
-                                   group_by, flags.input_size, flags.font)
+    # Not in the data set, which may be the source of another.
+    check_dir = flags.check_dir or f'{os.path.abspath(folder)}-check'
+    result, paths = write_overview(folder, check_dir, group_by, flags.input_size, flags.font)
     print(describe_overview(result))
     numbers = ', '.join(f'{split} {images} images {boxes} boxes'
                         for split, (images, boxes) in counts.items())

@@ -23,8 +23,11 @@ def label_lines(path):
 
 
 def split_list_line(line):
-    """list of str: image and annotation of a line, and what else is there; names may have blanks.
+    """list of str: image and annotation of a line, and what else is there.
+
+    Names may have blanks, and be separated as on Windows.
     """
+    line = line.replace('\\', '/')
     words = line.split()
     found = WITH_BLANKS.match(line.strip()) if len(words) > 2 else None
     return list(found.groups()) if found else words

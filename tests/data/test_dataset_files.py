@@ -188,7 +188,8 @@ def voc(tmp_path, folder, xml, labels=LABELS, section='TrainDataset',
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
     return load_run_config(student_yaml(tmp_path), {**options, section: {
         'name': 'VOCDataSet', 'dataset_dir': str(folder), 'image_dir': '', 'anno_path': 'list.txt',
-        'label_list': 'label_list.txt'}})
+        'label_list': 'label_list.txt',
+        'data_fields': ['image', 'gt_bbox', 'gt_class', 'difficult']}})
 
 
 def voc_xml(*boxes, size=(8, 8), difficult=0, name='crazing'):
@@ -257,8 +258,8 @@ def test_what_only_coco_knows_is_refused_with_voc(tmp_path, folder, key, value):
 
 @pytest.mark.parametrize('change', [
     lambda text: '\ufeff' + text, lambda text: text.replace('\n', '\r\n') + '\r\n\r\n',
-    lambda text: text.replace('a.jpg', 'part 1.jpg').replace('a.xml', 'part 1.xml')],
-    ids=['mark', 'empty lines', 'blanks'])
+    lambda text: text.replace('a.jpg', 'part 1.jpg').replace('a.xml', 'part 1.xml'),
+    lambda text: text.replace('/', '\\')], ids=['mark', 'empty lines', 'blanks', 'backslashes'])
 def test_lists_of_voc_that_other_programs_wrote(tmp_path, folder, change):
     (folder / 'images' / 'part 1.jpg').write_bytes((folder / 'images' / 'a.jpg').read_bytes())
     (folder / 'part 1.xml').write_text(voc_xml(SOUND_BOX, name='划痕'))
@@ -327,3 +328,14 @@ def test_label_lists_are_compared_too(tmp_path, folder):
     labels = '\n'.join(NEU_DET_CLASSES[::-1])
     with pytest.raises(ValueError, match='class_names has crazing, .*label_list.txt has scratches'):
         check_datasets(voc(tmp_path, folder, voc_xml(SOUND_BOX), labels), ['TrainDataset'])
+
+
+@pytest.mark.parametrize('key, value, message', [
+    ('label_list', None, 'EvalDataset: a VOCDataSet needs a label_list'),
+    ('data_fields', ['image'], 'EvalDataset: metric VOC reads gt_bbox, gt_class, difficult too'),
+])
+def test_what_an_evaluation_of_voc_reads(tmp_path, folder, key, value, message):
+    cfg = voc(tmp_path, folder, voc_xml(SOUND_BOX), section='EvalDataset', metric='VOC')
+    dataset_fields(cfg, 'EvalDataset')[key] = value
+    with pytest.raises(ValueError, match=message):
+        check_datasets(cfg, ['EvalDataset'])

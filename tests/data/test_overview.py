@@ -88,7 +88,7 @@ def test_the_tool_prints_writes_and_replaces(prepared, tmp_path):
     command = [sys.executable, str(TOOLS / 'prepare_data.py'), '--output', folder]
     finished = subprocess.run([*command, '--check'], capture_output=True, text=True)
     assert finished.returncode == 0 and 'warning: ' in finished.stdout, finished.stderr
-    assert sorted(os.listdir(os.path.join(folder, 'check'))) == ['overview.json', 'overview.png',
+    assert sorted(os.listdir(f'{folder}-check')) == ['overview.json', 'overview.png',
                                                                  'samples.png']
     again = subprocess.run([*command, '--source', str(tmp_path / 'source'), '--overwrite'],
                            capture_output=True, text=True)

@@ -70,6 +70,11 @@ def test_sizes_that_fit(retinanet, sample, batch, sizes, batch_size):
                      lambda: sizes)
 
 
+@pytest.mark.parametrize('sample', [[{'RandomCrop': {}}], [resize(64, 64)]])
+def test_images_are_not_opened_where_their_size_does_not_matter(retinanet, sample):
+    check_input_size(retinanet, 'TrainReader', reader(sample), lambda: pytest.fail('opened'))
+
+
 def test_an_assigner_that_takes_nine_candidates_of_each_level():
     cfg = load_run_config(os.path.join(CONFIGS, 'picodet', 'picodet_s_neu_det.yml'),
                           {'pretrain_weights': None})

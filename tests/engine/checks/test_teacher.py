@@ -18,6 +18,7 @@ from slim.test_distill_model import values
 from tiny import slim_yaml, student_yaml
 
 from ppdet_ext.config.load import load_run_config
+from ppdet_ext.data.coco import NEU_DET_CLASSES
 from ppdet_ext.engine import Trainer
 from ppdet_ext.engine.checks.teacher import check_teacher
 from ppdet_ext.slim import build_slim_model, training_keys
@@ -36,7 +37,7 @@ def dataset(tmp_path):
         noise = rng.integers(0, 255, [SIZE, SIZE, 3], dtype='uint8')
         Image.fromarray(noise).save(tmp_path / 'images' / f'{k}.png')
     (tmp_path / 'all.json').write_text(json.dumps({
-        'categories': [{'id': k + 10, 'name': f'c{k}'} for k in range(6)],
+        'categories': [{'id': k + 10, 'name': NEU_DET_CLASSES[k]} for k in range(6)],
         'images': [{'id': k + 100, 'file_name': f'{k}.png', 'width': SIZE, 'height': SIZE}
                    for k in range(IMAGES)],
         'annotations': [{'id': k + 1, 'image_id': k + 100, 'category_id': k + 10, 'area': 1280,
@@ -50,8 +51,9 @@ def voc_dataset(dataset, tmp_path):
     for k in range(IMAGES):
         (tmp_path / f'{k}.xml').write_text(
             f'<annotation><size><width>{SIZE}</width><height>{SIZE}</height></size><object><name>'
-            f'c{k}</name><difficult>0</difficult><bndbox>{VOC_BOX}</bndbox></object></annotation>')
-    (tmp_path / 'labels.txt').write_text(''.join(f'c{k}\n' for k in range(6)))
+            f'{NEU_DET_CLASSES[k]}</name><difficult>0</difficult><bndbox>{VOC_BOX}</bndbox></object>'
+            f'</annotation>')
+    (tmp_path / 'labels.txt').write_text(''.join(f'{name}\n' for name in NEU_DET_CLASSES))
     (tmp_path / 'list.txt').write_text(''.join(f'images/{k}.png {k}.xml\n' for k in range(IMAGES)))
     return {'name': 'VOCDataSet', 'dataset_dir': str(tmp_path), 'anno_path': 'list.txt',
             'label_list': 'labels.txt', 'image_dir': '',
