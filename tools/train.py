@@ -9,6 +9,7 @@ sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 from ppdet_ext.config.load import load_run_config, merge_config  # noqa: E402
 from ppdet_ext.data.dataset_files import check_datasets, dataset_paths  # noqa: E402
 from ppdet_ext.engine import Trainer, cli  # noqa: E402
+from ppdet_ext.engine.callbacks.command_record import CommandRecord  # noqa: E402
 from ppdet_ext.engine.callbacks.seeds import run_seed, set_seed  # noqa: E402
 from ppdet_ext.slim import build_slim_model, training_keys  # noqa: E402
 
@@ -57,9 +58,10 @@ def main(argv):
             return 0
     elif cfg.get('pretrain_weights'):
         trainer.load_weights(cfg.pretrain_weights)
-    cli.keep_command(os.path.join(cfg.save_dir, cfg.filename), 'train', argv, seed=trainer.seed,
-                     vdl_log_dir=cfg.get('vdl_log_dir') if cfg.get('use_vdl') else None,
-                     **dataset_paths(cfg, 'TrainDataset'))
+    trainer.register_callbacks([CommandRecord(trainer, lambda: cli.keep_command(
+        os.path.join(cfg.save_dir, cfg.filename), 'train', argv, seed=trainer.seed,
+        vdl_log_dir=cfg.get('vdl_log_dir') if cfg.get('use_vdl') else None,
+        **dataset_paths(cfg, 'TrainDataset')))])
     trainer.train(args.eval)
     return 0
 
