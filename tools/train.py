@@ -35,6 +35,7 @@ def main(argv):
     from ppdet_ext.config.load import load_run_config, merge_config
     from ppdet_ext.data.dataset_files import check_datasets, dataset_paths
     from ppdet_ext.engine import Trainer
+    from ppdet_ext.engine.callbacks.command_record import CommandRecord
     from ppdet_ext.engine.callbacks.seeds import run_seed, set_seed
     from ppdet_ext.engine.command_record import keep_command
     from ppdet_ext.slim import build_slim_model, training_keys
@@ -60,9 +61,10 @@ def main(argv):
             return 0
     elif cfg.get('pretrain_weights'):
         trainer.load_weights(cfg.pretrain_weights)
-    keep_command(os.path.join(cfg.save_dir, cfg.filename), 'train', argv, seed=trainer.seed,
-                 vdl_log_dir=cfg.get('vdl_log_dir') if cfg.get('use_vdl') else None,
-                 **dataset_paths(cfg, 'TrainDataset'))
+    trainer.register_callbacks([CommandRecord(trainer, lambda: keep_command(
+        os.path.join(cfg.save_dir, cfg.filename), 'train', argv, seed=trainer.seed,
+        vdl_log_dir=cfg.get('vdl_log_dir') if cfg.get('use_vdl') else None,
+        **dataset_paths(cfg, 'TrainDataset')))])
     trainer.train(args.eval)
     return 0
 
