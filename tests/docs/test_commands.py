@@ -16,6 +16,7 @@ TRANSLATED = (('README.md', 'README_cn.md'), ('docs/mgd.md', 'docs/mgd_cn.md'),
               ('docs/several_processes.md', 'docs/several_processes_cn.md'),
               ('docs/visualdl.md', 'docs/visualdl_cn.md'),
               ('docs/comparison.md', 'docs/comparison_cn.md'),
+              ('docs/export.md', 'docs/export_cn.md'),
               ('data/README.md', 'data/README_cn.md'))
 WITHOUT_TOOLS = ('docs/visualdl.md', 'docs/visualdl_cn.md')
 WITH_TOOLS = (*(page for pages in TRANSLATED for page in pages if page not in WITHOUT_TOOLS),
