@@ -88,7 +88,7 @@ def table(figures):
     return '\n'.join(lines)
 
 
-def main(argv):
+def parse_args(argv):
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--model_dir', nargs='+', required=True, help='exported models')
@@ -97,7 +97,11 @@ def main(argv):
     parser.add_argument('--repeats', type=int, default=5,
                         help='how often each image is seen; default: %(default)s')
     parser.add_argument('--output', help='JSON file of the figures')
-    args = parser.parse_args(argv)
+    return parser.parse_args(argv)
+
+
+def main(argv):
+    args = parse_args(argv)
     paths = find_images(None, args.image_dir)
     images = [read_image(path) for path in paths[::max(1, len(paths) // 20)][:20]]
     figures = benchmark(args.model_dir, images, args.cpu_threads, args.repeats)

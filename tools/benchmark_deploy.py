@@ -6,7 +6,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from deploy.benchmark import main  # noqa: E402
+from deploy.benchmark import main, parse_args  # noqa: E402, F401
 
 if __name__ == '__main__':
     try:

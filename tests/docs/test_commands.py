@@ -20,6 +20,7 @@ TRANSLATED = (('README.md', 'README_cn.md'),
               ('docs/comparison.md', 'docs/comparison_cn.md'),
               ('docs/report.md', 'docs/report_cn.md'),
               ('docs/own_data.md', 'docs/own_data_cn.md'),
+              ('docs/export.md', 'docs/export_cn.md'),
               ('data/README.md', 'data/README_cn.md'))
 WITHOUT_TOOLS = ('docs/visualdl.md', 'docs/visualdl_cn.md')
 WITH_TOOLS = (*(page for pages in TRANSLATED for page in pages if page not in WITHOUT_TOOLS),

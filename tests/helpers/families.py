@@ -58,3 +58,5 @@ def _spread(model, scale):
         if parameter.ndim > 1 and 'head' in name:
             paddle.seed(number)
             parameter.set_value(paddle.randn(parameter.shape) * scale)
+        elif name.endswith('fcos_head_reg.bias'):  # boxes without extent before it is trained
+            parameter.set_value(paddle.full([4], 2.))
