@@ -2,17 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Exports a detector for Paddle Inference, ONNX Runtime and OpenVINO."""
 import os
-import sys
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+import checkout
 
-from ppdet_ext.config.load import load_run_config  # noqa: E402
-from ppdet_ext.deploy.compared_images import compared_images  # noqa: E402
-from ppdet_ext.deploy.export import FORMATS, check_formats, export_detector  # noqa: E402
-from ppdet_ext.deploy.input_size import fix_input  # noqa: E402
-from ppdet_ext.engine import Trainer, cli  # noqa: E402
-from ppdet_ext.inference import detections  # noqa: E402
-from ppdet_ext.slim import build_slim_model  # noqa: E402
+from ppdet_ext.engine import cli
 
 
 def parse_args(argv):
@@ -22,8 +15,8 @@ def parse_args(argv):
                         'default: %(default)s')
     parser.add_argument('--slim_config', help='YAML of the compression; a distillation needs none')
     parser.add_argument('--format', default='paddle',
-                        help=f'of {",".join(FORMATS)}, separated by commas; paddle is always '
-                        f'written; default: %(default)s')
+                        help='of paddle,onnx,openvino, separated by commas; paddle is always '
+                        'written; default: %(default)s')
     parser.add_argument('--infer_dir', help='images on which the files are compared with the '
                         'model; default: some of EvalDataset, else synthetic steel')
     return parser.parse_args(argv)
@@ -31,6 +24,15 @@ def parse_args(argv):
 
 def main(argv):
     args = parse_args(argv)
+    checkout.load()
+    from ppdet_ext.config.load import load_run_config
+    from ppdet_ext.deploy.compared_images import compared_images
+    from ppdet_ext.deploy.export import FORMATS, check_formats, export_detector
+    from ppdet_ext.deploy.input_size import fix_input
+    from ppdet_ext.engine import Trainer
+    from ppdet_ext.inference import detections
+    from ppdet_ext.slim import build_slim_model
+
     formats = {'paddle', *args.format.split(',')}
     check_formats(formats)
     cfg = load_run_config(args.config, args.opt)
