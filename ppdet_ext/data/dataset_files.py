@@ -100,16 +100,18 @@ def check_class_order(cfg):
         cfg (dict): the configuration; the files that its data sets name and that exist are read.
 
     Raises:
-        ValueError: two of them differ; the message names both.
+        ValueError: two of them differ; the message names all places and their orders.
     """
-    places = list(_class_orders(cfg))
-    (first, names), others = (places[0], places[1:]) if places else ((None, None), ())
-    for place, order in others:
-        if order != names:
-            raise ValueError(
-                f'the classes differ: {first} has {", ".join(names)}, {place} has '
-                f'{", ".join(order)}; the detector knows them by their position only. Give all '
-                f'the same names in the same order, that of the training')
+    places = {}
+    for place, names in _class_orders(cfg):
+        same = places.setdefault(', '.join(names), [])
+        if place not in same:
+            same.append(place)
+    if len(places) > 1:
+        stated = '; '.join(f'{" and ".join(same)} {"have" if len(same) > 1 else "has"} {names}'
+                           for names, same in places.items())
+        raise ValueError(f'the classes differ: {stated}. The detector knows them by their position '
+                         f'only: give all the same names in the same order, that of the training')
 
 
 def class_names_of(cfg):
