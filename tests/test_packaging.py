@@ -77,6 +77,15 @@ def test_every_folder_with_code_is_installed(metadata):
         ['deploy', *('.'.join(folder.parts) for folder in folders)])
 
 
+def test_every_file_that_is_no_code_is_installed(metadata):
+    package = ROOT / 'ppdet_ext'
+    others = {path for path in package.rglob('*') if path.is_file() and path.suffix not in (
+        '.py', '.pyc', '.nbi', '.nbc')}
+    installed = {path for name, patterns in metadata['package_data'].items()
+                 for pattern in patterns for path in ROOT.joinpath(*name.split('.')).glob(pattern)}
+    assert others == installed and others
+
+
 @pytest.mark.parametrize('folder', ['ppdet_ext', 'tools', 'demo'])
 def test_every_imported_package_is_required(metadata, folder):
     imported = {DISTRIBUTIONS.get(name, name) for name in imported_packages(ROOT / folder)}
