@@ -18,7 +18,7 @@ def parse_args(argv):
                         help='of paddle,onnx,openvino, separated by commas; paddle is always '
                         'written; default: %(default)s')
     parser.add_argument('--infer_dir', help='images on which the files are compared with the '
-                        'model; default: some of EvalDataset, else synthetic steel')
+                        'model; default: some of the folder of EvalDataset, else synthetic steel')
     return parser.parse_args(argv)
 
 
@@ -27,7 +27,7 @@ def main(argv):
     checkout.load()
     from ppdet_ext.config.load import load_run_config
     from ppdet_ext.deploy.compared_images import compared_images
-    from ppdet_ext.deploy.export import FORMATS, check_formats, export_detector
+    from ppdet_ext.deploy.export import FORMATS, check_folder, check_formats, export_detector
     from ppdet_ext.deploy.input_size import fix_input
     from ppdet_ext.engine import Trainer
     from ppdet_ext.inference import detections
@@ -36,6 +36,8 @@ def main(argv):
     formats = {'paddle', *args.format.split(',')}
     check_formats(formats)
     cfg = load_run_config(args.config, args.opt)
+    folder = os.path.join(args.output_dir, cfg.filename)
+    check_folder(folder)
     size = fix_input(cfg)
     detections.name_classes(cfg)
     cli.log_versions()
@@ -44,7 +46,6 @@ def main(argv):
             build_slim_model(cfg, args.slim_config, mode='test')
         trainer = Trainer(cfg, mode='test')
         trainer.load_weights(cfg.get('weights'))
-        folder = os.path.join(args.output_dir, cfg.filename)
         export_detector(trainer, size, images, formats, folder)
     print(f'exported: {folder} ({", ".join(sorted(os.listdir(folder)))})')
     print(f'try it: python -m deploy --model_dir {folder} --runtime '

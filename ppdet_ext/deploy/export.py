@@ -6,7 +6,6 @@ import datetime
 import hashlib
 import os
 import platform
-import shutil
 import tempfile
 from collections import namedtuple
 from dataclasses import asdict
@@ -26,7 +25,7 @@ from ..utils.files import read_json, write_json
 from .candidates import suppression_of, write_onnx, write_openvino
 from .parity import PIXELS, SCORE, compare
 
-__all__ = ['FORMATS', 'check_formats', 'export_detector']
+__all__ = ['FORMATS', 'check_folder', 'check_formats', 'export_detector']
 
 logger = setup_logger('ppdet.engine')
 
@@ -57,6 +56,17 @@ def check_formats(formats):
                               f'".[export]", or leave this format out')
 
 
+def check_folder(folder):
+    """Makes sure that exporting into a folder replaces nothing but an earlier export.
+
+    Raises:
+        ValueError: it would.
+    """
+    if os.path.lexists(folder) and not os.path.isfile(os.path.join(folder, CARD)):
+        raise ValueError(f'{folder} exists and is not an exported model (no {CARD} in it); give '
+                         f'another --output_dir')
+
+
 def export_detector(trainer, size, images, formats, folder):
     """Exports a detector, and compares each file with the eager model before it is there.
 
@@ -65,7 +75,7 @@ def export_detector(trainer, size, images, formats, folder):
         size (tuple of int): height and width of the input.
         images (list of str): paths of those that are compared.
         formats (iterable of str): of ``FORMATS``, checked.
-        folder (str): to be made; an earlier export in it is replaced.
+        folder (str): to be made, checked; an earlier export in it is replaced.
 
     Raises:
         ValueError: a file finds other boxes than the eager model, or the detector cannot be
@@ -86,8 +96,9 @@ def export_detector(trainer, size, images, formats, folder):
             'runtimes': {FORMATS[name].runtime: asdict(_check(written, name, pictures, expected))
                          for name in FORMATS if name in formats}}
         write_json(os.path.join(written, CARD), card)
+        check_folder(folder)
         if os.path.isdir(folder):
-            shutil.rmtree(folder)
+            os.rename(folder, os.path.join(work, 'earlier'))
         os.rename(written, folder)
 
 

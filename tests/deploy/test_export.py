@@ -101,3 +101,15 @@ def test_two_stages_have_no_onnx(tmp_path):
         imported('export_model').main(['-c', family_yaml(tmp_path, 'faster_rcnn'), '--output_dir',
                                        str(tmp_path / 'inference'), '--format', 'onnx'])
     assert not (tmp_path / 'inference' / 'faster_rcnn').exists()
+
+
+def test_only_an_earlier_export_is_replaced(tmp_path):
+    run = tmp_path / 'output' / 'retinanet'
+    run.mkdir(parents=True)
+    (run / 'best_model.pdparams').write_text('weights')
+    with pytest.raises(ValueError, match='exists and is not an exported model'):
+        imported('export_model').main(['-c', family_yaml(tmp_path, 'retinanet'), '--output_dir',
+                                       str(tmp_path / 'output')])
+    assert (run / 'best_model.pdparams').read_text() == 'weights'
+    (run / export.CARD).write_text('{}')
+    export.check_folder(str(run))
