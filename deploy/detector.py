@@ -21,7 +21,7 @@ class Detector:
         threads (int): of the processor.
 
     Raises:
-        FileNotFoundError: the folder is no exported model, or lacks what the runtime reads.
+        FileNotFoundError: the folder is not an exported model, or lacks what the runtime reads.
         ValueError: its card is damaged; no such runtime or precision.
         ImportError: the runtime is not installed.
 

@@ -23,7 +23,7 @@ def parse_args(argv):
     args = parser.parse_args(argv)
     for name, minimum in MINIMUM.items():
         if getattr(args, name) < minimum:
-            parser.error(f'--{name} is a whole number from {minimum}, got {getattr(args, name)}')
+            parser.error(f'--{name} is an integer from {minimum}, got {getattr(args, name)}')
     return args
 
 

@@ -37,10 +37,10 @@ def parse_args(argv):
 def trained_detector(path, weights):
     """Detector: classes from the YAML, tensors from the file."""
     from ppdet_ext.config.load import load_run_config
-    from ppdet_ext.modeling.weights import load_tensors, local_weights
+    from ppdet_ext.modeling.weights import load_tensors, resolve_weights
 
     cfg = load_run_config(path)
-    source = local_weights(weights or cfg.get('weights') or '')
+    source = resolve_weights(weights or cfg.get('weights') or '')
     return Detector(source, cfg.get('class_names'), cfg.num_classes,
                     load_tensors(source))
 

@@ -83,12 +83,12 @@ def few_shot_sets(cfg, folder, eval_set):
 
 def base_weights(given, named):
     """str or None: the base detector's weights; None where it has to be trained."""
-    from ppdet_ext.modeling.weights import local_weights
+    from ppdet_ext.modeling.weights import resolve_weights
 
     if given:
-        return local_weights(given)
+        return resolve_weights(given)
     try:
-        return local_weights(named or '')
+        return resolve_weights(named or '')
     except FileNotFoundError:
         return None
 

@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """What differs between versions of Paddle, and the machinery of patches.
 
-One module a defect. Each tests whether its defect is there, mends it in memory
-and raises ``ImportError`` when what it mends is not as in the supported
+One module a defect. Each tests whether its defect is there, patches it in memory
+and raises ``ImportError`` when what it patches is not as in the supported
 paddledet.
 
 Importing this package does what must come before paddle's import. ``apply()``
-then imports paddle and ppdet and mends them::
+then imports paddle and ppdet and patches them::
 
     from . import compat
     compat.apply()
@@ -20,18 +20,18 @@ from . import mkl_on_amd, threads, zlib_order
 
 __all__ = ['apply']
 
-MENDS = ('adam_threads', 'assigner_labels', 'crowd_boxes', 'empty_tensors', 'fgd_area',
+PATCHES = ('adam_threads', 'assigner_labels', 'crowd_boxes', 'empty_tensors', 'fgd_area',
          'full_graph', 'quality_focal_loss', 'scalar_concat', 'static_nms', 'static_rcnn',
          'static_upsampling', 'termination')
 
-zlib_order.mend()
-mkl_on_amd.mend()
+zlib_order.patch()
+mkl_on_amd.patch()
 _THREADS_ARE_CHOSEN = 'paddle' in sys.modules or threads.chosen_by_user()
 
 
 @functools.cache
 def apply():
-    """Import paddle and ppdet and mend them; a second call does nothing.
+    """Import paddle and ppdet and patch them; a second call does nothing.
 
     Raises:
         ImportError: the installed paddledet is not the supported one.
@@ -43,5 +43,5 @@ def apply():
         threads.use_all_cores()
     quiet_import.import_ppdet()
 
-    for name in MENDS:
-        importlib.import_module(f'{__name__}.{name}').mend()
+    for name in PATCHES:
+        importlib.import_module(f'{__name__}.{name}').patch()

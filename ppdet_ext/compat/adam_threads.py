@@ -9,14 +9,14 @@ that two threads are far slower than one. Measured on paddlepaddle 3.3.1 and
 0.28 s before and 1.15 s after the step; 0.40 s with one thread. Momentum has
 no such effect.
 
-Mend: the step itself, 2 % of the time, runs on one thread; nothing gets slow.
+Patch: the step itself, 2 % of the time, runs on one thread; nothing gets slow.
 """
 import threadpoolctl
 
 from . import patching
 
 
-def mend():
+def patch():
     import paddle
     if paddle.is_compiled_with_cuda():
         return

@@ -5,7 +5,7 @@
 Defect: on paddlepaddle 3.3.1 ``TypeError: Type promotion only support ...`` at
 the first training step; 2.6.2 accepts it.
 
-Mend: the assigners get their labels as int64, which their documentation allows.
+Patch: the assigners get their labels as int64, which their documentation allows.
 """
 import inspect
 
@@ -17,7 +17,7 @@ ASSIGNERS = (
 )
 
 
-def mend():
+def patch():
     if patching.fails(lambda: patching.cpu_tensor([1], 'int64') + patching.cpu_tensor([1], 'int32'),
                      TypeError):
         for module, qualname in ASSIGNERS:

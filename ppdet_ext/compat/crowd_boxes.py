@@ -5,14 +5,14 @@
 Defect: on paddlepaddle 3.3.1 an image with a crowd box is ``TypeError: Type
 promotion only support ...`` in training; 2.6.2 accepts it.
 
-Mend: the marks come as float32.
+Patch: the marks come as float32.
 """
 from . import patching
 
 MODULE, FUNCTION = 'ppdet.modeling.proposal_generator.target', 'label_box'
 
 
-def mend():
+def patch():
     left, right = patching.cpu_tensor([1], 'int32'), patching.cpu_tensor([1], 'float32')
     if patching.fails(lambda: left * right, TypeError):
         patching.expect_text(MODULE, FUNCTION, 'mask = is_crowd * ones')

@@ -6,7 +6,7 @@ Defect: on paddlepaddle 2.6.2 ``paddle.stack`` refuses empty tensors and
 ``paddle.concat`` a list of nothing but empty tensors, so that RetinaNet's
 training stops at the first batch without boxes; 3.3.1 accepts both.
 
-Mend: ``bbox2delta`` and RetinaNet's head see a ``stack`` and a ``concat`` that
+Patch: ``bbox2delta`` and RetinaNet's head see a ``stack`` and a ``concat`` that
 make an empty tensor of empty ones, which have no gradient to lose.
 """
 from . import patching
@@ -27,7 +27,7 @@ def concat(tensors, axis=0):
     return paddle.concat(tensors, axis)
 
 
-def mend():
+def patch():
     import paddle
     if patching.fails(lambda: paddle.stack([patching.cpu_tensor([], 'float32')]), ValueError):
         patching.replace_in_import('ppdet.modeling.bbox_utils', 'paddle', stack=stack)

@@ -6,12 +6,12 @@ Defect: since paddlepaddle 2.6 ``paddle.jit.to_static`` captures a model piece b
 told otherwise, and ``Trainer.export`` ends with ``RuntimeError: Can't call main_program when
 full_graph=False``.
 
-Mend: it asks for one whole graph.
+Patch: it asks for one whole graph.
 """
 from . import patching
 
 
-def mend():
+def patch():
     patching.replace_text('ppdet.engine.trainer', 'Trainer._get_infer_cfg_and_input_spec', {
         'self.model, input_spec=input_spec)': 'self.model, input_spec=input_spec, full_graph=True)'
     })

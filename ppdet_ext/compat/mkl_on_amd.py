@@ -8,7 +8,7 @@ measured on an EPYC with paddlepaddle 3.3.1, a matrix product is 2.5 times and a
 training step of a small detector 1.4 to 1.7 times slower than it could be
 (docs/training.md has the figures).
 
-Mend: ``MKL_DEBUG_CPU_TYPE=5``, by which that MKL takes its AVX2 code. It reads
+Patch: ``MKL_DEBUG_CPU_TYPE=5``, by which that MKL takes its AVX2 code. It reads
 the variable when it is loaded, so this comes before paddle's import, and child
 processes inherit it. Only on AMD with AVX2, and never over the user's own value
 (an empty one switches it off). Newer MKLs ignore the variable.
@@ -21,7 +21,7 @@ AVX2 = '5'
 CPU_INFO = '/proc/cpuinfo'
 
 
-def mend(environment=os.environ, cpu_info=CPU_INFO):
+def patch(environment=os.environ, cpu_info=CPU_INFO):
     """Sets the variable where it helps.
 
     Args:

@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""The techniques every mend is made of, and the one error they raise.
+"""The techniques every patch is made of, and the one error they raise.
 
-A mend changes ppdet in memory only. It names what it changes by module and
+A patch changes ppdet in memory only. It names what it changes by module and
 qualified name and refuses, with an ``ImportError``, when the function or the
-text it mends is not there, so that another paddledet never runs half mended.
+text it patches is not there, so that another paddledet never runs half patched.
 """
 import functools
 import importlib
@@ -37,7 +37,7 @@ def refuse(module, qualname, expected):
     except importlib.metadata.PackageNotFoundError:
         installed = 'of unknown version'
     raise ImportError(
-        f'ppdet_ext cannot mend {module}.{qualname}: expected {expected}. '
+        f'ppdet_ext cannot patch {module}.{qualname}: expected {expected}. '
         f'Supported is paddledet {SUPPORTED_PADDLEDET}, installed is {installed}: '
         f'pip install paddledet=={SUPPORTED_PADDLEDET}')
 
@@ -89,7 +89,7 @@ def _expect_fragments(source, module, qualname, fragments):
 
 
 def replace_text(module, qualname, replacements):
-    """Define a function anew from its source with some text replaced.
+    """Define a function again from its source with some text replaced.
 
     Nothing happens when it was done before.
 
@@ -108,7 +108,7 @@ def replace_text(module, qualname, replacements):
     for old, new in replacements.items():
         source = source.replace(old, new)
     owner, name, _ = find(module, qualname)
-    filename = f'<{module}.{qualname} mended by ppdet_ext>'
+    filename = f'<{module}.{qualname} patched by ppdet_ext>'
     # Tracebacks and paddle.jit.to_static read the source again, from here.
     linecache.cache[filename] = (len(source), None, source.splitlines(True), filename)
     defined = {}

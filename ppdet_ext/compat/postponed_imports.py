@@ -5,7 +5,7 @@
 Defect: half of the time of ``import ppdet`` goes to scikit-learn, pandas, matplotlib.pyplot and
 numba, which no detector needs.
 
-Mend: ppdet's modules see stand-ins for the first three, each of which imports its package when an
+Patch: ppdet's modules see stand-ins for the first three, each of which imports its package when an
 attribute of it is used. Numba compiles functions while it is imported, so the import is told that
 it is missing: ppdet's trackers then compute with NumPy, as where numba is not installed. What is
 imported later, by whomever, is the package itself.

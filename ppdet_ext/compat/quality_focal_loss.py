@@ -6,13 +6,13 @@ Defect: on paddlepaddle 3.3.1 every GFL training stops with ``TypeError: Type
 promotion only support calculations between floating-point numbers``; 2.6.2
 accepts it.
 
-Mend: choose by the mask instead of multiplying by it; same values, same
+Patch: choose by the mask instead of multiplying by it; same values, same
 gradients.
 """
 from . import patching
 
 
-def mend():
+def patch():
     left, right = patching.cpu_tensor([1], 'float32'), patching.cpu_tensor([1], 'bool')
     if patching.fails(lambda: left * right, TypeError):
         patching.replace_text('ppdet.modeling.losses.gfocal_loss', 'quality_focal_loss', {

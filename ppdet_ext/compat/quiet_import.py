@@ -6,7 +6,7 @@ Defect: paddlepaddle 3.3.1 warns that ``ccache`` is missing, a compiler's tool
 that running a model never needs; ppdet prints twice that ``numba`` is missing,
 which only its object tracking uses.
 
-Mend: these messages, and no others, are left out of the two imports.
+Patch: these messages, and no others, are left out of the two imports.
 """
 import contextlib
 import importlib

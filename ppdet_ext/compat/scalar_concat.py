@@ -6,7 +6,7 @@ Defect: on paddlepaddle 2.6.2 and 3.3.1 a tensor's item and an item of its shape
 have no dimension, and ``paddle.concat`` of such tensors is ``ValueError: The
 axis is expected to be in range of [0, 0)``.
 
-Mend: the modules concerned, and no others, see a ``paddle`` whose ``concat``
+Patch: the modules concerned, and no others, see a ``paddle`` whose ``concat``
 takes them as tensors of one element.
 """
 from . import patching
@@ -23,7 +23,7 @@ MODULES = {
 }
 
 
-def mend():
+def patch():
     import paddle
     scalar = patching.cpu_tensor(1, 'int32')
     if patching.fails(lambda: paddle.concat([scalar, scalar]), ValueError):

@@ -6,7 +6,7 @@ Defect: ppdet adds the operator to the graphs of Paddle 2 only; on paddlepaddle 
 one-stage detector ends with ``TypeError: The type of '%BBoxes' in operator multiclass_nms3 should
 be one of [str, bytes, Variable]``.
 
-Mend: in a graph of Paddle 3 the operator itself is called.
+Patch: in a graph of Paddle 3 the operator itself is called.
 """
 from . import patching
 
@@ -14,7 +14,7 @@ DEFAULTS = {'rois_num': None, 'nms_threshold': 0.3, 'normalized': True, 'nms_eta
             'background_label': -1}
 
 
-def mend():
+def patch():
     import paddle
     patching.expect_text('ppdet.modeling.ops', 'multiclass_nms', 'type="multiclass_nms3"',
                          'return output, nms_rois_num, index')

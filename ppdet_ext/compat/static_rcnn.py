@@ -5,7 +5,7 @@
 Defect: the number of boxes of an image comes without a dimension, which graphs of paddlepaddle
 2.6.2 and 3.3.1 cannot index: ``ValueError: The axis value should be less than the rank of input``.
 
-Mend: the numbers are tensors of one element, also in eager computation, where the values are the
+Patch: the numbers are tensors of one element, also in eager computation, where the values are the
 same.
 """
 from . import patching
@@ -20,6 +20,6 @@ ROWS = {
 }
 
 
-def mend():
+def patch():
     for (module, qualname), replacements in ROWS.items():
         patching.replace_text(module, qualname, replacements)

@@ -5,7 +5,7 @@
 Defect: Paddle Inference 3.3.1 uses oneDNN on a CPU unless it is told otherwise, and then fails at
 any interpolation with ``NotImplementedError: ConvertPirAttribute2RuntimeAttribute``.
 
-Mend: in a graph, the necks double a map by repeating its rows and columns, which is what nearest
+Patch: in a graph, the necks double a map by repeating its rows and columns, which is what nearest
 interpolation does. Eager computation is as it was.
 """
 from . import patching
@@ -18,7 +18,7 @@ TEXTS = {
 }
 
 
-def mend():
+def patch():
     from paddle import nn
 
     class Upsample(nn.Upsample):

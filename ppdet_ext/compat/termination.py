@@ -6,13 +6,13 @@ Defect: importing Paddle replaces the answer to SIGTERM by one that collects a
 traceback of every C++ frame; where a lock is held at that moment it waits for ever,
 and only ``kill -9`` ends the process. Any Paddle.
 
-Mend: the answer that Python knows of, as a rule the end of the process, is put back.
+Patch: the answer that Python knows of, as a rule the end of the process, is put back.
 """
 import contextlib
 import signal
 
 
-def mend():
+def patch():
     handler = signal.getsignal(signal.SIGTERM)
     with contextlib.suppress(ValueError):  # not in the main thread, where nothing can be changed
         signal.signal(signal.SIGTERM, signal.SIG_DFL if handler is None else handler)

@@ -9,7 +9,7 @@ wrong for its own packages (built with MKL). Measured on paddlepaddle 2.6.2 and
 ``python -m paddle.distributed.launch`` imports paddle too and so hands the 1 on
 to the processes it starts.
 
-Mend: set the variable right after paddle's import. OpenMP reads it at the first
+Patch: set the variable right after paddle's import. OpenMP reads it at the first
 parallel computation, which an import does not do; NumPy has read it before, so
 that the processes of a DataLoader are as in stock. A number chosen by the user
 stays, except 1 under the launcher, which is the launcher's own.

@@ -9,7 +9,7 @@ strikes in ``import pycocotools._mask``, ``lap``, ``pyclipper`` (Cython packs
 their strings with zlib) and when PNG files or zip archives are read. The library
 of paddlepaddle 3.3.1 has no zlib.
 
-Mend: import zlib first, so that libz binds to itself. When paddle is there
+Patch: import zlib first, so that libz binds to itself. When paddle is there
 already, refuse instead of crashing later.
 """
 import ctypes
@@ -18,7 +18,7 @@ import sys
 PADDLE_LIBRARY = 'paddle.base.libpaddle'
 
 
-def mend():
+def patch():
     """Load zlib.
 
     Raises:

@@ -8,7 +8,7 @@ from ..utils.suggest import did_you_mean
 
 __all__ = ['check_keys', 'check_name', 'teacher_check_options']
 
-# Top-level keys that ppdet or our tools read and that are no registered module.
+# Top-level keys that ppdet or our tools read and that are not a registered module.
 PLAIN_KEYS = (
     'architecture', 'base_metrics', 'bias', 'class_names', 'classwise',
     'custom_black_list', 'custom_white_list', 'cycle_epoch', 'ema_black_list', 'ema_decay',
@@ -50,7 +50,7 @@ def check_keys(cfg, modules, options=()):
         # PaddleDetection's YAMLs keep lists under names of their own, to refer to them as *anchor.
         anchor = isinstance(section, (list, tuple)) and name not in options
         if name not in known and not anchor and not _is_object(section):
-            raise ConfigError(name, f'"{name}" is no section or key of a detection config'
+            raise ConfigError(name, f'"{name}" is not a section or key of a detection config'
                                     f'{_meant(name, known, cfg)}; correct or remove it')
         if isinstance(section, SchemaDict):
             _check_section(name, section, modules)

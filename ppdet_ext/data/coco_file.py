@@ -39,7 +39,7 @@ class CocoFile(NamedTuple):
 
 
 def _is_whole(value):
-    """bool: a whole number, none of ``True`` and ``1.0``."""
+    """bool: an integer, none of ``True`` and ``1.0``."""
     return type(value) is int and abs(value) < LIMIT
 
 
@@ -73,7 +73,7 @@ def _is_flag(value):
     return type(value) in (int, bool) and value in (0, 1)
 
 
-WHOLE = (_is_whole, 'a whole number')
+WHOLE = (_is_whole, 'an integer')
 FIELDS = {
     'images': {'id': WHOLE, 'file_name': (_is_name, 'the name of a file'),
                'width': (_is_side, 'a number of pixels above 0'),
@@ -83,7 +83,7 @@ FIELDS = {
                     'bbox': (_is_box, 'x, y, width, height in pixels'),
                     'area': (_is_area, 'a number of square pixels from 0'),
                     'iscrowd': (_is_flag, '0 or 1'),
-                    'track_id': (_is_short, 'a whole number of 32 bits')},
+                    'track_id': (_is_short, 'an integer of 32 bits')},
 }
 OPTIONAL = ('track_id', )
 DETECTION = {key: FIELDS['annotations'][key] for key in ('image_id', 'category_id', 'bbox')}
@@ -119,7 +119,7 @@ def check_coco(path, content):
         CocoFile: what stands in it.
 
     Raises:
-        ValueError: its annotations are no list.
+        ValueError: its annotations are not a list.
     """
     if not isinstance(content.get('annotations', []), list):
         raise ValueError(f'{path} is no COCO annotation file (no list "annotations")')

@@ -216,7 +216,7 @@ def _check_voc(section, dataset, cfg):
                            cfg.get('image_maximum'))
     if others:
         # PaddleDetection would cut the boxes off at the size that is stated.
-        raise ValueError(f'{section}: {others[0]}; label it anew, or correct the size')
+        raise ValueError(f'{section}: {others[0]}; label it again, or correct the size')
     empty = sum(annotation.objects == 0 for annotation in annotations)
     usable = sum(annotation.usable for annotation in annotations)
     if section == 'TrainDataset':
@@ -251,7 +251,7 @@ def naming(section):
         yield
     except ValueError as error:
         raise ValueError(f'{section}: {error}; correct it, or prepare the data set '
-                         f'anew with tools/prepare_data.py') from error
+                         f'again with tools/prepare_data.py') from error
 
 
 def _existing(section, folder, dataset, key):
@@ -294,8 +294,8 @@ def _check_images(section, annotations, paths, stated, image_maximum):
             raise ValueError(f'{section}: {path}, which {annotations} lists: {error}; cut it into '
                              f'tiles, or make it smaller') from error
         except (OSError, SyntaxError) as error:
-            raise ValueError(f'{section}: {path}, which {annotations} lists, is no image that can '
-                             f'be read ({" ".join(str(error).split())}); copy it anew, or remove '
+            raise ValueError(f'{section}: {path}, which {annotations} lists, is not an image that '
+                             f'can be read ({" ".join(str(error).split())}); copy it again, or remove '
                              f'it from the list') from error
         except ValueError as error:
             raise ValueError(f'{section}: {path}, which {annotations} lists: {error}') from error

@@ -59,7 +59,7 @@ def _refuse_output(output, overwrite):
                               'longer fit; remove such sets or move them away, or give another '
                               'output')
     if foreign:
-        raise FileExistsError(f'{output}: holds {foreign[0]}, which is no part of a data set, '
+        raise FileExistsError(f'{output}: holds {foreign[0]}, which is not part of a data set, '
                               'give another output')
     if os.listdir(output) and not overwrite:
         raise FileExistsError(f'{output}: exists, give another output, or --overwrite to replace '

@@ -40,7 +40,7 @@ def image_size(path):
     """Decodes an image wholly and returns its (width, height) in pixels, EXIF rotation applied.
 
     Raises:
-        ValueError: the file is no image, is cut off, or has no whole numbers as grey values; the
+        ValueError: the file is not an image, is cut off, or has no integers as grey values; the
             message does not name it.
         OSError: the file cannot be opened.
     """
@@ -135,7 +135,7 @@ def _decode_deep(content):
     """[H, W, 3] uint16 in OpenCV's order of colours."""
     pixels = cv2.imdecode(np.frombuffer(content, 'uint8'), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
     if pixels is None or pixels.dtype != np.uint16:
-        raise ValueError('its 16 bits a channel are no whole numbers from 0, or it is damaged; '
+        raise ValueError('its 16 bits a channel are not integers from 0, or it is damaged; '
                          'save it as PNG')
     return pixels
 
@@ -176,7 +176,7 @@ def scale_to_8_bits(pixels, maximum):
                          f'value that is white in the whole data set, {state}; give -o '
                          f'image_maximum={fitting_maximum(found)}, or the value of your camera, '
                          f'in training and whenever the detector is used')
-    # In this order the result is the same on every machine: whole numbers only.
+    # In this order the result is the same on every machine: integers only.
     return ((pixels.astype('uint32') * 255 + maximum // 2) // maximum).astype('uint8')
 
 

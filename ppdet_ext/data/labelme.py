@@ -78,7 +78,7 @@ def _read(path, images, collector, encoding):
         collector.leave_out()
         return None, None
     if not is_labelme(content):
-        collector.fault(path, None, 'is no file of labelme (no list "shapes")')
+        collector.fault(path, None, 'is not a file of labelme (no list "shapes")')
         return None, None
     name = content.get('imagePath')
     paths = images.find(name, os.path.dirname(path)) if isinstance(name, str) and name else []

@@ -80,7 +80,7 @@ def prepare_data(source, output, reading=DEFAULT_READING, options=DEFAULT_OPTION
         InvalidDataError: faults in the source, unless they are to be skipped.
         FileNotFoundError: no such source.
         FileExistsError: ``output`` is not empty and may not be replaced, or holds the source.
-        ValueError: the source is no data set, or holds no sound image.
+        ValueError: the source is not a data set, or holds no sound image.
     """
     source, target = os.path.realpath(source), os.path.realpath(output)
     if not os.path.exists(source):

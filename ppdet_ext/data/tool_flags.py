@@ -69,7 +69,7 @@ def run_check(flags, group_by=None):
     if faults:
         print(*faults, sep='\n')
         raise ValueError(f'{folder}: {len(faults)} faults, listed above; correct them, or '
-                         f'prepare the data set anew')
+                         f'prepare the data set again')
     # Not in the data set, which may be the source of another.
     check_dir = flags.check_dir or f'{os.path.abspath(folder)}-check'
     result, paths = write_overview(folder, check_dir, group_by, flags.input_size, flags.font)

@@ -135,7 +135,7 @@ def read_annotation(path, class_names):
         sides = None
     number = root.findtext('id', '0').strip()
     if not re.fullmatch(r'-?\d{1,18}', number):
-        messages.append((line_of(root.find('id')), f'<id> is "{number}", expected a whole number'))
+        messages.append((line_of(root.find('id')), f'<id> is "{number}", expected an integer'))
     objects = usable = countable = 0
     for element in root.iter('object'):
         _, difficult, corners, problems = read_object(element, class_names)

@@ -126,7 +126,7 @@ class _YoloReader:
 
     def _class_name(self, number):
         if not number.is_integer() or number < 0:
-            raise ValueError(f'the class is a whole number from 0, got {number:g}')
+            raise ValueError(f'the class is an integer from 0, got {number:g}')
         names = self.names
         if names is not None and number >= len(names):
             raise ValueError(f'class {number:.0f}, but there are {len(names)} classes, counted '

@@ -20,7 +20,7 @@ from deploy import Detector
 from deploy.card import CARD, VERSION
 from deploy.results import read_image
 
-from ..modeling.weights import local_weights
+from ..modeling.weights import resolve_weights
 from ..utils.files import read_json, write_json
 from .candidates import suppression_of, write_onnx, write_openvino
 from .parity import PIXELS, SCORE, compare
@@ -146,7 +146,7 @@ def _check(folder, name, pictures, expected):
 
 
 def _card(cfg, model, size, folder):
-    weights = local_weights(cfg.weights)
+    weights = resolve_weights(cfg.weights)
     with open(os.path.join(folder, 'infer_cfg.yml'), encoding='utf-8') as f:
         inference = yaml.safe_load(f)
     classes = inference['label_list']

@@ -205,7 +205,7 @@ def newest_checkpoint(folder):
         else:
             return path
     if paths:
-        raise ValueError(f'no checkpoint in {folder} is whole; start anew, without -r, in another '
+        raise ValueError(f'no checkpoint in {folder} is whole; start again, without -r, in another '
                          f'folder: -o save_dir=...')
     return None
 
@@ -229,7 +229,7 @@ def remove_old(folder, epoch, keep):
     stems = {os.path.splitext(name)[0] for name in os.listdir(folder) if name.endswith(SUFFIXES)}
     epochs = sorted(int(stem) for stem in stems if stem.isdecimal() and int(stem) <= epoch)
     for old in epochs[:-keep]:
-        for suffix in reversed(SUFFIXES):  # without its sidecar it is no checkpoint any more
+        for suffix in reversed(SUFFIXES):  # without its sidecar it is not a checkpoint any more
             path = os.path.join(folder, f'{old}{suffix}')
             if os.path.exists(path):
                 os.remove(path)

@@ -42,7 +42,7 @@ class ArgumentParser(argparse.ArgumentParser):
             try:
                 value = load_yaml(text)
             except YamlError as error:
-                self.error(f'-o {option}: the value is no valid YAML ({error.problem})')
+                self.error(f'-o {option}: the value is not valid YAML ({error.problem})')
             for part in reversed(key.split('.')):
                 value = {part: value}
             _merge(config, value)

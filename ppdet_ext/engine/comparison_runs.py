@@ -37,12 +37,12 @@ SETS = Kind('names of letters, digits and " _.,()+-", each with a list of annota
                 NAME.fullmatch(str(name)) and FILES.fits(files) for name, files in value.items()))
 KEYS = {'dataset_dir': TEXT, 'sets': SETS,
         'runs': Kind('a list of methods', lambda value: isinstance(value, list) and bool(value))}
-INTEGERS = list_of('whole numbers', integer(-2**63))
+INTEGERS = list_of('integers', integer(-2**63))
 ENTRY_KEYS = {
     'method': Kind('a name of letters, digits and " _.,()+-"',
                    lambda value: isinstance(value, str) and bool(NAME.fullmatch(value))),
     'epochs': integer(1),
-    'seeds': Kind('a list of whole numbers, each once', lambda value: (
+    'seeds': Kind('a list of integers, each once', lambda value: (
         INTEGERS.fits(value) and len(set(value)) == len(value))),
     'config': TEXT, 'slim_config': TEXT,
     'slim_changes': Kind('a mapping of dotted keys to values',
@@ -149,7 +149,7 @@ def make_steps(comparison, output):
 
 
 def _write_set(comparison, name, output):
-    """str: path of a set's annotation file, whose ids count anew over all images."""
+    """str: path of a set's annotation file, whose ids count again over all images."""
     images, annotations = [], []
     for file in comparison.sets[name]:
         content = read_sound_coco(os.path.join(comparison.dataset_dir, file))

@@ -16,8 +16,8 @@ from ppdet.utils.logger import setup_logger
 from ..data.images import image_sizes
 from ..metrics import ClasswiseCOCOMetric
 from ..modeling.finite import FiniteCheck
-from ..modeling.freeze import freeze_parts
-from ..modeling.weights import load_weights, local_weights
+from ..modeling.freeze import freeze_modules
+from ..modeling.weights import load_weights, resolve_weights
 from ..utils.folder_lock import folder_lock
 from ..utils.missing_package import explained
 from .callbacks.checkpointer import Checkpointer
@@ -29,8 +29,8 @@ from .checks.input_size import check_input_size
 from .checks.schedule import check_schedule
 from .checks.teacher import check_teacher
 from .learning_rate import scaled_learning_rate
-from .process_meeting import EpochMeeting, meet, of_first_process
 from .stop_request import StopRequest
+from .synchronization import EpochBarrier, barrier, broadcast_from_rank0
 
 __all__ = ['Trainer']
 
@@ -74,7 +74,7 @@ class Trainer(ppdet.engine.Trainer):
             logger.warning('mixed precision has no effect on a CPU: this run is in float32')
         if mode == 'train':
             student = getattr(self.model, 'student_model', self.model)
-            freeze_parts(student, cfg.get('freeze'))
+            freeze_modules(student, cfg.get('freeze'))
             self._check_size()
             check_crowd(student, self.dataset)
             if dist.get_rank() == 0:
@@ -107,7 +107,7 @@ class Trainer(ppdet.engine.Trainer):
         Raises:
             ValueError: there are checkpoints, but none is whole.
         """
-        path = of_first_process(self._newest_checkpoint)
+        path = broadcast_from_rank0(self._newest_checkpoint)
         if not path:
             logger.warning(f'no checkpoint in {self._folder}: training starts from the beginning')
         return path or None
@@ -137,7 +137,7 @@ class Trainer(ppdet.engine.Trainer):
         if os.path.isdir(path):
             raise ValueError(f'{path} is a folder; name a checkpoint in it, such as '
                              f'{os.path.join(path, "0")}, or give -r auto')
-        of_first_process(lambda: _recover_if_free(os.path.dirname(path)))
+        broadcast_from_rank0(lambda: _recover_if_free(os.path.dirname(path)))
         _find(path)
         state = load_checkpoint(path)
         # ppdet would leave out what does not fit.
@@ -167,7 +167,7 @@ class Trainer(ppdet.engine.Trainer):
                              f'epoch=N')
         if dist.get_rank() == 0:
             self._prepare_folder()
-        meet()
+        barrier()
         with self._locked(), self.stop_request, self._finite_check.located():
             try:
                 super().train(validate)
@@ -213,7 +213,7 @@ class Trainer(ppdet.engine.Trainer):
                 from .callbacks.visualdl_log import VisualDLWriter
             others.append(VisualDLWriter(self))
         # The check comes early, so that nothing of a broken step is logged or saved.
-        self._callbacks = [EpochMeeting(self), EpochSeeds(self), self._finite_check, *others,
+        self._callbacks = [EpochBarrier(self), EpochSeeds(self), self._finite_check, *others,
                            self._checkpointer, MissedEvaluation(self)]
         self._compose_callback = ComposeCallback(self._callbacks)
 
@@ -234,7 +234,7 @@ def _recover_if_free(folder):
 
 def _find(path):
     try:
-        local_weights(path)
+        resolve_weights(path)
     except FileNotFoundError as error:
         if dist.get_rank() == 0:
             raise

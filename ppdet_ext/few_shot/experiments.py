@@ -139,7 +139,7 @@ def check_sets(sets, classes, shots, seeds, train_base):
             info = read_sound_coco(sets.path(name)).info
         except ValueError as error:
             command = shlex.join(_make_command(sets, classes, shots, seeds))
-            raise ValueError(f'{error}; make the sets anew with {command} --overwrite') from error
+            raise ValueError(f'{error}; make the sets again with {command} --overwrite') from error
         found = ClassSplit(*(tuple(info.get(key) or ()) for key in ('base_classes',
                                                                     'novel_classes')))
         if found != classes:
@@ -218,7 +218,7 @@ def _run(output, sets, base, method, expanded, shots, seed):
     folder = os.path.join(save_dir, name)
     slim = ['--slim_config', method.slim_config] if method.slim_config else []
     teacher = [f'teacher_weights={base.weights}'] if method.slim_config else []
-    # A run that was killed begins anew, so that no other epoch than the last is needed.
+    # A run that was killed begins again, so that no other epoch than the last is needed.
     train = ('train', '-c', method.config, *slim, '-o', f'snapshot_epoch={method.epochs}',
              *teacher, *method.options, *sets.options('TrainDataset', name), f'seed={seed}',
              f'pretrain_weights={expanded}', f'save_dir={save_dir}', f'filename={name}')

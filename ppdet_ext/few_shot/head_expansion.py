@@ -8,7 +8,7 @@ classifier's last column. Columns of base classes and background are taken over 
 
 A base detector with PaddleDetection's linear classifier may be expanded for a detector with a
 ``CosineSimBBoxHead``, as the authors of DKAN and of TFA do: the weights are taken over and the
-bias, which a cosine has no use for, is dropped. Such a detector scores base classes anew until it
+bias, which a cosine has no use for, is dropped. Such a detector scores base classes again until it
 is fine-tuned.
 """
 from typing import NamedTuple, Optional

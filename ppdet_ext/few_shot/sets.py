@@ -130,7 +130,7 @@ def make_few_shot(dataset_dir, classes, shots, seeds, unlabelled='drop_image',
         raise ValueError(f'unlabelled is one of {", ".join(UNLABELLED)}, got "{unlabelled}"')
     for number in shots:
         if number < 1:
-            raise ValueError(f'shots: expected whole numbers from 1, got {number}')
+            raise ValueError(f'shots: expected integers from 1, got {number}')
     parts, names = _read_dataset(dataset_dir)
     _check_classes(classes, names, dataset_dir)
     sizes = [(number, seed) for seed in seeds for number in shots]
@@ -165,7 +165,7 @@ def _read_dataset(dataset_dir):
         names = names or part_names
         if part_names != names:
             raise ValueError(f'{path} has the classes {part_names}, but train.json has {names}; '
-                             'prepare the data set anew')
+                             'prepare the data set again')
     _check_overlap(parts, dataset_dir)
     return parts, names
 
@@ -412,7 +412,7 @@ def _authors_boxes(folder, class_name, shots, seed, keys):
                     for image in _read_coco(path)[0] for box in image.boxes)
     for box, times in boxes.items():
         if len(keys.get(box, ())) < times:
-            raise ValueError(f'{name}: {list(box[2])} in {box[0]} is no box of class '
+            raise ValueError(f'{name}: {list(box[2])} in {box[0]} is not a box of class '
                              f'"{class_name}" of a training image of the prepared data set; '
                              'prepare it from the whole NEU-DET with --box-origin 1')
         yield from keys[box][:times]

@@ -36,7 +36,7 @@ def find_images(infer_img, infer_dir, image_maximum=None):
 
     Raises:
         FileNotFoundError: a path does not exist, or the folder holds no image.
-        ValueError: neither is given, or a file is no image, or one whose grey values are not known.
+        ValueError: neither is given, or a file is not an image, or one of unknown grey values.
     """
     if not infer_img and not infer_dir:
         raise ValueError('no image; give --infer_img FILE or --infer_dir FOLDER')
@@ -47,8 +47,8 @@ def find_images(infer_img, infer_dir, image_maximum=None):
         try:
             image_size(image)  # the reader would wait for ever for one that is cut off
         except ValueError as error:
-            raise ValueError(f'{image} is no image that can be read ({error}); copy it '
-                             f'anew, or leave it out') from error
+            raise ValueError(f'{image} is not an image that can be read ({error}); copy it '
+                             f'again, or leave it out') from error
         if not is_image_name(image):  # PaddleDetection would not see it
             raise ValueError(f'{image}: the name of an image ends in '
                              f'{", ".join(IMAGE_SUFFIXES)}; rename it')
@@ -61,7 +61,7 @@ def find_images(infer_img, infer_dir, image_maximum=None):
 
 def _images_in(folder):
     if not os.path.isdir(folder):
-        raise FileNotFoundError(f'--infer_dir: {folder} is no folder')
+        raise FileNotFoundError(f'--infer_dir: {folder} is not a folder')
     names = sorted(name for name in os.listdir(folder)
                    if not name.startswith('.') and os.path.isfile(os.path.join(folder, name)))
     images = [os.path.join(folder, name) for name in names if is_image_name(name)]
@@ -69,7 +69,7 @@ def _images_in(folder):
         raise FileNotFoundError(f'--infer_dir: no {", ".join(IMAGE_SUFFIXES)} in {folder}')
     others = [name for name in names if not is_image_name(name)]
     if others:
-        print(f'--infer_dir: left out {len(others)} files that are no images by their suffix: '
+        print(f'--infer_dir: left out {len(others)} files that are not images by their suffix: '
               f'{", ".join(others[:SHOWN])}{" ..." if len(others) > SHOWN else ""}')
     return images
 
@@ -113,7 +113,7 @@ def name_classes(cfg):
 
     Raises:
         FileNotFoundError: neither a label file nor ``class_names``.
-        ValueError: another number of names than ``num_classes``, or what are no names.
+        ValueError: another number of names than ``num_classes``, or what are not names.
     """
     dataset = dataset_fields(cfg, 'TestDataset')
     path = os.path.join(dataset.get('dataset_dir') or '', dataset.get('anno_path') or '')

@@ -83,12 +83,12 @@ def evaluate_saved_boxes(cfg, folder):
     try:
         detections = read_json(path)
         if not isinstance(detections, list):
-            raise ValueError(f'{path} is no list of detections')
+            raise ValueError(f'{path} is not a list of detections')
         fault = detection_fault(detections, content)
         if fault:
             raise ValueError(f'{path}, {fault}')
     except ValueError as error:
-        raise ValueError(f'--json_eval: {error}; evaluate anew, without --json_eval') from error
+        raise ValueError(f'--json_eval: {error}; evaluate again, without --json_eval') from error
     _evaluate(annotations, detections, folder, load_base_classes(cfg.get('base_metrics')))
 
 

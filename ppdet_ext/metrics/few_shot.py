@@ -59,7 +59,7 @@ def load_base_classes(path):
     try:
         return read_json(path)['classes']
     except (ValueError, KeyError, TypeError):
-        raise ValueError(f'base_metrics: {path} is no metrics.json of an evaluation; '
+        raise ValueError(f'base_metrics: {path} is not a metrics.json of an evaluation; '
                          f'{EVALUATE_BASE}') from None
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Stops a training run whose losses or weights are no numbers any more."""
+"""Stops a training run whose losses or weights are not numbers any more."""
 import contextlib
 import glob
 import math

@@ -6,7 +6,7 @@ from ppdet.utils.logger import setup_logger
 
 from ..utils.suggest import did_you_mean
 
-__all__ = ['freeze', 'freeze_parts', 'is_frozen']
+__all__ = ['freeze', 'freeze_modules', 'is_frozen']
 
 logger = setup_logger('ppdet.engine')
 
@@ -36,7 +36,7 @@ def is_frozen(layer):
     return getattr(layer, 'is_frozen', False)
 
 
-def freeze_parts(model, parts):
+def freeze_modules(model, parts):
     """Freezes sublayers that a list names.
 
     Args:
@@ -45,7 +45,7 @@ def freeze_parts(model, parts):
             ...); the YAML's key ``freeze``.
 
     Raises:
-        ValueError: no list of names, or a name that is no sublayer.
+        ValueError: no list of names, or a name that is not a sublayer.
     """
     if not isinstance(parts or [], list):
         raise ValueError(f'freeze is a list of sublayers, like [backbone], got {parts!r}')

@@ -16,7 +16,7 @@ from ..safe_io.safe_pickle import load_state
 from ..utils.suggest import did_you_mean, near_file
 from .pretrained import BACKBONE, PACKAGES, backbone_tensors, packaged_weights
 
-__all__ = ['load_tensors', 'load_weights', 'local_weights']
+__all__ = ['load_tensors', 'load_weights', 'resolve_weights']
 
 logger = setup_logger('ppdet.engine')
 
@@ -24,7 +24,7 @@ CONNECTION_TIMEOUT = 10  # seconds
 NUMBERS = 'biufc'  # NumPy's letters for kinds of numbers
 
 
-def local_weights(weights):
+def resolve_weights(weights):
     """Finds the file of weights, downloading it when it is a URL that is not cached.
 
     Args:
@@ -93,7 +93,7 @@ def load_tensors(path):
         if not isinstance(value, np.ndarray) or value.dtype.kind not in NUMBERS:
             kind = getattr(value, 'dtype', type(value).__name__)
             raise ValueError(f'{path}: {name!r} is of type {kind}, expected a tensor; save the '
-                             f'weights anew with paddle.save(model.state_dict(), path)')
+                             f'weights again with paddle.save(model.state_dict(), path)')
     return state
 
 
@@ -116,7 +116,7 @@ def load_weights(model, weights, role, minimum=0.0):
 
     Args:
         model (nn.Layer): a detector.
-        weights (str): path, URL or name, as :func:`local_weights` takes it.
+        weights (str): path, URL or name, as :func:`resolve_weights` takes it.
         role (str): what the model is called in the report.
         minimum (float): share of the model's tensors that must load.
 
@@ -124,7 +124,7 @@ def load_weights(model, weights, role, minimum=0.0):
         ValueError: fewer tensors than ``minimum`` fit, one is not finite, or the file is refused,
             as :func:`load_tensors` says.
     """
-    path = local_weights(weights)
+    path = resolve_weights(weights)
     target, tensors = model.state_dict(), load_tensors(path)
     if is_torch_file(path):
         matched = _matched_backbone(target, tensors, path)

@@ -6,7 +6,7 @@ Defect: RetinaNet, FCOS, GFL, PicoDet and PP-YOLOE predict boxes that reach beyo
 R-CNN's are cut off at its border). Where defects touch the border, as on steel that is
 photographed in tiles, this costs more than one point of mAP. Any Paddle.
 
-Mend: the boxes that a detector returns are cut off at the border of the original image. It is
+Patch: the boxes that a detector returns are cut off at the border of the original image. It is
 written into the detector's own ``forward``, and with operations on tensors of any length only, so
 that an exported graph does the same.
 """
@@ -15,7 +15,7 @@ from ..compat import patching
 FORWARD = ('ppdet.modeling.architectures.meta_arch', 'BaseArch.forward')
 
 
-def mend():
+def patch():
     patching.replace_text(*FORWARD, {
         'out = outs[0]': 'out = inside_the_image(outs[0], self.inputs)'})
     patching.find(*FORWARD)[2].__globals__['inside_the_image'] = inside_the_image

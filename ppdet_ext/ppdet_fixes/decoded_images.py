@@ -6,7 +6,7 @@ Defect: ``Decode`` keeps the upper eight of 16 bits, of which a camera of 12 bit
 drawing cuts all values above 255 off. An image that OpenCV cannot decode is taken for one that is
 decoded already. In inference only some of the suffixes are found that training reads. Any Paddle.
 
-Mend: the key ``image_maximum`` of the config says which value is white, in training and whenever
+Patch: the key ``image_maximum`` of the config says which value is white, in training and whenever
 the detector is used; without it such an image is an error. Drawn is what the detector saw.
 """
 from ..compat import patching
@@ -23,7 +23,7 @@ class _AlreadyDecoded(Exception):
     """The sample has pixels, not the content of a file."""
 
 
-def mend():
+def patch():
     patching.replace_text(OPERATORS, 'Decode.apply', {**DECODING,
                                                       'except:': 'except AlreadyDecoded:'})
     patching.replace_text(OPERATORS, 'DecodeCache.apply', DECODING)

@@ -6,7 +6,7 @@ Defect: ``RetinaHead.post_process`` returns three values, the copies unpack two;
 for GFL the CWD copy takes raw head outputs for boxes. So the first evaluation
 stops with an error, after an epoch of training, on any Paddle.
 
-Mend: in evaluation the model is its student.
+Patch: in evaluation the model is its student.
 """
 from ..compat import patching
 
@@ -17,7 +17,7 @@ OUTDATED = {
 }
 
 
-def mend():
+def patch():
     for qualname, text in OUTDATED.items():
         patching.expect_text(MODULE, qualname, text)
         patching.wrap(MODULE, qualname, _evaluate_the_student)

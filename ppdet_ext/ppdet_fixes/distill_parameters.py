@@ -4,10 +4,10 @@
 
 Defect: FGD and CWD keep their losses in a dict, ``DistillPPYOLOELoss`` in a
 list, so the layers in them (align convolutions, attention and relation blocks)
-are no sublayers and in no state dict; ``DistillModel.parameters()`` hands only
+are not sublayers and in no state dict; ``DistillModel.parameters()`` hands only
 the student's to the optimizer. They stay at their random start, on any Paddle.
 
-Mend: keep them in ``LayerDict`` and ``LayerList``, and add them to
+Patch: keep them in ``LayerDict`` and ``LayerList``, and add them to
 ``parameters()``. The teacher's parameters stay out.
 """
 from ..compat import patching
@@ -16,7 +16,7 @@ MODELS = 'ppdet.slim.distill_model'
 LOSSES = 'ppdet.slim.distill_loss'
 
 
-def mend():
+def patch():
     patching.expect_text(MODELS, 'DistillModel.parameters',
                          'return self.student_model.parameters()')
     patching.wrap(MODELS, 'DistillModel.parameters', _with_loss_parameters)

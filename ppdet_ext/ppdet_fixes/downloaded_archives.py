@@ -6,7 +6,7 @@ Defect: ppdet unpacks what it has downloaded with ``extractall``, which follows
 links and, before Python 3.14, absolute paths and ``..``; the address may be one
 that a config names as its weights. On any Paddle.
 
-Mend: it unpacks with :func:`ppdet_ext.safe_io.archive.extract`.
+Patch: it unpacks with :func:`ppdet_ext.safe_io.archive.extract`.
 """
 import os
 
@@ -33,7 +33,7 @@ class _Archive:
         extract(self.path, path)
 
 
-def mend():
+def patch():
     patching.expect_text(MODULE, '_decompress', 'with tarfile.open(fname) as tf',
                         'with zipfile.ZipFile(fname) as zf')
     patching.replace_in_import(MODULE, 'tarfile', open=_Archive)

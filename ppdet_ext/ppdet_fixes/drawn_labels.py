@@ -3,17 +3,17 @@
 """Drawn boxes keep their label and their colour, and labels are readable in Chinese.
 
 Defect: ppdet draws a box's label above it, which is outside of the picture for
-a box at the upper edge, and draws the colour of a class anew at every call, so
+a box at the upper edge, and draws the colour of a class again at every call, so
 that one class has another colour in every image. Its font has no Chinese.
 
-Mend: the label moves down into the picture; a class always has the same colour. Where a name is
+Patch: the label moves down into the picture; a class always has the same colour. Where a name is
 not ASCII, a font of the system, or the key ``font`` of the config, shows it, or else its number.
 """
 from ..compat import patching
 from ..utils.fonts import drawn_names
 
 
-def mend():
+def patch():
     patching.replace_text('ppdet.utils.visualizer', 'draw_bbox', {
         'draw = ImageDraw.Draw(image)':
         'draw = ImageDraw.Draw(image)\n    font, drawn = names_to_draw(catid2name)',

@@ -6,7 +6,7 @@ Defect: their assigners then return three values instead of four, ``ValueError:
 not enough values to unpack``; PicoDet would divide its loss by the zero sum of
 scores. Any Paddle.
 
-Mend: the fourth value, a mask of positives, is there and empty; PicoDet's loss
+Patch: the fourth value, a mask of positives, is there and empty; PicoDet's loss
 is divided by one.
 """
 from ..compat import patching
@@ -17,7 +17,7 @@ ASSIGNERS = (
 )
 
 
-def mend():
+def patch():
     for module, qualname in ASSIGNERS:
         patching.expect_text(module, qualname, 'if num_max_boxes == 0:')
         patching.wrap(module, qualname, _with_mask)

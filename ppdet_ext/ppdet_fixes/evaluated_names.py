@@ -6,7 +6,7 @@ Defect: some modules of ppdet call ``eval`` on a value of the config, as on
 PPYOLOE's ``CustomCSPPAN.block_fn``, so that a plain text there runs code. On
 any Paddle.
 
-Mend: in these modules ``eval`` finds a layer, or a function of ppdet, by name.
+Patch: in these modules ``eval`` finds a layer, or a function of ppdet, by name.
 """
 import functools
 import importlib
@@ -50,7 +50,7 @@ def find_layer(module, name):
     return value
 
 
-def mend():
+def patch():
     for module, function in CALLERS.items():
         patching.expect_text(module, function, 'eval(')
         importlib.import_module(module).eval = functools.partial(find_layer, module)

@@ -7,7 +7,7 @@ to reduction operation minimum``, after which the run waits forever for the
 batch; its losses are divided by the number of positives, so that a batch
 without any is not finite. Any Paddle.
 
-Mend: such an image gets a box of no extent, in which no point lies; no divisor
+Patch: such an image gets a box of no extent, in which no point lies; no divisor
 is zero.
 """
 from ..compat import patching
@@ -15,7 +15,7 @@ from ..compat import patching
 TARGETS = ('ppdet.data.transform.batch_operators', 'Gt2FCOSTarget.__call__')
 
 
-def mend():
+def patch():
     patching.expect_text(*TARGETS, 'points2gtarea.min(axis=1)')
     patching.wrap(*TARGETS, _with_a_box)
     patching.replace_text('ppdet.modeling.losses.fcos_loss', 'FCOSLoss.forward', {

@@ -7,7 +7,7 @@ trainer's ``model.train()`` at every epoch undoes it. The teacher then normalise
 by the statistics of the batch and overwrites its own (3 training steps changed
 74 of the 221 entries of a ResNet34 RetinaNet), on any Paddle.
 
-Mend: freeze it at the beginning of every training forward. ``train()`` is the
+Patch: freeze it at the beginning of every training forward. ``train()`` is the
 wrong place: that of a parent layer, such as DataParallel, sets the flag of all
 sublayers without calling their ``train()``.
 """
@@ -18,7 +18,7 @@ MODELS = ('DistillModel', 'FGDDistillModel', 'CWDDistillModel', 'LDDistillModel'
           'PPYOLOEDistillModel')
 
 
-def mend():
+def patch():
     for model in MODELS:
         patching.expect_text(MODULE, f'{model}.forward', 'self.teacher_model')
         patching.wrap(MODULE, f'{model}.forward', _freeze_teacher_first)

@@ -6,11 +6,11 @@ Defect: heads return a loss of shape [1] for a batch without boxes, without
 dimensions otherwise, and the median over both is ``TypeError: unsupported
 format string passed to numpy.ndarray.__format__``, on any Paddle.
 
-Mend: the log keeps numbers.
+Patch: the log keeps numbers.
 """
 from ..compat import patching
 
 
-def mend():
+def patch():
     patching.replace_text('ppdet.utils.stats', 'TrainingStats.update', {
         'stats[k].numpy()': 'float(stats[k])'})

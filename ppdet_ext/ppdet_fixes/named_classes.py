@@ -7,7 +7,7 @@ name in the config, among all that their modules have imported, and calls what
 it finds with the config's values: ``video2frames``, which hands them to the
 shell, or ``setup_logger``, which makes folders. On any Paddle.
 
-Mend: in these places only classes are found that ppdet has registered, and
+Patch: in these places only classes are found that ppdet has registered, and
 classes derived from them.
 """
 import importlib
@@ -34,7 +34,7 @@ class _RegisteredClasses:
         return known[name]
 
 
-def mend():
+def patch():
     for module, function, name, source in (
             ('ppdet.data.source.dataset', 'CommonDataset.__init__', 'source', 'ppdet.data.source'),
             ('ppdet.data.reader', 'Compose.__init__', 'transform', 'ppdet.data.transform'),

@@ -6,7 +6,7 @@ Defect: every further PicoDet of a process has one more level in its neck. Of a
 distillation's two models the second fits no checkpoint; with ``spatial_scales``
 in the YAML the same list grows instead.
 
-Mend: they append to a list of their own.
+Patch: they append to a list of their own.
 """
 from ..compat import patching
 
@@ -15,7 +15,7 @@ NECKS = (('ppdet.modeling.necks.lc_pan', 'LCPAN.__init__'),
          ('ppdet.modeling.necks.es_pan', 'ESPAN.__init__'))
 
 
-def mend():
+def patch():
     for module, qualname in NECKS:
         patching.replace_text(module, qualname, {
             'self.spatial_scales = spatial_scales': 'self.spatial_scales = list(spatial_scales)'})

@@ -6,12 +6,12 @@ Defect: ``ImageDraw.textsize`` was removed in Pillow 10; ppdet's drawing of a bo
 with its label is ``AttributeError: 'ImageDraw' object has no attribute
 'textsize'`` on any Paddle.
 
-Mend: give ``ImageDraw`` the method again, by way of ``textbbox``.
+Patch: give ``ImageDraw`` the method again, by way of ``textbbox``.
 """
 from PIL import ImageDraw
 
 
-def mend():
+def patch():
     if not hasattr(ImageDraw.ImageDraw, 'textsize'):
         ImageDraw.ImageDraw.textsize = textsize
 

@@ -6,7 +6,7 @@ Defect: evaluation logs the number of every hundredth batch, without their total
 or a time. Inference over a folder shows a bar for detecting, which in a log file
 is one endless line, and none for drawing, but a line for every image. Any Paddle.
 
-Mend: both show ``progress()``, in the first process only.
+Patch: both show ``progress()``, in the first process only.
 """
 from ..compat import patching
 
@@ -14,7 +14,7 @@ CALLBACKS = 'ppdet.engine.callbacks'
 TRAINER = 'ppdet.engine.trainer'
 
 
-def mend():
+def patch():
     from ..utils.progress import progress
     patching.replace_text(CALLBACKS, 'LogPrinter.on_step_end', {
         'logger.info("Eval iter': 'logger.debug("Eval iter'})

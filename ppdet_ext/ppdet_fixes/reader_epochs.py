@@ -8,7 +8,7 @@ are made before the trainer's ``set_epoch``: ``mixup_epoch`` and the like end la
 for them, and random numbers are drawn at a moment that nobody can foresee, so that
 no run can be repeated or resumed exactly. On any Paddle.
 
-Mend: loading begins where the epoch does, with ``iter()``.
+Patch: loading begins where the epoch does, with ``iter()``.
 """
 from ..compat import patching
 
@@ -16,7 +16,7 @@ MODULE = 'ppdet.data.reader'
 START = 'self.loader = iter(self.dataloader)'
 
 
-def mend():
+def patch():
     for qualname in ('BaseDataLoader.__call__', 'BaseDataLoader.__next__'):
         patching.replace_text(MODULE, qualname, {START: 'self.loader = None'})
     patching.wrap(MODULE, 'BaseDataLoader.__iter__', _begin)

@@ -11,7 +11,7 @@ is a traceback without the file. Any Paddle.
 A process that is killed raises an error between any two instructions of the run, one
 that outlives the run stays.
 
-Mend: the error names the file and the transform, and is raised where the batch is
+Patch: the error names the file and the transform, and is raised where the batch is
 awaited, after the processes have been ended. A process that was killed is named there,
 and all of them end with the run.
 """
@@ -35,7 +35,7 @@ class ReadingError(ValueError):
     """An image that cannot be read or transformed."""
 
 
-def mend():
+def patch():
     patching.replace_text(READER, 'Compose.__call__', {
         'for f in self': 'files = file_names(data)\n    for f in self',
         'logger.warning(': 'logger.debug(',
@@ -66,7 +66,7 @@ def _file_names(data):
 def _reading_error(files, transform, error):
     return ReadingError(
         f'{" and ".join(files)} cannot be read or transformed: {type(transform).__name__}: '
-        f'{type(error).__name__}: {" ".join(str(error).split())}; copy the image anew, or correct '
+        f'{type(error).__name__}: {" ".join(str(error).split())}; copy the image again, or correct '
         f'the transform')
 
 

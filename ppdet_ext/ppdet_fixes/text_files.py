@@ -7,7 +7,7 @@ Chinese names are read as others, or not at all, where the computer is not set t
 order mark, as Notepad writes it, becomes part of the first name. VOC lists may hold no empty line
 and no blank in a name, VOC annotations no encoding of Chinese. Any Paddle.
 
-Mend: they are read as UTF-8, or as their mark or XML head says; empty lines and blanks do not
+Patch: they are read as UTF-8, or as their mark or XML head says; empty lines and blanks do not
 matter.
 """
 import importlib
@@ -26,7 +26,7 @@ READERS = (('ppdet.core.workspace', '_load_config_with_base', 'open(file_path)')
 VOC = 'ppdet.data.source.voc'
 
 
-def mend():
+def patch():
     for module, function, text in READERS:
         patching.expect_text(module, function, text)
         importlib.import_module(module).open = _open_text

@@ -7,7 +7,7 @@ came last, the final mAP, is missing from most logs. And every process of a
 distributed run opens a log file, empty but for the first's; two that open it in
 the same second share one name. Any Paddle.
 
-Mend: only the first process opens one; it is closed when training ends, and at
+Patch: only the first process opens one; it is closed when training ends, and at
 the end of the program in case training does not reach its end.
 """
 import atexit
@@ -17,7 +17,7 @@ from ..compat import patching
 MODULE = 'ppdet.engine.callbacks'
 
 
-def mend():
+def patch():
     patching.expect_text(MODULE, 'VisualDLWriter.__init__', 'self.vdl_writer = LogWriter(')
     patching.wrap(MODULE, 'VisualDLWriter.__init__', _open_on_first_rank)
     patching.find(MODULE, 'VisualDLWriter')[2].on_train_end = _close

@@ -6,7 +6,7 @@ Defect: ``.pdparams``, ``.pdopt`` and ``.pdema`` are pickles. ``paddle.load``
 unpickles them with ``pickle.load``, which calls any function that the file
 names; so does ppdet's ``DecodeCache`` with its cached images. On any Paddle.
 
-Mend: wherever ppdet calls ``paddle.load`` it gets ``load_state`` of
+Patch: wherever ppdet calls ``paddle.load`` it gets ``load_state`` of
 :mod:`ppdet_ext.safe_io.safe_pickle`. No second look at the file is needed, and
 none of the other formats that ``paddle.load`` would try. ``paddle.load`` itself
 stays as it is, since a program that imports ppdet_ext may keep objects of its
@@ -20,7 +20,7 @@ READERS = ('ppdet.utils.checkpoint', 'ppdet.modeling.backbones.convnext',
            'ppdet.modeling.backbones.vision_transformer', 'ppdet.modeling.reid.resnet')
 
 
-def mend():
+def patch():
     for function in ('load_weight', 'load_pretrain_weight'):
         patching.expect_text('ppdet.utils.checkpoint', function, 'paddle.load(')
     for module in READERS:

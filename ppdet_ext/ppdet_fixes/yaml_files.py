@@ -6,7 +6,7 @@ Defect: ppdet reads YAML with ``yaml.Loader``, which calls any function that a
 tag such as ``!!python/object/apply:os.system`` names; ppdet's own tag
 ``!Callable`` does so too when it stands for a data set. On any Paddle.
 
-Mend: ppdet reads YAML with ``load_yaml`` of :mod:`ppdet_ext.safe_io.safe_yaml`.
+Patch: ppdet reads YAML with ``load_yaml`` of :mod:`ppdet_ext.safe_io.safe_yaml`.
 It is the loader itself that is replaced, so every file of a ``_BASE_`` chain
 passes it and nothing is read twice.
 """
@@ -20,7 +20,7 @@ READERS = {
 }
 
 
-def mend():
+def patch():
     patching.expect_text(REGISTRY, '_make_python_constructor', 'return cls(**kwargs)')
     for module, function in READERS.items():
         if function:

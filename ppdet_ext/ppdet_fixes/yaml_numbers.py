@@ -6,7 +6,7 @@ Defect: PyYAML reads a number with an exponent but without a dot, or without the
 exponent's sign, as text, and training stops with ``TypeError: can't multiply
 sequence by non-int of type 'float'``.
 
-Mend: the loader that ppdet uses knows it, as YAML 1.2 does.
+Patch: the loader that ppdet uses knows it, as YAML 1.2 does.
 """
 import re
 
@@ -15,6 +15,6 @@ from ..safe_io.safe_yaml import ConfigLoader, load_yaml
 NUMBER = re.compile(r'[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$')
 
 
-def mend():
+def patch():
     if isinstance(load_yaml('1e-3'), str):
         ConfigLoader.add_implicit_resolver('tag:yaml.org,2002:float', NUMBER, list('-+0123456789'))

@@ -108,7 +108,7 @@ def make_detections(records, truth, path):
         Detections: the same.
 
     Raises:
-        ValueError: they are no detections on these images.
+        ValueError: they are not detections on these images.
     """
     if not isinstance(records, list):
         raise ValueError(f'{path} is not a list of detections; evaluate again')

@@ -153,7 +153,7 @@ def ordered_dict(items=None):
 
 def _fill(target, items):
     if not isinstance(target, dict):
-        raise ValueError(f'a {type(target).__name__} is no dictionary')
+        raise ValueError(f'a {type(target).__name__} is not a dictionary')
     for key, value in items:
         # Any two numbers from the modulus on may have one hash, and a tuple's can take for ever.
         if type(key) is not str and (type(key) is not int or abs(key) >= sys.hash_info.modulus):

@@ -27,13 +27,13 @@ class _DType:
 
     def __init__(self, name, *_):
         if not DTYPE.fullmatch(name):
-            raise ValueError(f'arrays of type {name!r} are no tensors')
+            raise ValueError(f'arrays of type {name!r} are not tensors')
         self.name, self.value = name, np.dtype(name)
 
     def set_state(self, state):
         order, *structure = state[1:5]
         if order not in ('<', '>', '|', '=') or any(part is not None for part in structure):
-            raise ValueError(f'arrays of type {self.name!r} with a structure are no tensors')
+            raise ValueError(f'arrays of type {self.name!r} with a structure are not tensors')
         self.value = np.dtype(order + self.name)
 
 
@@ -98,7 +98,7 @@ class PlainUnpickler(BoundedUnpickler):
         file (file): open for reading bytes, not a pipe.
     """
 
-    dispatch = Codes('pickle code {} is no part of weights',
+    dispatch = Codes('pickle code {} is not part of weights',
                      ['BINBYTES', 'SHORT_BINBYTES', 'BINBYTES8'])
 
     def __init__(self, file):
@@ -158,8 +158,8 @@ def explained_errors(name, remedy):
         yield
     except RefusedError as error:
         raise ValueError(
-            f'{name} is refused: it names {_line(error)}, which is no part of weights and could '
-            f'run code. Do not use this file; if it is your own, save it anew with '
+            f'{name} is refused: it names {_line(error)}, which is not part of weights and could '
+            f'run code. Do not use this file; if it is your own, save it again with '
             f'{remedy}') from error
     except MemoryError as error:
         raise ValueError(f'{name} asks for more memory than there is; it is damaged, or too large '
@@ -199,7 +199,7 @@ def _plain(value, tensors):
         tensors.add(id(value[1].value))
         return value[1].value
     if not isinstance(value, (*PLAIN, dict, list, tuple)):
-        raise ValueError(f'a {type(value).__name__} is no part of weights')
+        raise ValueError(f'a {type(value).__name__} is not part of weights')
     return value
 
 
@@ -219,7 +219,7 @@ def load_state(path, return_numpy=False):
             names the file.
     """
     if os.path.exists(path) and not os.path.isfile(path):  # a pipe would never end
-        raise ValueError(f'{path} is no file; give one, as paddle.save writes it')
+        raise ValueError(f'{path} is not a file; give one, as paddle.save writes it')
     with open(path, 'rb') as file:
         state, tensors = _read(file)
     if not isinstance(state, dict) or not all(isinstance(key, str) for key in state):
@@ -243,7 +243,7 @@ def _join_slices(state):
         # One array under many names, or a number that becomes long text, would fill the memory.
         if not all(isinstance(part, np.ndarray) and part.dtype == slices[0].dtype
                    for part in slices):
-            raise ValueError(f'the slices of {name} are no arrays of one type')
+            raise ValueError(f'the slices of {name} are not arrays of one type')
         left -= sum(part.nbytes for part in slices)
         if left < 0:
             raise ValueError(f'the slices of {name} are there twice')

@@ -149,7 +149,7 @@ def load_torch_state(path):
         ValueError: something else is in it, it is damaged, or it names what could run code.
     """
     if os.path.exists(path) and not os.path.isfile(path):
-        raise ValueError(f'{path} is no file; give one, as {WRITTEN_BY} writes it')
+        raise ValueError(f'{path} is not a file; give one, as {WRITTEN_BY} writes it')
     with open(path, 'rb') as file, explained_errors(path, WRITTEN_BY):
         is_archive = zipfile.is_zipfile(file)
         file.seek(0)

@@ -6,7 +6,7 @@ from ppdet.utils.logger import setup_logger
 
 from ..config.scope import SlimConfig, isolated_config
 from ..data.dataset_files import class_names_of
-from ..modeling.freeze import freeze_parts
+from ..modeling.freeze import freeze_modules
 from ..modeling.weights import load_weights
 from .batch import keep_boxes
 from .distill_model import DistillModel
@@ -50,7 +50,7 @@ class ConfiguredDistillModel(DistillModel):
         student = _build_student(cfg, self.minimum_loaded)
         teacher, classes = self._build_teacher(cfg, slim)
         _inherit(student, teacher, slim.content.get('inherit') or [])
-        freeze_parts(student, cfg.get('freeze'))
+        freeze_modules(student, cfg.get('freeze'))
         super().__init__(student, teacher, self.build_terms(student, teacher, slim))
         self.teacher_classes = classes  # how many the teacher detects
         if any(term.needs_boxes for term in self.terms):

@@ -23,7 +23,7 @@ class FeatureTap:
         names (iterable of str): dotted names of its sublayers (``neck``, ``backbone.res4`` ...).
 
     Raises:
-        ValueError: a name is no sublayer of ``model``; the message lists the nearest names.
+        ValueError: a name is not a sublayer of ``model``; the message lists the nearest names.
     """
 
     def __init__(self, model, names=()):
@@ -45,7 +45,7 @@ class FeatureTap:
             names (iterable of str): dotted names.
 
         Raises:
-            ValueError: a name is no sublayer.
+            ValueError: a name is not a sublayer.
         """
         self._layers.update({name: _find_sublayer(self._model, name) for name in names})
 

@@ -37,7 +37,7 @@ def _frames(error):
 
 
 def _is_library(frame):
-    path = frame.filename  # of compiled code it is no path
+    path = frame.filename  # of compiled code it is not a path
     return not os.path.isabs(path) or (bool(LIBRARY.match(path)) and not path.startswith(PACKAGE))
 
 

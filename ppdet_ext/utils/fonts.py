@@ -47,7 +47,7 @@ def find_font(text, path=None, size=SIZE):
         try:
             font = ImageFont.truetype(path, size)
         except OSError as error:
-            raise ValueError(f'font: {path} is no font that can be read ({error}); give another '
+            raise ValueError(f'font: {path} is not a font that can be read ({error}); give another '
                              f'file, .ttf, .ttc or .otf') from error
         if not _covers(font, text):
             raise ValueError(f'font: {path} lacks characters of {text}; give another file')

@@ -37,7 +37,7 @@ def is_number(value):
 
 def integer(minimum, maximum=math.inf):
     """Kind: an integer in a range."""
-    words = f'a whole number from {minimum}' + (f' to {maximum}' if maximum < math.inf else '')
+    words = f'an integer from {minimum}' + (f' to {maximum}' if maximum < math.inf else '')
     return Kind(words, lambda value: type(value) is int and minimum <= value <= maximum)
 
 

@@ -145,7 +145,7 @@ def check_finished(steps, overwrite=False):
         if step.resumes:
             raise ValueError(f'{step.folder}: {step.title} was begun with other settings: '
                              f'{"; ".join(differences)}. Give another --output, or delete this '
-                             f'folder to begin anew')
+                             f'folder to begin again')
         if step.shared or not overwrite:
             others = '' if step.shared else ', another --name, or --overwrite to run it again'
             raise ValueError(f'{step.folder}: {step.title} was finished with other settings: '

@@ -34,7 +34,7 @@ def decode_text(content, path, encoding=None):
     try:
         return content.decode(SUPERSETS.get(codecs.lookup(name).name, name))
     except (UnicodeDecodeError, LookupError) as error:
-        raise ValueError(f'{path} is no text in {name.upper()} ({error}); save it as '
+        raise ValueError(f'{path} is not text in {name.upper()} ({error}); save it as '
                          f'UTF-8{_guess(content)}') from error
 
 

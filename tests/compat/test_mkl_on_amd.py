@@ -50,5 +50,5 @@ def test_only_amd_with_avx2_and_never_over_the_user(tmp_path, text, environment,
     path = tmp_path / 'cpuinfo'
     if text is not None:
         path.write_text(text)
-    mkl_on_amd.mend(environment, str(path))
+    mkl_on_amd.patch(environment, str(path))
     assert environment == expected

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""The techniques of the mends, on a module made for the test."""
+"""The techniques of the patches, on a module made for the test."""
 import importlib
 import inspect
 import sys

@@ -34,7 +34,7 @@ def test_nothing_is_left_of_a_data_set_that_a_tag_has_built(tmp_path):
 
 
 @pytest.mark.parametrize('options, message', [
-    ({'epochs': 3}, r'"epochs" is no section or key .*did you mean "epoch"'),
+    ({'epochs': 3}, r'"epochs" is not a section or key .*did you mean "epoch"'),
     ({'TrainReaders': {'batch_size': 1}}, r'"TrainReaders" .*did you mean "TrainReader"'),
     ({'FPN': {'out_channels': 8}}, r'FPN: unknown key "out_channels" \(did you mean "out_channel"'),
     ({'TrainReader': {'batch_sise': 8}}, r'TrainReader: .*"batch_sise" \(did you mean "batch_size'),
@@ -62,10 +62,10 @@ def test_nothing_is_left_of_a_data_set_that_a_tag_has_built(tmp_path):
     ({'TestReader': {'batch_transforms': None}}, r'TestReader.batch_transforms is a list .*None'),
     ({'EvalReader': {'drop_last': 'maybe'}}, r"EvalReader.drop_last is true or false, got 'maybe'"),
     ({'EvalDataset': {'anno_path': ['x']}}, r'EvalDataset.anno_path is a path'),
-    ({'use_ema': True, 'cycle_epoch': 'x'}, r"cycle_epoch is a whole number from -1, got 'x'"),
+    ({'use_ema': True, 'cycle_epoch': 'x'}, r"cycle_epoch is an integer from -1, got 'x'"),
     ({'batch_size': 3}, r'did you mean "TrainReader.batch_size"'),
-    ({'snapshot_epoch': 0}, r'snapshot_epoch is a whole number from 1, got 0'),
-    ({'epoch': 'ten'}, r"epoch is a whole number from 1, got 'ten'"),
+    ({'snapshot_epoch': 0}, r'snapshot_epoch is an integer from 1, got 0'),
+    ({'epoch': 'ten'}, r"epoch is an integer from 1, got 'ten'"),
 ])
 def test_misspelt_keys_name_the_near_match(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
@@ -170,6 +170,6 @@ def test_transforms_that_make_folders_make_none_before_they_are_used(tmp_path):
 
 
 def test_a_warmup_without_end(tmp_path):
-    with pytest.raises(ValueError, match='LinearWarmup.steps is a whole number from 0 to'):
+    with pytest.raises(ValueError, match='LinearWarmup.steps is an integer from 0 to'):
         load_run_config(student_yaml(tmp_path), {'LearningRate': {'schedulers': [
             {'name': 'CosineDecay', 'max_epochs': 3}, {'name': 'LinearWarmup', 'steps': 10**10}]}})

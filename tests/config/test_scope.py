@@ -37,7 +37,7 @@ def test_training_keys_are_those_of_the_file_itself(tmp_path, teacher_yaml):
 
 
 @pytest.mark.parametrize('content, message', [
-    ({'epochs': 3}, r'"epochs" is no key .*did you mean "epoch"'),
+    ({'epochs': 3}, r'"epochs" is not a key .*did you mean "epoch"'),
     ({'distill_loss': 'X'}, r'did you mean "distill_losses"'),
     ({'FPN': {'out_channel': 8}}, r'student\'s YAML \(-c\) and the teacher\'s'),
     ({'_BASE_': None}, r'no teacher'),

@@ -58,14 +58,14 @@ def test_unusual_but_sound_annotations(tmp_path, values):
 
 
 @pytest.mark.parametrize('kind, values, expected', [
-    ('annotations', {'id': 'no'}, 'id is missing, expected a whole number'),
-    ('annotations', {'id': [1]}, 'id is a whole number, got [1]'),
-    ('annotations', {'id': '1'}, "id is a whole number, got '1'"),
-    ('annotations', {'id': None}, 'id is a whole number, got None'),
-    ('annotations', {'id': 2**63}, 'id is a whole number, got 9223372036854775808'),
-    ('annotations', {'image_id': 'no'}, 'image_id is missing, expected a whole number'),
+    ('annotations', {'id': 'no'}, 'id is missing, expected an integer'),
+    ('annotations', {'id': [1]}, 'id is an integer, got [1]'),
+    ('annotations', {'id': '1'}, "id is an integer, got '1'"),
+    ('annotations', {'id': None}, 'id is an integer, got None'),
+    ('annotations', {'id': 2**63}, 'id is an integer, got 9223372036854775808'),
+    ('annotations', {'image_id': 'no'}, 'image_id is missing, expected an integer'),
     ('annotations', {'image_id': 8}, 'image_id 8 is not among the images'),
-    ('annotations', {'category_id': {}}, 'category_id is a whole number, got {}'),
+    ('annotations', {'category_id': {}}, 'category_id is an integer, got {}'),
     ('annotations', {'category_id': 4}, 'category_id 4 is not among the categories'),
     ('annotations', {'area': 'no'}, 'area is missing, expected a number of square pixels from 0'),
     ('annotations', {'area': -1}, 'area is a number of square pixels from 0, got -1'),
@@ -73,8 +73,8 @@ def test_unusual_but_sound_annotations(tmp_path, values):
     ('annotations', {'iscrowd': 'no'}, 'iscrowd is missing, expected 0 or 1'),
     ('annotations', {'iscrowd': '0'}, "iscrowd is 0 or 1, got '0'"),
     ('annotations', {'iscrowd': 2}, 'iscrowd is 0 or 1, got 2'),
-    ('annotations', {'track_id': None}, 'track_id is a whole number of 32 bits, got None'),
-    ('annotations', {'track_id': 2**31}, 'track_id is a whole number of 32 bits, got 2147483648'),
+    ('annotations', {'track_id': None}, 'track_id is an integer of 32 bits, got None'),
+    ('annotations', {'track_id': 2**31}, 'track_id is an integer of 32 bits, got 2147483648'),
     ('annotations', {'bbox': 'no'}, 'bbox is missing, expected x, y, width, height in pixels'),
     ('annotations', {'bbox': {}}, 'bbox is x, y, width, height in pixels, got {}'),
     ('annotations', {'bbox': [1, 2, 3]}, 'in pixels, got [1, 2, 3]'),
@@ -88,14 +88,14 @@ def test_unusual_but_sound_annotations(tmp_path, values):
     ('annotations', {'bbox': [60, 2, 3, 4]}, 'bbox [60, 2, 3, 4] lies outside its image 7.jpg of '
                                             '60x40 pixels'),
     ('annotations', {'bbox': [1, -4, 3, 4]}, 'bbox [1, -4, 3, 4] lies outside its image'),
-    ('images', {'id': 7.0}, 'id is a whole number, got 7.0'),
+    ('images', {'id': 7.0}, 'id is an integer, got 7.0'),
     ('images', {'width': 'no'}, 'width is missing, expected a number of pixels above 0'),
     ('images', {'width': None}, 'width is a number of pixels above 0, got None'),
     ('images', {'height': 0}, 'height is a number of pixels above 0, got 0'),
     ('images', {'file_name': None}, 'file_name is the name of a file, got None'),
     ('images', {'file_name': 3}, 'file_name is the name of a file, got 3'),
-    ('categories', {'id': 'no'}, 'id is missing, expected a whole number'),
-    ('categories', {'id': True}, 'id is a whole number, got True'),
+    ('categories', {'id': 'no'}, 'id is missing, expected an integer'),
+    ('categories', {'id': True}, 'id is an integer, got True'),
     ('categories', {'name': 'no'}, 'name is missing, expected the name of a class'),
     ('categories', {'name': ' '}, "name is the name of a class, got ' '"),
 ])
@@ -133,7 +133,7 @@ def test_annotations_wait_for_sound_images(tmp_path):
     ('{"images": [], "categories": null}', r'\(no list "categories"\)'),
     ('{"images": [], "categories": [], "annotations": null}', r'\(no list "annotations"\)'),
     ('[' * 100000 + ']' * 100000, r'a.json is no JSON \(.*recursion'),
-    (b'{"a": "\xe9"}', r"a.json is no text in UTF-8 \('utf-8' codec can't decode"),
+    (b'{"a": "\xe9"}', r"a.json is not text in UTF-8 \('utf-8' codec can't decode"),
 ])
 def test_a_file_that_is_none(tmp_path, text, reason):
     path = tmp_path / 'a.json'
@@ -165,7 +165,7 @@ def test_sound_detections(tmp_path):
 
 @pytest.mark.parametrize('values, expected', [
     ({'image_id': 8}, 'image_id 8 is not among the images'),
-    ({'image_id': [9]}, 'image_id is a whole number, got [9]'),
+    ({'image_id': [9]}, 'image_id is an integer, got [9]'),
     ({'category_id': 4}, 'category_id 4 is not among the categories'),
     ({'bbox': None}, 'bbox is x, y, width, height in pixels, got None'),
     ({'bbox': [1, 2, 3, 'x']}, "bbox is x, y, width, height in pixels, got [1, 2, 3, 'x']"),

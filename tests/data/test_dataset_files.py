@@ -147,7 +147,7 @@ def test_the_number_of_faults_is_told(coco):
     content['annotations'] *= 3
     content['annotations'][0].pop('area')
     with pytest.raises(ValueError, match=r'annotations\[0\]: area is missing, .* \(and 2 more '
-                                         r'faults\); correct it, or prepare the data set anew'):
+                                         r'faults\); correct it, or prepare the data set again'):
         check_datasets(coco(content), ['TrainDataset'])
 
 

@@ -73,12 +73,12 @@ def test_every_file_of_a_data_set_is_replaced(tmp_path):
 
 
 @pytest.mark.parametrize('name, said', [
-    ('images/my_precious.txt', 'which is no part of a data set, give another output'),
-    ('images/b/c.jpg', 'which is no part of a data set'),
-    ('annotations/mine.json', 'which is no part of a data set'),
+    ('images/my_precious.txt', 'which is not part of a data set, give another output'),
+    ('images/b/c.jpg', 'which is not part of a data set'),
+    ('annotations/mine.json', 'which is not part of a data set'),
     ('annotations/few_shot/split1/5shot_seed1.json', 'a few-shot set, which would no longer fit'),
-    ('notes/today.txt', 'which is no part of a data set'),
-    ('.hidden', 'which is no part of a data set'),
+    ('notes/today.txt', 'which is not part of a data set'),
+    ('.hidden', 'which is not part of a data set'),
 ])
 def test_foreign_file_within_a_data_set_is_never_deleted(tmp_path, name, said):
     whole(tmp_path / 'out')
@@ -93,14 +93,14 @@ def test_foreign_file_within_a_data_set_is_never_deleted(tmp_path, name, said):
 def test_link_to_a_folder_is_foreign(tmp_path):
     whole(tmp_path / 'out')
     os.symlink(tmp_path, tmp_path / 'out' / 'images' / 'others')
-    with pytest.raises(FileExistsError, match='holds images/others, which is no part'):
+    with pytest.raises(FileExistsError, match='holds images/others, which is not part'):
         make(tmp_path / 'out', overwrite=True)
 
 
 def test_images_that_no_list_names_are_never_deleted(tmp_path):
     whole(tmp_path / 'out')
     write(tmp_path / 'out', 'annotations/val.json', '{')
-    with pytest.raises(FileExistsError, match='holds images/b/b.jpg, which is no part'):
+    with pytest.raises(FileExistsError, match='holds images/b/b.jpg, which is not part'):
         make(tmp_path / 'out', overwrite=True)
 
 

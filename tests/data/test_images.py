@@ -138,7 +138,7 @@ def test_one_list_of_suffixes(tmp_path, capsys):
     (tmp_path / '.hidden').write_text('x')
     found = detections.find_images(None, str(tmp_path))
     assert [path.rsplit('/')[-1] for path in found] == sorted(names)
-    assert 'left out 2 files that are no images by their suffix: b.heic, notes.txt' in (
+    assert 'left out 2 files that are not images by their suffix: b.heic, notes.txt' in (
         capsys.readouterr().out)
     from ppdet.data.source.dataset import _make_dataset
     assert sorted(_make_dataset(str(tmp_path))) == found

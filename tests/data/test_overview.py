@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""The check shows what a data set holds, and what may spoil a training though it is no fault."""
+"""The check shows what a data set holds, and what may spoil a training though it is not a fault."""
 import json
 import os
 import shutil

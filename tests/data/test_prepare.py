@@ -284,7 +284,7 @@ def test_yolo_lines_of_all_kinds(tmp_path, source):
 
 @pytest.mark.parametrize('line, message', [
     ('2 0.5 0.5 0.2 0.2', 'class 2, but there are 2 classes, counted from 0: scratch, dent'),
-    ('0.5 0.5 0.5 0.2 0.2', 'the class is a whole number from 0, got 0.5'),
+    ('0.5 0.5 0.5 0.2 0.2', 'the class is an integer from 0, got 0.5'),
     ('0 0.5 0.5 0.2', 'expected a class, x, y, width, height, or a class and points x, y, got 4'),
     ('dent 0.5 0.5 0.2 0.2', 'expected numbers, got "dent 0.5 0.5 0.2 0.2"'),
     ('0 0.5 0.5 nan 0.2', 'expected numbers, got'),

@@ -29,7 +29,7 @@ def messages(data):
     ('</object>', '', 'ANNOTATIONS/a.xml:14: broken XML: mismatched tag'),
     ('<size>', '<sise>', 'ANNOTATIONS/a.xml:3: broken XML: mismatched tag'),
     ('<annotation>', '<?xml version="1.0" encoding="x-none"?><annotation>',
-     'ANNOTATIONS/a.xml:1: broken XML: it is no text in X-NONE'),
+     'ANNOTATIONS/a.xml:1: broken XML: it is not text in X-NONE'),
     ('<annotation>', '<!DOCTYPE x [\n<!ENTITY lol "l">\n<!ENTITY lots "&lol;&lol;">]><annotation>',
      'ANNOTATIONS/a.xml:2: refused: it defines the entity "lol"'),
     ('<annotation>', '<!DOCTYPE x [<!ENTITY file SYSTEM "file:///etc/hosts">]><annotation>',

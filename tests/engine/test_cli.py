@@ -37,7 +37,7 @@ def test_a_second_config_exits_with_2(flag, capsys):
 
 @pytest.mark.parametrize('option, message', [
     ('epoch', 'takes key=value pairs, got "epoch"'),
-    ('epoch=[1', '-o epoch=[1: the value is no valid YAML'),
+    ('epoch=[1', '-o epoch=[1: the value is not valid YAML'),
 ])
 def test_a_wrong_option_exits_with_2(option, message, capsys):
     with pytest.raises(SystemExit) as stopped:

@@ -132,15 +132,15 @@ def test_a_changed_slim_yaml_is_a_slim_yaml(folder):
 
 @pytest.mark.parametrize('runs, message', [
     ([RUNS[0], RUNS[0]], 'teacher_12e appears twice'),
-    ([RUNS[2]], 'has the teacher "teacher_12e", which is not above it; above it are no runs'),
+    ([RUNS[2]], 'has the teacher "teacher_12e", which is not above it; above it are not runs'),
     ([{**RUNS[0], 'seed': 1}], r'runs\[0\]: unknown key "seed" .did you mean "seeds"'),
     ([{'method': 'x'}], r'runs\[0\] needs epochs, seeds, config'),
     ([3], r'runs\[0\] takes "key: value" pairs, got 3'),
     ([], r'runs is a list of methods, got \[\]'),
-    ([{**RUNS[0], 'seeds': 0}], r'runs\[0\].seeds is a list of whole numbers, each once, got 0'),
+    ([{**RUNS[0], 'seeds': 0}], r'runs\[0\].seeds is a list of integers, each once, got 0'),
     ([{**RUNS[0], 'seeds': [1, 1]}], r'each once, got \[1, 1\]'),
     ([{**RUNS[0], 'seeds': [True]}], r'seeds is .* got \[True\]'),
-    ([{**RUNS[0], 'epochs': 0}], 'epochs is a whole number from 1, got 0'),
+    ([{**RUNS[0], 'epochs': 0}], 'epochs is an integer from 1, got 0'),
     ([{**RUNS[0], 'method': '../x'}], 'method is a name of letters, .* got \'../x\''),
     ([{**RUNS[0], 'options': 'epoch=3'}], 'options is a list of "key=value", got'),
     ([{**RUNS[0], 'slim_changes': ['x']}], 'slim_changes is a mapping'),

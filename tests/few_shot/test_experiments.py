@@ -85,7 +85,7 @@ def trained(folder):
 def test_a_set_that_is_damaged(folder, text):
     with open('data/sets/test.json', 'w') as f:
         f.write(text)
-    with pytest.raises(ValueError, match='data/sets/test.json.*; make the sets anew with python '
+    with pytest.raises(ValueError, match='data/sets/test.json.*; make the sets again with python '
                                          'tools/make_few_shot.py .* --overwrite'):
         check_sets(SETS, SPLIT, [5], [1], train_base=False)
 

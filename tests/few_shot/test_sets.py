@@ -285,7 +285,7 @@ def test_wrong_classes(source, classes, message):
 
 @pytest.mark.parametrize('shots', [0, -1])
 def test_no_shots(source, shots):
-    with pytest.raises(ValueError, match=f'whole numbers from 1, got {shots}'):
+    with pytest.raises(ValueError, match=f'integers from 1, got {shots}'):
         source.make([shots])
 
 

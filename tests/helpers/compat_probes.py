@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""One function a defect, which fails where the defect is and passes where it is mended.
+"""One function a defect, which fails where the defect is and passes where it is patched.
 
 As a program it runs all of them on PaddleDetection as it is, without ppdet_ext, and prints as
 JSON the name of the error each ended in, or null. Images and boxes are synthetic.

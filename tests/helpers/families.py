@@ -53,7 +53,7 @@ def family_yaml(folder, family, **overrides):
 
 
 def _spread(model, scale):
-    """Draws the weights of the head anew, so large that scores and boxes differ."""
+    """Draws the weights of the head again, so large that scores and boxes differ."""
     for number, (name, parameter) in enumerate(model.named_parameters()):
         if parameter.ndim > 1 and 'head' in name:
             paddle.seed(number)

@@ -68,7 +68,7 @@ def test_finds_the_images_of_a_folder(tmp_path):
 
 def test_an_image_that_is_none(tmp_path):
     (tmp_path / 'a.jpg').write_text('no image')
-    with pytest.raises(ValueError, match='a.jpg is no image that can be read'):
+    with pytest.raises(ValueError, match='a.jpg is not an image that can be read'):
         detections.find_images(str(tmp_path / 'a.jpg'), None)
 
 
@@ -78,14 +78,14 @@ def test_an_image_that_states_a_size_beyond_all_memory(tmp_path):
     content = bytearray((tmp_path / 'a.bmp').read_bytes())
     content[18:26] = b'\xff\xff\x00\x00\xff\xff\x00\x00'
     (tmp_path / 'a.bmp').write_bytes(content)
-    with pytest.raises(ValueError, match='a.bmp is no image that can be read .*4294836225 pixels'):
+    with pytest.raises(ValueError, match='a.bmp is not an image .*4294836225 pixels'):
         detections.find_images(str(tmp_path / 'a.bmp'), None)
 
 
 @pytest.mark.parametrize('image, folder, error, message', [
     (None, None, ValueError, 'give --infer_img FILE or --infer_dir FOLDER'),
     ('nowhere.jpg', None, FileNotFoundError, 'image not found: nowhere.jpg'),
-    (None, 'nowhere', FileNotFoundError, 'nowhere is no folder'),
+    (None, 'nowhere', FileNotFoundError, 'nowhere is not a folder'),
 ])
 def test_images_that_are_not_there(image, folder, error, message):
     with pytest.raises(error, match=message):

@@ -132,5 +132,5 @@ def test_no_base_object_means_nothing_to_forget(tmp_path):
 def test_what_is_no_evaluation_is_refused(all_set, tmp_path, content):
     path = tmp_path / 'metrics.json'
     path.write_text(content)
-    with pytest.raises(ValueError, match=f'base_metrics: {path} is no metrics.json'):
+    with pytest.raises(ValueError, match=f'base_metrics: {path} is not a metrics.json'):
         ClasswiseCOCOMetric(all_set, str(tmp_path / 'out'), str(path), clsid2catid={0: 1})

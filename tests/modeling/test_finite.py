@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""A run whose numbers are no numbers any more stops, and keeps what it has saved."""
+"""A run whose numbers are not numbers any more stops, and keeps what it has saved."""
 import importlib.util
 import os
 import pathlib
@@ -51,7 +51,7 @@ def run_tool(*arguments):
     spec = importlib.util.spec_from_file_location('train', TOOL)
     train = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(train)
-    # Parameters are named anew, as in a process of its own.
+    # Parameters are named again, as in a process of its own.
     with pytest.MonkeyPatch.context() as patch, paddle.utils.unique_name.guard():
         patch.setattr('sys.argv', ['train.py', *arguments])
         with pytest.raises(SystemExit) as stopped:

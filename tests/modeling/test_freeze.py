@@ -5,7 +5,7 @@ import paddle
 import pytest
 from paddle import nn
 
-from ppdet_ext.modeling.freeze import freeze, freeze_parts
+from ppdet_ext.modeling.freeze import freeze, freeze_modules
 
 
 class TwoParts(nn.Layer):
@@ -39,7 +39,7 @@ def moved_by_training(model):
 @pytest.mark.parametrize('norm', [nn.BatchNorm2D, nn.BatchNorm])
 def test_frozen_parts_are_bit_identical_after_training(norm):
     model = TwoParts(norm)
-    freeze_parts(model, ['backbone'])
+    freeze_modules(model, ['backbone'])
     moved = moved_by_training(model)
     assert not [name for name in moved if name.startswith('backbone')]
     assert {'head.0.weight', 'head.1.weight', 'head.1._mean', 'head.1._variance'} <= moved
@@ -48,20 +48,20 @@ def test_frozen_parts_are_bit_identical_after_training(norm):
 @pytest.mark.parametrize('parts', [None, []])
 def test_nothing_is_frozen_unless_asked(parts):
     model = TwoParts()
-    freeze_parts(model, parts)
+    freeze_modules(model, parts)
     assert {'backbone.0.weight', 'backbone.1._mean'} <= moved_by_training(model)
 
 
 def test_a_second_call_changes_nothing(log):
     model = TwoParts()
     for _ in range(2):
-        freeze_parts(model, ['backbone'])
+        freeze_modules(model, ['backbone'])
     assert [text for _, text in log] == ['"backbone" is frozen']
 
 
 def test_a_part_of_a_part():
     model = TwoParts()
-    freeze_parts(model, ['backbone.1'])
+    freeze_modules(model, ['backbone.1'])
     moved = moved_by_training(model)
     assert 'backbone.0.weight' in moved
     assert not [name for name in moved if name.startswith('backbone.1')]
@@ -70,7 +70,7 @@ def test_a_part_of_a_part():
 def test_a_whole_of_which_a_part_is_frozen_already():
     model = TwoParts()
     freeze(model.backbone[1])  # as a backbone's freeze_at does
-    freeze_parts(model, ['backbone'])
+    freeze_modules(model, ['backbone'])
     moved = moved_by_training(model)
     assert 'head.0.weight' in moved
     assert not [name for name in moved if name.startswith('backbone')]
@@ -78,7 +78,7 @@ def test_a_whole_of_which_a_part_is_frozen_already():
 
 def test_the_gradient_passes_through_to_what_lies_before():
     model = TwoParts()
-    freeze_parts(model, ['head'])
+    freeze_modules(model, ['head'])
     assert 'backbone.0.weight' in moved_by_training(model)
 
 
@@ -89,4 +89,4 @@ def test_the_gradient_passes_through_to_what_lies_before():
 ])
 def test_wrong_parts_are_an_error(parts, message):
     with pytest.raises(ValueError, match=message):
-        freeze_parts(TwoParts(), parts)
+        freeze_modules(TwoParts(), parts)

@@ -63,7 +63,7 @@ def test_what_is_no_tensor_is_named(saved, value, kind):
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='weights not found: .*nothing.pdparams'):
-        weights.local_weights(str(tmp_path / 'nothing'))
+        weights.resolve_weights(str(tmp_path / 'nothing'))
 
 
 def test_without_a_network_the_url_and_the_ways_out_are_named(monkeypatch):
@@ -73,14 +73,14 @@ def test_without_a_network_the_url_and_the_ways_out_are_named(monkeypatch):
     monkeypatch.setattr(weights.urllib.request, 'urlopen', refuse)
     with pytest.raises(ConnectionError, match=r'cannot download https://example.org/x.pdparams .*'
                        r'local file .*train from scratch with -o pretrain_weights=null'):
-        weights.local_weights('https://example.org/x.pdparams')
+        weights.resolve_weights('https://example.org/x.pdparams')
 
 
 def test_a_cached_download_needs_no_network(monkeypatch, tmp_path, saved):
     monkeypatch.setattr(weights, 'WEIGHTS_HOME', str(tmp_path))
     monkeypatch.setattr(weights, 'get_weights_path',
                         lambda url: os.path.join(str(tmp_path), os.path.basename(url)))
-    assert weights.local_weights('https://example.org/model.pdparams') == saved[1]
+    assert weights.resolve_weights('https://example.org/model.pdparams') == saved[1]
 
 
 @pytest.mark.parametrize('saved_as', ['float16', 'bfloat16', 'float32'])
@@ -113,7 +113,7 @@ def test_a_packaged_backbone_is_loaded_by_name(log, levels, count):
     model = backbone(return_idx=levels)
     weights.load_weights(model, 'efficientnet_lite0', 'student')
     assert f'student: {count} of {count} backbone tensors loaded from' in log[-1][1]
-    stored = torch_file.load_torch_state(weights.local_weights('efficientnet_lite0'))
+    stored = torch_file.load_torch_state(weights.resolve_weights('efficientnet_lite0'))
     np.testing.assert_array_equal(model.backbone.blocks[3].project.bn._variance.numpy(),
                                   stored['_blocks.3._bn2.running_var'])
 
@@ -139,4 +139,4 @@ def test_a_model_without_backbone_is_named():
 
 def test_a_misspelt_backbone_is_an_error_with_the_near_match():
     with pytest.raises(FileNotFoundError, match='did you mean "efficientnet_lite0"'):
-        weights.local_weights('efficientnet_lite_0')
+        weights.resolve_weights('efficientnet_lite_0')

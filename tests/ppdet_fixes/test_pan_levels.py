@@ -25,5 +25,5 @@ def test_other_source_is_refused(module, qualname, monkeypatch):
 
     owner, name, _ = patching.find(module, qualname)
     monkeypatch.setattr(owner, name, other_version)
-    with pytest.raises(ImportError, match=f'cannot mend {module}.{qualname}'):
-        pan_levels.mend()
+    with pytest.raises(ImportError, match=f'cannot patch {module}.{qualname}'):
+        pan_levels.patch()

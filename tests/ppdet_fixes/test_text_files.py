@@ -64,6 +64,6 @@ def test_configs_with_a_mark(tmp_path, encoding):
 def test_a_config_in_another_encoding_is_named(tmp_path):
     path = tmp_path / 'a.yml'
     path.write_bytes('class_names: [划痕]\n'.encode('gbk'))
-    with pytest.raises(ValueError, match='a.yml is no text in UTF-8 .*as GB18030 it reads '
+    with pytest.raises(ValueError, match='a.yml is not text in UTF-8 .*as GB18030 it reads '
                                          '"class_names: .划痕.'):
         load_run_config(str(path))

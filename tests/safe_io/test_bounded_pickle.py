@@ -127,7 +127,7 @@ FILES = {
     'wide name of a parameter': (lambda: with_names(NAME_TABLE, b']' + WIDE + b'a'), NAMES),
     'one array of many names': (one_array_of_many_names, 'the slices of weight are there twice'),
     'slices that become text': (slices_that_become_text,
-                                'the slices of weight are no arrays of one type'),
+                                'the slices of weight are not arrays of one type'),
     'long description': (lambda: state(listed(b'N', LIMIT)), f'takes more than {LIMIT} bytes'),
     'long numbers': (lambda: state(listed(b'\x8a\xff' + SHORT * b'\1', LIMIT // SHORT)),
                      f'takes more than {LIMIT} bytes'),

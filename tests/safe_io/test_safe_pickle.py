@@ -163,14 +163,14 @@ def test_nothing_is_imported_to_refuse_it(tmp_path, monkeypatch):
 
 def test_arrays_of_objects_are_refused(tmp_path):
     content = pickle.dumps({'a': np.array([None, 'x'], dtype=object)}, 4)
-    assert "arrays of type 'O8' are no tensors" in refusal(tmp_path, content)
+    assert "arrays of type 'O8' are not tensors" in refusal(tmp_path, content)
 
 
 def test_a_file_cannot_change_numpys_types(tmp_path):
     # The third argument decides whether the type is a copy or the one of the whole process.
     state = 3, '>', None, None, None, -1, -1, 0
     content = pickle.dumps({'a': Reduced(np.dtype, ('f4', False, False), state)}, 4)
-    assert 'is no part of weights' in refusal(tmp_path, content)
+    assert 'is not part of weights' in refusal(tmp_path, content)
     assert np.dtype('f4').isnative
 
 
@@ -227,7 +227,7 @@ def test_an_array_needs_a_type_of_numpy(tmp_path, dtype):
     named('numpy', 'dtype'), named('builtins', 'tuple'), DTYPE, b'\x8f', b'(\x91',
     b'\x96' + bytes(8)], ids=['function', 'class', 'dtype', 'set', 'frozenset', 'bytearray'])
 def test_other_values_are_refused(tmp_path, value):
-    assert 'is no part of weights' in refusal(tmp_path, b'\x80\x05}' + text('a') + value + b's.')
+    assert 'is not part of weights' in refusal(tmp_path, b'\x80\x05}' + text('a') + value + b's.')
 
 
 def test_an_array_smaller_than_its_content_is_refused(tmp_path):
@@ -268,11 +268,11 @@ def test_more_memory_than_there_is(tmp_path):
 
 @pytest.mark.parametrize('content, message', [
     (b'', 'is empty; copy or download it again'),
-    (b'version https://git-lfs', 'is no pickle, as paddle.save writes it; copy or download'),
-    (b'<html>404</html>', 'is no pickle'),
-    (b'PK\x03\x04', 'is no pickle'),
-    (b'\x00' * 100, 'is no pickle'),
-    (b'cos\nsystem\n(S"true"\ntR.', 'is no pickle'),  # protocol 0
+    (b'version https://git-lfs', 'is not a pickle, as paddle.save writes it; copy or download'),
+    (b'<html>404</html>', 'is not a pickle'),
+    (b'PK\x03\x04', 'is not a pickle'),
+    (b'\x00' * 100, 'is not a pickle'),
+    (b'cos\nsystem\n(S"true"\ntR.', 'is not a pickle'),  # protocol 0
     (b'\x80\x04', 'is damaged or cut off'),
     (b'\x80\x04\xff\xff', 'is damaged or cut off'),
     (pickle.dumps([1, 2], 4), 'holds a list, expected tensors by name'),
@@ -295,7 +295,7 @@ def test_a_file_that_was_cut_off(tmp_path):
 
 def test_a_pipe_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / 'x.pdparams')
-    with pytest.raises(ValueError, match='x.pdparams is no file'):
+    with pytest.raises(ValueError, match='x.pdparams is not a file'):
         load_state(str(tmp_path / 'x.pdparams'))
 
 

@@ -168,7 +168,7 @@ def test_files_without_tensors_are_refused(tmp_path, content):
 
 
 def test_a_folder_is_refused(tmp_path):
-    with pytest.raises(ValueError, match='is no file'):
+    with pytest.raises(ValueError, match='is not a file'):
         load_torch_state(str(tmp_path))
 
 

@@ -229,7 +229,7 @@ def test_resume_restores_trained_and_averaged_weights(distill_trainer):
     trainer.train(validate=False)
     path = os.path.join(trainer.cfg.save_dir, trainer.cfg.filename, 'model_final')
     trained, averaged = values(trainer.model.state_dict()), values(trainer.ema.state_dict)
-    assert moved(trained, trainer.ema.apply()), 'the average is no copy of the trained weights'
+    assert moved(trained, trainer.ema.apply()), 'the average is not a copy of the trained weights'
 
     _, resumed = distill_trainer('picodet/picodet_s_neu_det', 48, TSKD_WITHOUT_HEADS, seed=1)
     assert any('graph' in name for name in moved(trained, resumed.model.state_dict()))

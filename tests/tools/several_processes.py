@@ -20,7 +20,7 @@ from tiny import batch
 
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.engine import Trainer, cli
-from ppdet_ext.engine.process_meeting import meet, of_first_process
+from ppdet_ext.engine.synchronization import barrier, broadcast_from_rank0
 from ppdet_ext.slim import build_slim_model, functional
 
 PARTS = ('student_model', 'distill_losses')
@@ -130,8 +130,8 @@ def meet_late(folder):
     if dist.get_rank() == 0:
         time.sleep(1)
         open(mark, 'w').close()
-    meet()
-    assert os.path.exists(mark) and of_first_process(lambda: mark) == mark
+    barrier()
+    assert os.path.exists(mark) and broadcast_from_rank0(lambda: mark) == mark
 
 
 def main(argv):

@@ -225,7 +225,7 @@ def test_two_processes(road):
 
 @pytest.mark.parametrize('options, message', [
     (['-o', 'teacher_weights=nowhere'], 'error: weights not found: nowhere.pdparams'),
-    (['-o', 'epohc=1'], r'error: -o: "epohc" is no section or key .*did you mean "epoch"'),
+    (['-o', 'epohc=1'], r'error: -o: "epohc" is not a section or key .*did you mean "epoch"'),
     (['-o', 'TrainDataset.dataset_dir=nowhere'], 'error: TrainDataset: nowhere/annotations/train'),
 ])
 def test_a_mistake_ends_with_one_line_before_training(road, options, message):

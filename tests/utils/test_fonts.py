@@ -43,7 +43,7 @@ def test_a_font_without_the_characters_is_not_taken(tmp_path, monkeypatch):
     with pytest.raises(ValueError, match='font: .*DejaVuSans.ttf lacks characters of 划痕'):
         find_font('划痕', LATIN)
     (tmp_path / 'a.ttf').write_text('no font')
-    with pytest.raises(ValueError, match='font: .*a.ttf is no font that can be read'):
+    with pytest.raises(ValueError, match='font: .*a.ttf is not a font that can be read'):
         find_font('a', str(tmp_path / 'a.ttf'))
 
 

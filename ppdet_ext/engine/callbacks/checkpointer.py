@@ -13,8 +13,8 @@ from ppdet.utils.logger import setup_logger
 
 from ...safe_io.safe_pickle import load_state
 from ..checkpoint_files import SIDECAR_SUFFIX, load_checkpoint, remove_old, save_checkpoint
-from ..process_meeting import CommonStop
 from ..stop_request import Interrupted
+from ..synchronization import DistributedStop
 
 __all__ = ['Checkpointer']
 
@@ -45,7 +45,7 @@ class Checkpointer(Callback):
         self.best_metric = -1.0
         self._snapshot = None  # path and checksums of the last one
         self._current = None  # path of a checkpoint since which nothing was trained
-        self._stop_request = CommonStop(trainer.stop_request)
+        self._stop_request = DistributedStop(trainer.stop_request)
         self.resumed = False
         self.not_evaluated = None  # path of a resumed checkpoint that lacks its evaluation
 

@@ -9,7 +9,7 @@ import paddle.distributed as dist
 from ppdet.engine.callbacks import Callback
 from ppdet.utils.logger import setup_logger
 
-from ..process_meeting import of_first_process
+from ..synchronization import broadcast_from_rank0
 
 __all__ = ['run_seed', 'set_seed', 'epoch_seed', 'EpochSeeds']
 
@@ -29,7 +29,7 @@ def run_seed(seed=None):
     """
     if seed is not None:
         return seed
-    drawn = int(of_first_process(lambda: str(random.SystemRandom().randrange(LARGEST_SEED))))
+    drawn = int(broadcast_from_rank0(lambda: str(random.SystemRandom().randrange(LARGEST_SEED))))
     logger.info(f'seed {drawn} was drawn; -o seed={drawn} repeats this run')
     return drawn
 
@@ -48,12 +48,12 @@ def epoch_seed(seed, epoch):
 
 
 class EpochSeeds(Callback):
-    """Seeds every epoch anew, so that its random numbers depend on nothing that was before it.
+    """Seeds every epoch again, so that its random numbers depend on nothing that was before it.
 
     A resumed epoch is then the one that an uninterrupted run has, whatever was done between two
     epochs: evaluation, saving, another start. The order of the images follows from the epoch
     alone. With ``worker_num: 0`` the augmentation draws from Python's and NumPy's generators in
-    this process. With more, Paddle seeds its worker processes, started anew in every epoch, from
+    this process. With more, Paddle seeds its worker processes, started again in every epoch, from
     NumPy's generator and deals the batches out in turn: the numbers are the same again where
     ``worker_num`` is.
 

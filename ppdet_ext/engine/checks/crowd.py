@@ -27,7 +27,7 @@ def check_crowd(model, dataset):
     problems = list(_problems(model, dataset))
     if problems:
         raise ValueError(f'{path} marks objects as crowd that are not to be learned as '
-                         f'background, but {"; ".join(problems)}; make the set anew with '
+                         f'background, but {"; ".join(problems)}; make the set again with '
                          '--unlabelled drop_image if this cannot be set')
 
 

@@ -113,20 +113,20 @@ def other_version(*args, **kwargs):
     """Stands for a function of ppdet that another paddledet has written otherwise."""
 
 
-@pytest.mark.parametrize('mend, module, qualname', [
-    (mend, *changed) for mend in CHANGED for changed in CHANGED[mend]])
-def test_other_source_is_refused(mend, module, qualname, monkeypatch):
-    for changed_module, changed_name in CHANGED[mend]:
+@pytest.mark.parametrize('patch, module, qualname', [
+    (patch, *changed) for patch in CHANGED for changed in CHANGED[patch]])
+def test_other_source_is_refused(patch, module, qualname, monkeypatch):
+    for changed_module, changed_name in CHANGED[patch]:
         owner, name, current = patching.find(changed_module, changed_name)
         monkeypatch.setattr(owner, name, current)
-        if mend == 'scalar_concat':
+        if patch == 'scalar_concat':
             monkeypatch.setattr(importlib.import_module(changed_module), 'paddle', paddle)
     owner, name, _ = patching.find(module, qualname)
     monkeypatch.setattr(owner, name, other_version)
     monkeypatch.setattr(patching, 'fails', lambda operation, error: True)
-    package = compat if mend in compat.MENDS else ppdet_fixes
+    package = compat if patch in compat.PATCHES else ppdet_fixes
     with pytest.raises(ImportError) as refusal:
-        importlib.import_module(f'{package.__name__}.{mend}').mend()
+        importlib.import_module(f'{package.__name__}.{patch}').patch()
     assert f'{module}.{qualname}' in str(refusal.value)
     assert 'paddledet==2.6.0' in str(refusal.value)
 

@@ -15,7 +15,7 @@ from ppdet.engine.callbacks import Callback
 
 from .process_errors import COUNT as ERRORS
 
-__all__ = ['meet', 'of_first_process', 'CommonStop', 'EpochMeeting']
+__all__ = ['barrier', 'broadcast_from_rank0', 'DistributedStop', 'EpochBarrier']
 
 MEETINGS, NEWS = 'ppdet_ext/meetings', 'ppdet_ext/news'
 STOPS_ASKED, LAST_STEP = 'ppdet_ext/stops_asked', 'ppdet_ext/last_step'
@@ -35,7 +35,7 @@ def _store(method, *arguments):
         signal.pthread_sigmask(signal.SIG_SETMASK, usual)
 
 
-def meet():
+def barrier():
     """Waits until all processes have come here as often as this one.
 
     Raises:
@@ -53,7 +53,7 @@ def meet():
         arrived = _store('add', MEETINGS, 0)
 
 
-def of_first_process(find):
+def broadcast_from_rank0(find):
     """Returns to all processes what the first one finds.
 
     Args:
@@ -68,22 +68,22 @@ def of_first_process(find):
         return found
     if first:
         _store('set', NEWS, found)
-    meet()
+    barrier()
     found = bytes(_store('get', NEWS)).decode()
-    meet()  # nobody may replace it before all have read it
+    barrier()  # nobody may replace it before all have read it
     return found
 
 
-class EpochMeeting(Callback):
+class EpochBarrier(Callback):
     """Lets the other processes wait while the first one saves and evaluates."""
 
     def on_step_begin(self, status):
         """The first step of an epoch begins when all processes have come to it."""
         if status['mode'] == 'train' and status['step_id'] == 0:
-            meet()
+            barrier()
 
 
-class CommonStop:
+class DistributedStop:
     """Lets all processes stop after the same step, whichever of them is asked to.
 
     The first process names the last step before it takes part in that step itself, so that all
