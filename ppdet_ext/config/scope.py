@@ -44,8 +44,8 @@ class SlimConfig:
             if key not in known:
                 raise ValueError(
                     f'{path}: "{key}" is not a key of a distillation YAML'
-                    f'{did_you_mean(key, known)}. The networks are described by the student\'s YAML (-c) and the teacher\'s '
-                    f'(_BASE_); known here: {", ".join(known)}')
+                    f'{did_you_mean(key, known)}. The networks are described by the student\'s '
+                    f'YAML (-c) and the teacher\'s (_BASE_); known here: {", ".join(known)}')
         if not self.content.get('_BASE_'):
             raise ValueError(f'{path}: no teacher; name its YAML with _BASE_: [path]')
 

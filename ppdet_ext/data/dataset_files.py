@@ -295,8 +295,8 @@ def _check_images(section, annotations, paths, stated, image_maximum):
                              f'tiles, or make it smaller') from error
         except (OSError, SyntaxError) as error:
             raise ValueError(f'{section}: {path}, which {annotations} lists, is not an image that '
-                             f'can be read ({" ".join(str(error).split())}); copy it again, or remove '
-                             f'it from the list') from error
+                             f'can be read ({" ".join(str(error).split())}); copy it again, or '
+                             f'remove it from the list') from error
         except ValueError as error:
             raise ValueError(f'{section}: {path}, which {annotations} lists: {error}') from error
         if size != found:
