@@ -11,6 +11,7 @@ import sys
 from .detector import Detector
 from .results import draw, find_images, read_image, records_of, save_image, save_records
 from .runtimes import PRECISIONS, RUNTIMES
+from .thresholds import keep_from, read_thresholds
 
 
 def _boolean(text):
@@ -35,6 +36,8 @@ def parse_args(argv):
     parser.add_argument('--output_dir', default='output', help='default: %(default)s')
     parser.add_argument('--threshold', type=float, default=0.5,
                         help='lowest score drawn; default: %(default)s')
+    parser.add_argument('--thresholds', help='JSON of a threshold for each class, as '
+                        'tools/report.py writes it; boxes below it are left out everywhere')
     parser.add_argument('--save_images', type=_boolean, default=True,
                         help='draw the images; default: true')
     parser.add_argument('--save_results', type=_boolean, default=False,
@@ -52,21 +55,26 @@ def main(argv):
                 raise ValueError(f'--output_dir {args.output_dir}: the drawing would replace '
                                  f'{path}; give another folder')
     detector = Detector(args.model_dir, args.runtime, args.precision, args.cpu_threads)
+    limits = read_thresholds(args.thresholds, detector.classes) if args.thresholds else None
+    threshold = 0.0 if args.thresholds else args.threshold
     os.makedirs(args.output_dir, exist_ok=True)
     records = []
     for path, drawing in drawings.items():
-        image = read_image(path)
+        image = read_image(path, detector.card.get('image_maximum'))
         boxes = detector.detect(image)
+        if limits is not None:
+            boxes = keep_from(boxes, limits)
         records += records_of(path, boxes, detector.classes)
         if args.save_images:
-            draw(image, boxes, detector.classes, detector.card['colors'], args.threshold)
+            draw(image, boxes, detector.classes, detector.card['colors'], threshold)
             save_image(image, drawing)
     if args.save_images:
         print(f'drawn images: {args.output_dir}')
     if args.save_results:
         print('results:', *save_records(records, args.output_dir))
-    found = sum(record['score'] >= args.threshold for record in records)
-    print(f'{found} of {len(records)} boxes at or above {args.threshold:g} on {len(images)} images')
+    found = sum(record['score'] >= threshold for record in records)
+    words = 'the threshold of their class' if args.thresholds else f'{threshold:g}'
+    print(f'{found} of {len(records)} boxes at or above {words} on {len(images)} images')
 
 
 if __name__ == '__main__':

@@ -10,7 +10,7 @@ import numpy as np
 
 __all__ = ['find_images', 'read_image', 'records_of', 'save_records', 'draw', 'save_image']
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp')
+SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 WHITE = (255, 255, 255)
 FONT, FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.35
 JPEG_QUALITY = 95
@@ -36,20 +36,35 @@ def find_images(image_file, image_dir):
     return images
 
 
-def read_image(path):
-    """ndarray: [h, w, 3] uint8, blue, green, red, of a file.
+def read_image(path, maximum=None):
+    """Reads an image as the detector was trained to see it.
+
+    Args:
+        path (str): the file.
+        maximum (int or None): ``image_maximum`` of the model's card, the value that is white in
+            images with 16 bits a channel.
+
+    Returns:
+        ndarray: [h, w, 3] uint8, blue, green, red.
 
     Raises:
         FileNotFoundError: it does not exist.
-        ValueError: it is not an image.
+        ValueError: it is not an image, or has 16 bits a channel and a value above ``maximum``.
     """
     if not os.path.isfile(path):
         raise FileNotFoundError(f'image not found: {path}')
     content = np.fromfile(path, np.uint8)  # cv2.imread fails at some names on Windows
-    image = cv2.imdecode(content, cv2.IMREAD_COLOR) if content.size else None
-    if image is None:
+    image = (cv2.imdecode(content, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR) if content.size
+             else None)
+    if image is None or image.dtype not in (np.uint8, np.uint16):
         raise ValueError(f'{path} is not an image that can be read; copy it again, or leave it out')
-    return image
+    if image.dtype == np.uint8:
+        return image
+    if maximum is None or image.max() > maximum:
+        raise ValueError(f'{path} has 16 bits a channel, values up to {image.max()}, but the model '
+                         f'was exported with image_maximum {maximum}; train and export it with -o '
+                         f'image_maximum=N, the value of your camera that is white')
+    return ((image.astype('uint32') * 255 + maximum // 2) // maximum).astype('uint8')
 
 
 def records_of(path, boxes, classes):

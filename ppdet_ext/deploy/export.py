@@ -159,6 +159,7 @@ def _card(cfg, model, size, folder):
                    colormap(rgb=True)[np.arange(len(classes)) % 40]],
         'input': {'height': size[0], 'width': size[1]},
         'preprocess': inference['Preprocess'],
+        'image_maximum': cfg.get('image_maximum'),
         'draw_threshold': inference['draw_threshold'],
         'nms': _nms(model),
         'weights': {'file': os.path.basename(weights), 'sha256': _sha256(weights)},

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The runner prepares images and suppresses boxes as PaddleDetection does."""
 import json
+import types
 
 import cv2
 import numpy as np
@@ -14,8 +15,12 @@ from deploy import Detector
 from deploy.__main__ import main
 from deploy.card import CARD
 from deploy.preprocess import Preprocess
+from deploy.results import read_image
 from deploy.runtimes import open_runtime
 from deploy.suppression import suppress
+from deploy.thresholds import keep_from, read_thresholds
+from ppdet_ext.data.images import decode_bgr
+from ppdet_ext.inference import thresholds
 
 NMS = {'score_threshold': 0.1, 'nms_top_k': 60, 'keep_top_k': 40, 'nms_threshold': 0.5,
        'nms_eta': 1.0, 'normalized': True}
@@ -102,9 +107,41 @@ def test_a_runtime_that_is_not_installed(monkeypatch):
     ([], 'no image; give --image_file FILE or --image_dir FOLDER'),
     (['--image_dir', 'nowhere'], 'nowhere is not a folder')])
 def test_images_that_are_not_there(options, message, tmp_path, monkeypatch):
-    monkeypatch.setattr('deploy.__main__.Detector', lambda *_: None)
+    monkeypatch.setattr('deploy.__main__.Detector',
+                        lambda *_: types.SimpleNamespace(card={}, classes=[]))
     with pytest.raises((OSError, ValueError), match=message):
         main(['--model_dir', str(tmp_path), '--output_dir', str(tmp_path / 'out'), *options])
+
+
+@pytest.mark.parametrize('maximum', [4095, 1000])
+def test_an_image_of_16_bits_is_scaled_as_in_training(maximum, tmp_path):
+    path = str(tmp_path / 'deep.png')
+    cv2.imwrite(path, np.random.default_rng(0).integers(0, 1001, [9, 7], np.uint16))
+    content = (tmp_path / 'deep.png').read_bytes()
+    assert np.array_equal(read_image(path, maximum), decode_bgr(content, maximum))
+    for too_small in (None, 100):
+        with pytest.raises(ValueError, match='16 bits a channel, values up to .* image_maximum'):
+            read_image(path, too_small)
+
+
+def test_thresholds_are_those_of_the_other_tool(tmp_path):
+    classes, path = ['crack', 'pit'], tmp_path / 'thresholds.json'
+    path.write_text(json.dumps({'threshold': 0.4, 'classes': {'pit': 0.7}}))
+    limits = read_thresholds(str(path), classes)
+    assert limits.tolist() == thresholds.read_thresholds(str(path), classes) == [0.4, 0.7]
+    boxes = np.array([[0, 0.5, 0, 0, 1, 1], [1, 0.5, 0, 0, 1, 1], [1, 0.7, 0, 0, 1, 1]], 'float64')
+    assert np.array_equal(keep_from(boxes, limits), boxes[[0, 2]])
+
+
+@pytest.mark.parametrize('content, message', [
+    ('{', 'is not JSON'), ('[]', 'is not for this model, whose classes are crack, pit'),
+    ('{"classes": {"dent": 0.5}}', 'is not for this model'),
+    ('{"classes": {"pit": 2}, "threshold": 0.5}', 'has 2 for the class "pit", expected a number'),
+    ('{"classes": {"pit": 0.5}}', 'has None for the class "crack"')])
+def test_a_file_without_such_thresholds(content, message, tmp_path):
+    (tmp_path / 't.json').write_text(content)
+    with pytest.raises(ValueError, match=message):
+        read_thresholds(str(tmp_path / 't.json'), ['crack', 'pit'])
 
 
 def test_a_drawing_never_replaces_its_image(tmp_path):

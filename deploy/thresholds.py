@@ -1,0 +1,47 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Thresholds of the score by class, as ``tools/report.py`` writes them."""
+import json
+
+import numpy as np
+
+__all__ = ['keep_from', 'read_thresholds']
+
+
+def read_thresholds(path, classes):
+    """Reads a file of thresholds.
+
+    Args:
+        path (str): JSON with ``threshold``, for all classes, and ``classes``, name to threshold;
+            ``threshold`` is that of the classes not named.
+        classes (list of str): of the model.
+
+    Returns:
+        ndarray: [C], by class.
+
+    Raises:
+        ValueError: it is another file, names another class, or leaves a class out.
+        OSError: it cannot be read.
+    """
+    with open(path, encoding='utf-8') as f:
+        try:
+            content = json.load(f)
+        except ValueError as error:
+            raise ValueError(f'--thresholds: {path} is not JSON ({error})') from error
+    by_class = content.get('classes', {}) if isinstance(content, dict) else None
+    if not isinstance(by_class, dict) or not set(by_class) <= set(classes):
+        raise ValueError(f'--thresholds: {path} is not for this model, whose classes are '
+                         f'{", ".join(classes)}; take the file that tools/report.py has written '
+                         f'for it')
+    values = [by_class.get(name, content.get('threshold')) for name in classes]
+    for name, value in zip(classes, values):
+        if type(value) not in (int, float) or not 0 <= value <= 1:
+            raise ValueError(f'--thresholds: {path} has {value!r} for the class "{name}", expected '
+                             f'a number from 0 to 1')
+    return np.array(values)
+
+
+def keep_from(boxes, thresholds):
+    """ndarray: of boxes [B, 6] those whose score is at least the threshold of their class."""
+    # In double precision, as the report has chosen them.
+    return boxes[boxes[:, 1].astype('float64') >= thresholds[boxes[:, 0].astype(int)]]
