@@ -37,7 +37,7 @@ def test_no_object_is_sound(tmp_path):
     ('<annotation/>', 1, 'there is no <size>'),
     (BOMB, 1, 'refused: it defines the entity "b"'),
     (SOUND.replace('<width>20', '<width>wide'), 2, '<width> is "wide", expected a number'),
-    (SOUND.replace('<size>', '<id>x</id><size>'), 2, '<id> is "x", expected a whole'),
+    (SOUND.replace('<size>', '<id>x</id><size>'), 2, '<id> is "x", expected an integer'),
     (SOUND.replace('<size>', '<id>1e5</id><size>'), 2, '<id> is "1e5", expected an integer'),
     (SOUND.replace('<width>20', '<width>-5'), 2, '<size> is above 0, got [-5, 20]'),
     (SOUND.replace('<name>patches', '<name>dent'), 3, 'unknown class "dent", expected one of'),
