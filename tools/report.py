@@ -17,10 +17,6 @@ import os
 
 import checkout
 
-from ppdet_ext.report.figures import Settings
-from ppdet_ext.report.operating_points import Rule
-from ppdet_ext.report.page import write_report
-from ppdet_ext.report.runs import find_roles, find_runs
 from ppdet_ext.report.words import LANGUAGES
 from ppdet_ext.utils import command_line
 
@@ -85,6 +81,11 @@ def share(text):
 
 def main(argv):
     args = parse_args(argv)
+    from ppdet_ext.report.figures import Settings
+    from ppdet_ext.report.operating_points import Rule
+    from ppdet_ext.report.page import write_report
+    from ppdet_ext.report.runs import find_roles, find_runs
+
     folders = find_roles(args.auto) if args.auto else {role: getattr(args, role) for role in ROLES}
     runs = [run for role in ROLES for run in find_runs(role, folders.get(role, ()))]
     files = {name: path for name, path in (('validation', args.validation), ('test', args.test))

@@ -8,9 +8,9 @@ from collections import Counter, defaultdict
 from typing import NamedTuple
 
 import numpy as np
-import yaml
 from terminaltables import AsciiTable
 
+from ..safe_io.safe_yaml import load_yaml
 from ..utils.files import read_text, write_json
 from ..utils.progress import progress
 from .coco import SPLITS
@@ -208,5 +208,5 @@ def _set_maximum(folder):
     path = os.path.join(folder, 'dataset.yml')
     if not os.path.isfile(path):
         return None
-    content = yaml.safe_load(read_text(path))
+    content = load_yaml(read_text(path))
     return content.get('image_maximum') if isinstance(content, dict) else None

@@ -12,7 +12,6 @@ from dataclasses import asdict
 from importlib import metadata, util
 
 import numpy as np
-import yaml
 from ppdet.utils.colormap import colormap
 from ppdet.utils.logger import setup_logger
 
@@ -21,6 +20,7 @@ from deploy.card import CARD, VERSION
 from deploy.results import read_image
 
 from ..modeling.weights import resolve_weights
+from ..safe_io.safe_yaml import load_yaml
 from ..utils.files import read_json, write_json
 from .candidates import suppression_of, write_onnx, write_openvino
 from .parity import PIXELS, SCORE, compare
@@ -148,7 +148,7 @@ def _check(folder, name, pictures, expected):
 def _card(cfg, model, size, folder):
     weights = resolve_weights(cfg.weights)
     with open(os.path.join(folder, 'infer_cfg.yml'), encoding='utf-8') as f:
-        inference = yaml.safe_load(f)
+        inference = load_yaml(f)
     classes = inference['label_list']
     return {
         'format_version': VERSION,

@@ -69,9 +69,9 @@ def evaluate_saved_boxes(cfg, folder):
         FileNotFoundError: no ``bbox.json`` there.
         ValueError: it holds no detections, or those of other images or classes.
     """
-    if cfg.metric != 'COCO':
-        raise ValueError(f'--json_eval is for metric: COCO, but metric is {cfg.metric}; evaluate '
-                         f'without it, or make a COCO data set: tools/prepare_data.py')
+    if cfg.get('metric', 'COCO') != 'COCO':
+        raise ValueError(f'--json_eval is for metric: COCO, but metric is {cfg["metric"]}; '
+                         f'evaluate without it, or make a COCO data set: tools/prepare_data.py')
     folder = folder or os.path.join(cfg.save_dir, cfg.filename)
     path = os.path.join(folder, 'bbox.json')
     if not os.path.isfile(path):

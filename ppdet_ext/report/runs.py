@@ -300,6 +300,8 @@ def _make(run, name, truth, dataset_dir, folder, tools, measure):
     options = {**run.training.options, 'weights': os.path.abspath(run.weights),
                'EvalDataset.anno_path': os.path.abspath(truth.path)}
     options.pop('filename', None)
+    dataset_dir = (dataset_dir or options.get('EvalDataset.dataset_dir')
+                   or run.record.get('dataset_dir'))
     if dataset_dir:
         options['EvalDataset.dataset_dir'] = os.path.abspath(dataset_dir)
     command = [sys.executable, os.path.join(tools, 'eval.py'), '-c', run.training.config,

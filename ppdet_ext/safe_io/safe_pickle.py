@@ -138,7 +138,7 @@ def _read(file):
     name, tensors = getattr(file, 'name', 'the file'), set()
     start = file.read(1)
     if start != FIRST_BYTE:
-        kind = 'no pickle, as paddle.save writes it' if start else 'empty'
+        kind = 'not a pickle, as paddle.save writes it' if start else 'empty'
         raise ValueError(f'{name} is {kind}; copy or download it again, or give another file')
     file.seek(-1, 1)
     with explained_errors(name, 'paddle.save(model.state_dict(), path)'):

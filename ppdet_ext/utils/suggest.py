@@ -21,5 +21,7 @@ def near_file(path):
     folder, name = os.path.split(path)
     if not os.path.isdir(folder or os.curdir):
         return ''
-    near = difflib.get_close_matches(name, os.listdir(folder or os.curdir), n=1, cutoff=ALIKE)
+    # One of the name itself is there, but not as a file.
+    others = [other for other in os.listdir(folder or os.curdir) if other != name]
+    near = difflib.get_close_matches(name, others, n=1, cutoff=ALIKE)
     return f' (did you mean "{os.path.join(folder, near[0])}"?)' if near else ''

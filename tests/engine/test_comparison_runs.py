@@ -132,7 +132,7 @@ def test_a_changed_slim_yaml_is_a_slim_yaml(folder):
 
 @pytest.mark.parametrize('runs, message', [
     ([RUNS[0], RUNS[0]], 'teacher_12e appears twice'),
-    ([RUNS[2]], 'has the teacher "teacher_12e", which is not above it; above it are not runs'),
+    ([RUNS[2]], 'has the teacher "teacher_12e", which is not above it; above it are no runs'),
     ([{**RUNS[0], 'seed': 1}], r'runs\[0\]: unknown key "seed" .did you mean "seeds"'),
     ([{'method': 'x'}], r'runs\[0\] needs epochs, seeds, config'),
     ([3], r'runs\[0\] takes "key: value" pairs, got 3'),

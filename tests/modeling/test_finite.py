@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 from tiny import slim_yaml, student_yaml
 
+from ppdet_ext.data.coco import NEU_DET_CLASSES
 from ppdet_ext.engine import cli
 from ppdet_ext.modeling.finite import check_finite
 from ppdet_ext.utils.files import write_json
@@ -35,7 +36,7 @@ def student(tmp_path):
         noise = rng.integers(0, 255, [64, 64, 3], dtype='uint8')
         Image.fromarray(noise).save(tmp_path / 'images' / f'{k}.png')
     write_json(str(tmp_path / 'all.json'), {
-        'categories': [{'id': k, 'name': str(k)} for k in range(6)],
+        'categories': [{'id': k, 'name': name} for k, name in enumerate(NEU_DET_CLASSES)],
         'images': [{'id': k, 'file_name': f'{k}.png', 'width': 64, 'height': 64}
                    for k in range(IMAGES)],
         'annotations': [{'id': k, 'image_id': k, 'category_id': k % 6, 'bbox': [8, 8, 40, 40],

@@ -65,8 +65,8 @@ def test_a_killed_comparison_goes_on_to_the_same_bits(tmp_path):
 
 @pytest.mark.parametrize('content, message', [
     (None, 'comparison.yml'),
-    ({'dataset_dir': 'x', 'sets': {}}, 'runs is missing'),
-    ({'dataset_dir': 'x', 'sets': {}, 'runs': [], 'seed': 3}, '"seed" is not a key'),
+    ({'dataset_dir': 'x', 'sets': {}}, 'needs runs'),
+    ({'dataset_dir': 'x', 'sets': {}, 'runs': [], 'seed': 3}, 'unknown key "seed"'),
     ({'dataset_dir': 'x', 'sets': {'test': ['t.json']}, 'runs': []}, 'runs is a list of methods'),
 ])
 def test_a_wrong_yaml_is_one_line(tmp_path, monkeypatch, capsys, content, message):

@@ -47,7 +47,7 @@ def test_data_is_prepared_without_paddle(tmp_path):
              run_tool('prepare_neu_det.py', '--check', '--output', data),
              run_tool('make_few_shot.py', '--dataset_dir', data, '--split', '2', '--shots', '1',
                       '--detector', 'nano')}
-    assert lines == {'imported:'}
+    assert lines <= {'imported:', 'imported: matplotlib'}, 'the check draws'
 
 
 def test_paddle_before_the_package_is_refused():
