@@ -72,7 +72,8 @@ def test_training_stops_and_the_epoch_before_stays(tmp_path, student, teacher_ya
     assert errors[0].startswith('error: ') and lost in errors[0], errors
     assert re.search(rf'\(epoch 1, step [12] of 3, learning rate 1e\+30; checkpoints of earlier '
                      rf'epochs are in {folder}\)', errors[0])
-    assert sorted(os.listdir(folder)) == ['0.pdopt', '0.pdparams', '0.pdstate']
+    saved = {name for name in os.listdir(folder) if '.pd' in name}
+    assert saved == {'0.pdopt', '0.pdparams', '0.pdstate'}
     weights = paddle.load(str(folder / '0.pdparams'), return_numpy=True)
     assert all(np.isfinite(value).all() for value in weights.values())
     going_on = ['-o', rates('1.0e-5'), f'pretrain_weights={folder / "0"}', 'epoch=1']
