@@ -21,7 +21,6 @@ def near_file(path):
     folder, name = os.path.split(path)
     if not os.path.isdir(folder or os.curdir):
         return ''
-    # One of the name itself is there, but not as a file.
-    others = [other for other in os.listdir(folder or os.curdir) if other != name]
-    near = difflib.get_close_matches(name, others, n=1, cutoff=ALIKE)
+    files = [entry.name for entry in os.scandir(folder or os.curdir) if entry.is_file()]
+    near = difflib.get_close_matches(name, files, n=1, cutoff=ALIKE)
     return f' (did you mean "{os.path.join(folder, near[0])}"?)' if near else ''
