@@ -696,9 +696,13 @@ def probe_static_upsampling():
     pan = importlib.import_module('ppdet.modeling.necks.lc_pan')
 
     class Necks(paddle.nn.Layer):
+        def __init__(self):
+            super().__init__()
+            self.interpolate = fpn.F.interpolate
+            self.upsample = pan.nn.Upsample(scale_factor=2, mode='nearest')
+
         def forward(self, x):
-            return (fpn.F.interpolate(x, scale_factor=2., mode='nearest')
-                    + pan.nn.Upsample(scale_factor=2, mode='nearest')(x))
+            return self.interpolate(x, scale_factor=2., mode='nearest') + self.upsample(x)
 
     x = np.random.RandomState(0).rand(1, 2, 3, 4).astype('float32')
     with tempfile.TemporaryDirectory() as folder:

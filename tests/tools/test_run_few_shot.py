@@ -53,7 +53,9 @@ def command(tmp_path):
                'allow_empty': True}
     common = {'TrainDataset': dataset, 'EvalDataset': dataset, 'use_gpu': False, 'epoch': 1,
               'worker_num': 0, 'TrainReader': {'batch_size': 2}}
-    base = faster_rcnn_yaml(tmp_path, 'base', classes=3, weights=weights, **common)
+    base_set = {**dataset, 'anno_path': 'annotations/sets/base_train.json'}
+    base = faster_rcnn_yaml(tmp_path, 'base', classes=3, weights=weights,
+                            **{**common, 'TrainDataset': base_set, 'EvalDataset': base_set})
     student = faster_rcnn_yaml(tmp_path, 'student', cosine={}, **common)
     slim = slim_yaml(tmp_path, base, name='dkan', slim_method='DKAN')
     paddle.seed(1)
