@@ -25,8 +25,9 @@ def inside_the_image(out, inputs):
     """Cuts off ``out['bbox']`` [M, 6] (class, score, x1, y1, x2, y2) at the border of its image."""
     if not isinstance(out, dict) or 'bbox_num' not in out:
         return out
-    # Rows of another length are boxes of another kind, such as rotated ones.
-    if out['bbox'].shape[-1] == 6:
+    # Rows of another length are boxes of another kind, such as rotated ones. Paddle 2.6 cannot
+    # count rows where there are none; in a graph their number is not known, but not 0.
+    if out['bbox'].shape[-1] == 6 and out['bbox'].shape[0] != 0:
         out['bbox'] = _clip(out['bbox'], out['bbox_num'], inputs)
     return out
 

@@ -700,9 +700,13 @@ def probe_static_upsampling():
             super().__init__()
             self.interpolate = fpn.F.interpolate
             self.upsample = pan.nn.Upsample(scale_factor=2, mode='nearest')
+            # Without a parameter Paddle 2.6 does not load the graph.
+            self.one = self.create_parameter(
+                [1], default_initializer=paddle.nn.initializer.Constant(1.0))
 
         def forward(self, x):
-            return self.interpolate(x, scale_factor=2., mode='nearest') + self.upsample(x)
+            resized = self.interpolate(x, scale_factor=2., mode='nearest') + self.upsample(x)
+            return self.one * resized
 
     x = np.random.RandomState(0).rand(1, 2, 3, 4).astype('float32')
     with tempfile.TemporaryDirectory() as folder:

@@ -56,7 +56,8 @@ def test_input_of_strided_memory(without_numba):
 
 
 def test_what_was_compiled_is_found_again(run_python, tmp_path):
-    program = ('import paddle; from ppdet_ext.modeling.depthwise import DepthwiseConv2D; '
+    program = ('import ppdet_ext, paddle\n'
+               'from ppdet_ext.modeling.depthwise import DepthwiseConv2D\n'
                'DepthwiseConv2D(2, 3)(paddle.ones([1, 2, 4, 4]))')
     files = []
     for _ in range(2):
