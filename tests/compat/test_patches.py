@@ -97,7 +97,7 @@ def errors_without_ppdet_ext(run_python):
 
 
 @pytest.mark.parametrize('name', PROBES)
-def test_defect_is_mended(name):
+def test_defect_is_patched(name):
     paddle.seed(0)
     PROBES[name]()
 
@@ -131,7 +131,7 @@ def test_other_source_is_refused(patch, module, qualname, monkeypatch):
     assert 'paddledet==2.6.0' in str(refusal.value)
 
 
-def test_apply_mends_once():
+def test_apply_patches_once():
     forward = patching.find('ppdet.slim.distill_model', 'FGDDistillModel.forward')[2]
     compat.apply()
     ppdet_fixes.apply()
