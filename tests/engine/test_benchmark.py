@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
-from ppdet.core.workspace import load_config
 from tiny import slim_yaml, student_yaml
 
+from ppdet_ext.config.load import load_run_config
 from ppdet_ext.engine import benchmark
-from ppdet_ext.slim import build_slim_model
+from ppdet_ext.slim import build_slim_model, read_slim_config
 
 PARTS = {'student', 'teacher', 'terms', 'whole', 'paddledet FGD'}
 
@@ -14,8 +14,11 @@ PARTS = {'student', 'teacher', 'terms', 'whole', 'paddledet FGD'}
 @pytest.fixture(params=['MGD', 'TSKD'])
 def pair(tmp_path, request):
     teacher = student_yaml(tmp_path, 'teacher', channels=24)
-    slim = slim_yaml(tmp_path, teacher, slim_method=request.param)
-    return load_config(student_yaml(tmp_path)), slim
+    path = slim_yaml(tmp_path, teacher, slim_method=request.param)
+    slim = read_slim_config(path)
+    return load_run_config(student_yaml(tmp_path), {
+        'pretrain_weights': None,
+        'teacher_weights': benchmark.random_teacher(path, str(tmp_path))}, slim), slim
 
 
 def test_measures_every_part_beside_paddledets_fgd(pair):
