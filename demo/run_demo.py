@@ -24,8 +24,8 @@ import checkout  # noqa: E402
 
 from ppdet_ext.utils.commands import run_logged  # noqa: E402
 
-Model = namedtuple('Model', ['key', 'title', 'config', 'slim_config', 'share'])
-Model.__doc__ = 'One of the compared models; ``share`` is its part of the whole time, measured.'
+Model = namedtuple('Model', ['key', 'title', 'config', 'slim_config', 'fraction'])
+Model.__doc__ = 'One of the compared models; ``fraction`` is its part of the whole time, measured.'
 
 TEACHER = Model('teacher', 'teacher', 'configs/nano/retinanet_nano_l_neu_det.yml', None, 0.42)
 STUDENT = Model('student', 'student', 'configs/nano/retinanet_nano_s_neu_det.yml', None, 0.16)
@@ -53,16 +53,16 @@ class Clock:
         self.start = time.monotonic()
         self.done = 0.0
 
-    def say(self, text, share=0.0):
-        """Prints a line; ``share`` is the part of the whole work done since the last finish()."""
+    def say(self, text, fraction=0.0):
+        """Prints a line; ``fraction`` is the part of all work done since the last finish()."""
         passed = time.monotonic() - self.start
-        done = self.done + share
+        done = self.done + fraction
         left = f', about {minutes(passed / done - passed)} left' if done else ''
         print(f'[{minutes(passed)}{left}] {text}', flush=True)
 
-    def finish(self, share):
+    def finish(self, fraction):
         """Adds a part of the whole work to what is done."""
-        self.done += share
+        self.done += fraction
 
 
 def minutes(seconds):
@@ -130,15 +130,15 @@ class Demo:
             command.append(f'teacher_weights={self.weights(TEACHER)}')
         self.clock.say(f'training the {model.title}')
         self.execute(f'train_{model.key}', command, lambda line: self.show_training(model, line))
-        self.clock.finish(model.share)
+        self.clock.finish(model.fraction)
 
     def show_training(self, model, line):
         match = TRAINING_LINE.search(line)
         if match:
             epoch, step, steps = (int(number) for number in match.groups()[:3])
-            share = model.share * (epoch + step / steps) / self.epochs
+            fraction = model.fraction * (epoch + step / steps) / self.epochs
             self.clock.say(f'{model.title}: epoch {epoch + 1} of {self.epochs}, '
-                           f'step {step} of {steps}, loss {match.group(4)}', share)
+                           f'step {step} of {steps}, loss {match.group(4)}', fraction)
 
     def evaluate(self, model):
         """dict: the figures of tools/eval.py on the test split."""

@@ -42,7 +42,8 @@ def main(argv):
         cfg = load_run_config(args.config, {
             **args.opt, 'pretrain_weights': None,
             'teacher_weights': benchmark.random_teacher(args.slim_config, folder)}, slim)
-        inputs = benchmark.synthetic_batch(cfg, args.batch_size, args.image_size, args.boxes)
+        inputs = benchmark.synthetic_batch(cfg.num_classes, args.batch_size, args.image_size,
+                                           args.boxes)
         figures = benchmark.measure_pair(cfg, slim, build_slim_model, inputs, args.steps,
                                          args.warmup)
     print(f'{"part":16}{"ms a step":>12}{"peak MB":>10}')

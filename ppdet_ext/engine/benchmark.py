@@ -24,11 +24,11 @@ __all__ = ['synthetic_batch', 'random_teacher', 'benchmark', 'build_fgd', 'measu
 LEARNING_RATE = 0.0
 
 
-def synthetic_batch(cfg, images, size, boxes, seed=0):
+def synthetic_batch(num_classes, images, size, boxes, seed=0):
     """Makes a training batch of seeded noise with random boxes.
 
     Args:
-        cfg (dict): for ``num_classes``.
+        num_classes (int): of the boxes.
         images (int): images in the batch.
         size (int): height and width in pixels.
         boxes (int): boxes an image.
@@ -40,7 +40,7 @@ def synthetic_batch(cfg, images, size, boxes, seed=0):
     rng = np.random.default_rng(seed)
     corner = rng.uniform(0, size / 2, [images, boxes, 2])
     bbox = np.concatenate([corner, corner + rng.uniform(8, size / 2, [images, boxes, 2])], axis=2)
-    classes = rng.integers(0, cfg.num_classes, [images, boxes, 1])
+    classes = rng.integers(0, num_classes, [images, boxes, 1])
     return {
         'image': paddle.to_tensor(rng.normal(size=[images, 3, size, size]).astype('float32')),
         'im_shape': paddle.full([images, 2], size, dtype='float32'),

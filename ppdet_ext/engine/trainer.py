@@ -73,7 +73,7 @@ class Trainer(ppdet.engine.Trainer):
         with scaled_learning_rate(cfg, mode):
             super().__init__(cfg, mode)
         if self.use_amp and paddle.device.get_device() == 'cpu':
-            logger.warning('mixed precision has no effect on a CPU: this run is in float32')
+            logger.warning('mixed precision has no effect on a CPU: this run uses float32')
         if mode == 'train':
             student = getattr(self.model, 'student_model', self.model)
             freeze_modules(student, cfg.get('freeze'))
@@ -89,8 +89,8 @@ class Trainer(ppdet.engine.Trainer):
         if len(self.loader) == 0:
             raise ValueError(
                 f'TrainDataset has {len(self.dataset)} images, TrainReader.batch_size is '
-                f'{self.cfg.TrainReader["batch_size"]} in each of {self._nranks} processes: not '
-                f'one batch; lower it with -o TrainReader.batch_size=N')
+                f'{self.cfg.TrainReader["batch_size"]} in each of {self._nranks} processes: less '
+                f'than one batch; lower it with -o TrainReader.batch_size=N')
 
     def load_weights(self, weights):
         """Loads pretrained or trained weights and reports how many tensors fitted."""

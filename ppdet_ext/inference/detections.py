@@ -146,7 +146,7 @@ def name_classes(cfg):
         try:
             class_to_category, names_of = get_categories(cfg.metric, anno_file=path)
         except (KeyError, TypeError) as error:
-            raise ValueError(f'{path} is no COCO annotation file ({error!r})') from error
+            raise ValueError(f'{path} is not a COCO annotation file ({error!r})') from error
     names = [names_of[class_to_category[k]] for k in range(len(class_to_category))]
     if len(names) != cfg.num_classes:
         raise ValueError(f'{path} names {len(names)} classes, but num_classes is '

@@ -54,7 +54,7 @@ class ClasswiseCOCOMetric(COCOMetric):
         path = os.path.join(self.output_eval, 'bbox.json')
         write_json(path, self.results['bbox'])
         if self.save_prediction_only:
-            logger.info(f'detections saved to {path}; nothing evaluated, as asked')
+            logger.info(f'detections saved to {path}; nothing was evaluated, as requested')
             return
         weights = {'fingerprint': self._fingerprint()} if self._fingerprint else {}
         self.summary = _evaluate(self.anno_file, self.results['bbox'], self.output_eval,
@@ -116,7 +116,7 @@ def evaluate_boxes(anno_file, detections, base_classes=None, image_ids=None):
     Returns:
         dict: ``mAP`` (IoU 0.5:0.95), ``AP50``, ``AP75``, ``AP_small`` (area below 32^2 pixels),
         ``AP_medium`` (below 96^2), ``AP_large``, and ``classes``: class name to ``AP``, ``AP50``
-        and ``objects``, their number. Shares between 0 and 1; None where there is no such object.
+        and ``objects``, their number. Fractions from 0 to 1; None where there is no such object.
         For a few-shot set also ``few_shot``: ``base``, ``novel``, ``all`` and, with
         ``base_classes``, ``forgetting``, each with ``AP`` and ``AP50``.
     """

@@ -133,7 +133,7 @@ def load_weights(model, weights, role, minimum=0.0):
         model (nn.Layer): a detector.
         weights (str): path, URL or name, as :func:`resolve_weights` takes it.
         role (str): what the model is called in the report.
-        minimum (float): share of the model's tensors that must load.
+        minimum (float): fraction of the model's tensors that must load.
 
     Raises:
         ValueError: fewer tensors than ``minimum`` fit, one is not finite, or the file is refused,

@@ -16,7 +16,7 @@ __all__ = ['ConfiguredDistillModel', 'settle']
 
 logger = setup_logger('ppdet.engine')
 
-# Below this share of loaded tensors the file is not this teacher's.
+# Below this fraction of loaded tensors the file is not this teacher's.
 MINIMUM_LOADED = 0.9
 
 
@@ -40,7 +40,7 @@ class ConfiguredDistillModel(DistillModel):
     default_loss = None
     default_terms = ({}, )  # entries of distill_losses, where the slim YAML has none
     term_name = None  # in the log; the method's name
-    minimum_loaded = 0.0  # share of the student's tensors that its weights must fill
+    minimum_loaded = 0.0  # fraction of the student's tensors that its weights must fill
     method_keys = ('distill_losses', 'inherit')
 
     def __init__(self, cfg, slim_config):
@@ -105,7 +105,7 @@ class ConfiguredDistillModel(DistillModel):
             list of Term: not connected yet; here the entries of ``distill_losses``.
 
         Raises:
-            ValueError: an entry that cannot be meant.
+            ValueError: an invalid entry.
         """
         entries = slim.content.get('distill_losses')
         entries = list(self.default_terms) if entries is None else entries

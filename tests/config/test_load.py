@@ -56,7 +56,7 @@ def test_nothing_is_left_of_a_data_set_that_a_tag_has_built(tmp_path):
     ({'LearningRate': {'schedulers': [{'max_epochs': 3}]}},
      r'LearningRate.schedulers: unknown name "None"; known: CosineDecay'),
     ({'LearningRate': {'schedulers': [{'name': 'LinearWarmup'}, {'name': 'CosineDecay'}]}},
-     r"expected are a decay and, .* a warmup after it \(AttributeError: 'LinearWarmup'"),
+     r"expected a decay and, .* a warmup after it \(AttributeError: 'LinearWarmup'"),
     ({'OptimizerBuilder': {'optimizer': {'type': 'lr'}}}, r'type: unknown name "lr"; known'),
     ({'OptimizerBuilder': {'optimizer': {'type': 'LBFGS'}}}, r'type: unknown name "LBFGS"'),
     ({'OptimizerBuilder': {'optimizer': {'type': 'AdamWDL', 'layerdecay': 0.75}}},
@@ -98,25 +98,25 @@ def test_a_decay_that_a_tag_has_built_passes(tmp_path):
 
 
 @pytest.mark.parametrize('text, message', [
-    ('a: &x {b: [*x]}\n', 'line 1: with every alias .* it holds more than 1,000,000 values, or it'),
+    ('a: &x {b: [*x]}\n', 'line 1: with every alias .* it holds more than 1,000,000 values'),
     ('_BASE_:\n', r'_BASE_ is a list of paths, like \[../runtime.yml\], got None'),
     ('_BASE_: [3]\n', r'_BASE_ is a list of paths, .* got \[3\]'),
 ])
-def test_a_yaml_that_is_not_meant_so(tmp_path, text, message):
+def test_an_invalid_yaml(tmp_path, text, message):
     path = tmp_path / 'x.yml'
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         load_run_config(str(path))
 
 
-def test_a_key_that_stands_twice_is_warned_of(tmp_path, log):
+def test_a_key_that_appears_twice_is_warned_of(tmp_path, log):
     path = tmp_path / 'x.yml'
     path.write_text(f'_BASE_: [{student_yaml(tmp_path)}]\nepoch: 1\nFPN: {{out_channel: 16,\n'
                     f'  out_channel: 24}}\nepoch: 2\n')
     assert load_run_config(str(path)).epoch == 2
     assert [message for level, message in log if level == 'WARNING'] == [
-        f'{path}, line 5: "epoch" stands in line 2 already, which has no effect',
-        f'{path}, line 4: "out_channel" stands in line 3 already, which has no effect']
+        f'{path}, line 5: "epoch" was set in line 2 already, which has no effect',
+        f'{path}, line 4: "out_channel" was set in line 3 already, which has no effect']
 
 
 def test_an_alias_may_be_used_several_times(tmp_path):

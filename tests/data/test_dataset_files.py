@@ -53,7 +53,7 @@ def test_a_data_set_that_fits(coco):
 @pytest.mark.parametrize('content, dataset, error, message', [
     (annotations(classes=5), {}, ValueError, 'has 5 classes, but num_classes is 6'),
     (annotations(images=()), {}, ValueError, 'lists no image'),
-    ('{"images": [', {}, ValueError, 'train.json is no JSON .Expecting'),
+    ('{"images": [', {}, ValueError, 'train.json is not JSON .Expecting'),
     ({'images': []}, {}, ValueError, 'no COCO annotation file .no list "categories"'),
     (annotations(), {'image_dir': 'image'}, FileNotFoundError,
      'image does not exist. Prepare the data set'),

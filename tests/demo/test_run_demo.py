@@ -60,9 +60,9 @@ def test_clock_estimates_from_the_share_that_is_done(demo, monkeypatch, capsys):
     monkeypatch.setattr(demo.time, 'monotonic', lambda: next(now))
     clock = demo.Clock()
     clock.say('starts')
-    clock.say('works', share=0.25)
+    clock.say('works', fraction=0.25)
     clock.finish(0.5)
-    clock.say('goes on', share=0.25)
+    clock.say('goes on', fraction=0.25)
     assert capsys.readouterr().out == ('[0:10] starts\n'
                                        '[0:30, about 1:30 left] works\n'
                                        '[1:30, about 0:30 left] goes on\n')

@@ -139,7 +139,7 @@ def test_names_from_an_annotation_file_that_pycocotools_cannot_read(tmp_path):
     (tmp_path / 'a.json').write_text(json.dumps({
         'categories': [{'id': k, 'name': name} for k, name in enumerate(NAMES)],
         'annotations': [{}]}))
-    with pytest.raises(ValueError, match='TestDataset: .*a.json is no COCO .* .KeyErr'):
+    with pytest.raises(ValueError, match='TestDataset: .*a.json is not a COCO .* .KeyErr'):
         names_of(tmp_path, anno_path='a.json')
     (tmp_path / 'a.json').write_text(json.dumps({
         'categories': [{'id': k, 'name': name} for k, name in enumerate(NAMES)]}))

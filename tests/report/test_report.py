@@ -195,7 +195,7 @@ def test_figures_of_other_detections(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize('arguments, message', [
     ([], 'name the runs, either by'),
     (['--auto', 'a', '--model', 'b'], 'name the runs, either by'),
-    (['--model', 'a', '--miss', '2'], 'argument --miss: invalid share value'),
+    (['--model', 'a', '--miss', '2'], 'argument --miss: invalid fraction value'),
     (['--model', 'a', '--miss', '0.1', '--false_alarms', '1'], 'not allowed with argument'),
 ])
 def test_arguments_that_are_refused(arguments, message, capsys):
