@@ -28,25 +28,24 @@ def main(argv):
     from ppdet_ext.config.load import load_run_config
     from ppdet_ext.deploy.compared_images import compared_images
     from ppdet_ext.deploy.export import FORMATS, check_folder, check_formats, export_detector
-    from ppdet_ext.deploy.input_size import fix_input
+    from ppdet_ext.deploy.input_size import fix_input, fixed_size
     from ppdet_ext.engine import Trainer
     from ppdet_ext.inference import detections
     from ppdet_ext.slim import build_slim_model
 
     formats = {'paddle', *args.format.split(',')}
     check_formats(formats)
-    cfg = load_run_config(args.config, args.opt)
+    cfg = load_run_config(args.config, args.opt, prepare=(fix_input, detections.find_labels))
     folder = os.path.join(args.output_dir, cfg.filename)
     check_folder(folder)
-    size = fix_input(cfg)
     detections.name_classes(cfg)
     cli.log_versions()
     with compared_images(cfg, args.infer_dir) as images:
         if args.slim_config:
-            build_slim_model(cfg, args.slim_config, mode='test')
+            cfg = build_slim_model(cfg, args.slim_config, 'test', args.opt)
         trainer = Trainer(cfg, mode='test')
         trainer.load_weights(cfg.get('weights'))
-        export_detector(trainer, size, images, formats, folder)
+        export_detector(trainer, fixed_size(cfg), images, formats, folder)
     print(f'exported: {folder} ({", ".join(sorted(os.listdir(folder)))})')
     print(f'try it: python -m deploy --model_dir {folder} --runtime '
           f'{FORMATS[max(formats, key=list(FORMATS).index)].runtime} --image_dir FOLDER')

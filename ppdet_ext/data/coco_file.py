@@ -27,7 +27,7 @@ class CocoFile(NamedTuple):
         images, categories, annotations (list of dict): the records; no annotations where images
             or categories have faults.
         info (dict): what it tells about itself.
-        is_annotated (bool): whether it has ``annotations``, be they none.
+        is_annotated (bool): whether it has ``annotations``, even an empty list.
         faults (list of str): each begins with its place, ``annotations[3]: ...``.
     """
     images: list
@@ -99,7 +99,7 @@ def read_coco(path):
             ``annotations``.
 
     Returns:
-        CocoFile: what stands in it.
+        CocoFile: its content.
 
     Raises:
         ValueError: no JSON, or no dictionary with these lists.
@@ -116,13 +116,13 @@ def check_coco(path, content):
         content (dict): with lists of images and categories.
 
     Returns:
-        CocoFile: what stands in it.
+        CocoFile: its content.
 
     Raises:
         ValueError: its annotations are not a list.
     """
     if not isinstance(content.get('annotations', []), list):
-        raise ValueError(f'{path} is no COCO annotation file (no list "annotations")')
+        raise ValueError(f'{path} is not a COCO annotation file (no list "annotations")')
     faults = []
     images, categories = (list(_sound_records(content, kind, faults).values())
                           for kind in ('images', 'categories'))
@@ -160,7 +160,7 @@ def _read_lists(path, kinds):
     content = read_json(path)
     for kind in kinds:
         if not isinstance(content, dict) or not isinstance(content.get(kind), list):
-            raise ValueError(f'{path} is no COCO annotation file (no list "{kind}")')
+            raise ValueError(f'{path} is not a COCO annotation file (no list "{kind}")')
     return content
 
 

@@ -151,7 +151,7 @@ def _names_in_files(dataset):
 
 def _check_coco(section, dataset, cfg):
     if 'gt_poly' in (dataset.get('data_fields') or ()):
-        raise ValueError(f'{section}.data_fields has gt_poly, but there are boxes only here, no '
+        raise ValueError(f'{section}.data_fields has gt_poly, but only boxes are supported, no '
                          f'masks; remove gt_poly')
     folder = dataset.get('dataset_dir') or ''
     annotations = _existing(section, folder, dataset, 'anno_path')

@@ -89,7 +89,7 @@ def prepare_data(source, output, reading=DEFAULT_READING, options=DEFAULT_OPTION
         raise FileExistsError(f'{target}: would replace the source {source}, give another output')
     # The layouts of VOC tell which folders belong to the source.
     if options.format != 'voc' and os.path.isdir(target) and target.startswith(source + os.sep):
-        raise FileExistsError(f'{target}: lies in the source, whose images it would double; '
+        raise FileExistsError(f'{target}: lies in the source, whose images it would duplicate; '
                               f'remove it, or give another output')
     if os.path.isfile(source):
         print(f'unpacking {source}')
@@ -152,9 +152,9 @@ def _with_different_names(images):
 
 def _splits(images, labels, options):
     """tuple: indices of each split, and how they came about in words."""
-    shares = dict(SPLITS)
+    fractions = dict(SPLITS)
     divided = {split: [k for k, image in enumerate(images) if image.split == split]
-               for split in shares}
+               for split in fractions}
     if options.split == 'keep' and divided['train'] and (divided['val'] or divided['test']):
         rest = [k for k, image in enumerate(images) if image.split is None]
         divided['train'] = sorted(divided['train'] + rest)
@@ -164,23 +164,23 @@ def _splits(images, labels, options):
     if options.group_by:
         groups = _groups(images, options.group_by)
         return grouped_split(labels, groups, options.seed), (
-            f'{_percent(shares)}; seed {options.seed}; {len(set(groups))} groups by '
+            f'{_percent(fractions)}; seed {options.seed}; {len(set(groups))} groups by '
             f'{options.group_by}')
     return stratified_split(labels, options.seed), (
-        f'{_percent(shares)}; seed {options.seed}; by the class with most boxes in the image')
+        f'{_percent(fractions)}; seed {options.seed}; by the class with most boxes in the image')
 
 
 def _val_of_train(divided, labels, options, images):
     """Draws val out of train, where the source has train and test only."""
-    train, shares = divided['train'], {name: SPLITS[name] for name in ('train', 'val')}
-    shares = {name: share / sum(shares.values()) for name, share in shares.items()}
+    train, fractions = divided['train'], {name: SPLITS[name] for name in ('train', 'val')}
+    fractions = {name: fraction / sum(fractions.values()) for name, fraction in fractions.items()}
     chosen = [labels[k] for k in train]
     if options.group_by:
         groups = _groups([images[k] for k in train], options.group_by)
-        drawn = grouped_split(chosen, groups, options.seed, shares)
+        drawn = grouped_split(chosen, groups, options.seed, fractions)
     else:
-        drawn = stratified_split(chosen, options.seed, shares)
-    divided = {**divided, **{name: [train[k] for k in drawn[name]] for name in shares}}
+        drawn = stratified_split(chosen, options.seed, fractions)
+    divided = {**divided, **{name: [train[k] for k in drawn[name]] for name in fractions}}
     return divided, f'test as in the source; val drawn from its train, seed {options.seed}'
 
 
@@ -193,8 +193,8 @@ def _groups(images, group_by):
     return list(groups.values())
 
 
-def _percent(shares):
-    return ', '.join(f'{name} {share:.0%}' for name, share in shares.items())
+def _percent(fractions):
+    return ', '.join(f'{name} {fraction:.0%}' for name, fraction in fractions.items())
 
 
 def _copy_images(images, folder):

@@ -51,7 +51,7 @@ class Source(NamedTuple):
             tells it.
         seen (collections.Counter): how often each class occurs.
         images_left_out, boxes_left_out (int): the boxes from images that stay.
-        notes (list of str): what was read otherwise than it stands there.
+        notes (list of str): what was read otherwise than the file says.
     """
     images: list
     faults: list
@@ -84,7 +84,7 @@ class SourceCollector:
         self.faults.append(Fault(os.path.relpath(path, self.folder), line, message))
 
     def note(self, text, times=1):
-        """Counts something that was read otherwise than it stands there."""
+        """Counts something that was read otherwise than the file says."""
         self.notes[text] += times
 
     def see(self, name):

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Reads YOLO's label files: one text file an image, a line a box, all as shares of the image."""
+"""Reads YOLO's label files: one text file an image, a line a box, all as fractions of the image."""
 import math
 import os
 from collections import defaultdict
@@ -19,9 +19,9 @@ CLASS_FILES = ('classes.txt', 'obj.names')
 # Text files of the tools that hold no boxes.
 OTHER_FILES = (*CLASS_FILES, 'train.txt', 'val.txt', 'valid.txt', 'test.txt', 'readme.txt',
                'readme.roboflow.txt', 'readme.dataset.txt', 'label_list.txt', 'labels.txt')
-SLACK = 1e-3  # share of the image, which rounding to few decimals may reach beyond it
+SLACK = 1e-3  # fraction of the image, which rounding to few decimals may reach beyond it
 POLYGONS = 'polygons and rotated boxes became their enclosing box'
-SCORES = 'boxes have a score in a sixth column, which does not count'
+SCORES = 'boxes have a score in a sixth column, which is ignored'
 
 
 def is_yolo_line(line):
@@ -142,7 +142,7 @@ def _value_problem(values):
     if not all(map(math.isfinite, values)):
         return f'expected numbers, got {values}'
     if max(values) > 1 + SLACK and max(values) > 2:
-        return f'{values} are pixels; YOLO counts in shares of width and height, from 0 to 1'
+        return f'{values} are pixels; YOLO uses fractions of width and height, from 0 to 1'
     if min(values) < -SLACK or max(values) > 1 + SLACK:
         return f'{values} are not within the image, from 0 to 1'
     return None
@@ -253,7 +253,7 @@ def _stated_splits(source, images, encoding, collector):
             found = _images_of(place, folder, images, encoding)
             if not found:
                 collector.note(f'entry of {os.path.basename(path or source)} for {part}, '
-                               f'"{place}", leads to no image and does not count')
+                               f'"{place}", leads to no image and is ignored')
             for image in found:
                 splits.setdefault(image, part)
     return splits

@@ -195,9 +195,8 @@ def _check_overlap(parts, where):
                 twice.append(f'{image.name} is in {seen[image.name]} and in {part}')
             seen[image.name] = part
     if twice:
-        raise ValueError(f'{where}: {len(twice)} images are there twice, first {twice[0]}; a '
-                         'test on images of the training shows nothing: give each image to '
-                         'one part only')
+        raise ValueError(f'{where}: {len(twice)} images appear twice, first {twice[0]}; a '
+                         'test on training images shows nothing: give each image to one part only')
 
 
 def _check_classes(classes, names, where):

@@ -9,10 +9,10 @@ A run is a folder with weights, as tools/train.py leaves it: ``best_model.pdpara
 import argparse
 import os
 import re
-import subprocess
 import sys
 from typing import NamedTuple, Optional
 
+from ..utils.commands import run_logged
 from ..utils.files import read_json
 from .matching import Detections, Truth, make_detections, read_truth
 
@@ -21,7 +21,6 @@ __all__ = ['SETS', 'Command', 'Evaluation', 'Run', 'find_runs', 'find_roles', 'e
 SETS = {'validation': 'val.json', 'test': 'test.json'}  # and their files in annotations/
 WEIGHTS = ('best_model.pdparams', 'model_final.pdparams')
 SEED = re.compile(r'[_-]?seed(\d+)$')
-LAST_LINES = 5  # of the log of an evaluation that failed
 
 
 class Command(NamedTuple):
@@ -101,7 +100,8 @@ def find_runs(role, folders):
 
     Raises:
         FileNotFoundError: a folder is none, or holds no finished run.
-        ValueError: two runs have the same label and seed.
+        ValueError: two runs have the same label and seed, or one of role ``distilled`` was trained
+            without a distillation.
     """
     runs = []
     for folder in folders:
@@ -116,6 +116,9 @@ def find_runs(role, folders):
                                     f'{WEIGHTS[0]} or {WEIGHTS[1]} in it or in its folders')
         runs += filter(None, found)
     for run in runs:
+        if role == 'distilled' and run.training and not run.training.slim_config:
+            raise ValueError(f'--distilled: {run.folder} was trained without --slim_config, so it '
+                             f'is not a distilled run; give it with --student or --model')
         twins = [other.folder for other in runs if other.name == run.name]
         if len(twins) > 1:
             raise ValueError(f'{" and ".join(twins[:2])} are both {run.name}: name the folders of '
@@ -309,13 +312,10 @@ def _make(run, name, truth, dataset_dir, folder, tools, measure):
                *(f'{key}={value}' for key, value in options.items())]
     log = os.path.join(folder, 'eval.log')
     print(f'evaluating {run.folder} on the {name} images, log in {log}', flush=True)
-    with open(log, 'w', encoding='utf-8') as file:
-        code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file,
-                              stderr=subprocess.STDOUT).returncode
-    if code:
-        with open(log, encoding='utf-8', errors='replace') as file:
-            last = ''.join(file.readlines()[-LAST_LINES:]).strip()
-        raise ChildProcessError(f'the evaluation of {run.folder} failed; the end of {log}:\n{last}')
+    try:
+        run_logged(command, log)
+    except ChildProcessError as error:
+        raise ChildProcessError(f'the evaluation of {run.folder} failed: {error}') from error
 
 
 def _read(run, folder, truth, dataset_dir):

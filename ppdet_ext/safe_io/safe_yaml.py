@@ -47,7 +47,7 @@ class ConfigLoader(yaml.SafeLoader):
         if _size(node, {}) > MOST_VALUES:
             raise yaml.composer.ComposerError(
                 None, None, f'with every alias (*name) written out it holds more than '
-                f'{MOST_VALUES:,} values, or itself', node.start_mark)
+                f'{MOST_VALUES:,} values, or contains itself', node.start_mark)
         return node
 
     def refuse(self, node):

@@ -6,8 +6,8 @@ from .factory import (
     build_slim_model,
     distill_methods,
     install,
+    read_slim_config,
     register_distill_method,
-    training_keys,
 )
 from .losses import (
     FeatureKnowledgeAlignLoss,
@@ -20,7 +20,8 @@ from .methods.mgd import MGDDistillModel
 from .methods.tskd import TSKDDistillModel
 
 __all__ = [
-    'functional', 'build_slim_model', 'distill_methods', 'install', 'register_distill_method',
-    'training_keys', 'DKANDistillModel', 'FeatureKnowledgeAlignLoss', 'LogitKnowledgeAlignLoss',
-    'MGDFeatureLoss', 'MGDDistillModel', 'TSKDFeatureLoss', 'TSKDDistillModel'
+    'functional', 'build_slim_model', 'distill_methods', 'install', 'read_slim_config',
+    'register_distill_method', 'DKANDistillModel', 'FeatureKnowledgeAlignLoss',
+    'LogitKnowledgeAlignLoss', 'MGDFeatureLoss', 'MGDDistillModel', 'TSKDFeatureLoss',
+    'TSKDDistillModel'
 ]

@@ -4,15 +4,18 @@
 import contextlib
 
 import ppdet.slim
+from ppdet.core.workspace import global_config, merge_config
 from ppdet.slim import build_slim_model as ppdet_build_slim_model
 
+from ..config.run_config import RunConfig
 from ..config.scope import SlimConfig
 from ..config.yaml_file import check_bases, read_yaml
 from ..utils.error_text import is_ours, summary
 from ..utils.suggest import did_you_mean
+from .build import settle
 
-__all__ = ['register_distill_method', 'distill_methods', 'training_keys', 'build_slim_model',
-           'install']
+__all__ = ['register_distill_method', 'distill_methods', 'read_slim_config',
+           'build_slim_model', 'install']
 
 # ppdet's own values of slim_method; without the key it builds its common DistillModel.
 PPDET_METHODS = ('FGD', 'CWD', 'LD', 'PPYOLOEDistill')
@@ -48,58 +51,76 @@ def distill_methods():
     return sorted((*_methods, *PPDET_METHODS))
 
 
-def training_keys(slim_config_path):
-    """Reads what a slim YAML sets for the training run itself, before any model is built.
+def read_slim_config(path):
+    """Reads a slim YAML, before any model is built.
 
     Args:
-        slim_config_path (str): the slim YAML.
+        path (str): the slim YAML.
 
     Returns:
-        dict: these keys; none for what PaddleDetection itself builds.
-    """
-    model = _methods.get(str(read_yaml(slim_config_path).get('slim_method')))
-    return SlimConfig(slim_config_path, model.method_keys).training if model else {}
-
-
-def build_slim_model(cfg, slim_config_path, mode='train'):
-    """Builds the model a slim YAML asks for and puts it into the configuration.
-
-    Replaces ``ppdet.slim.build_slim_model``; everything but the methods registered here is passed
-    on to it.
-
-    Args:
-        cfg (dict): ppdet's global configuration, holding the student's YAML.
-        slim_config_path (str): the slim YAML.
-        mode (str): ``train``, ``eval`` or ``test``. A distilled student is evaluated as itself,
-            so only ``train`` builds the distillation model.
-
-    Returns:
-        dict: ``cfg``, with ``model``, ``slim`` and ``slim_type`` set.
+        SlimConfig or None: None of what PaddleDetection itself builds.
 
     Raises:
-        ValueError: no ``slim`` key, or an unknown ``slim_method``.
+        ValueError: no ``slim`` key, an unknown ``slim_method``, or a key that the method does not
+            read.
     """
-    content = read_yaml(slim_config_path)
+    content = read_yaml(path)
     if 'slim' not in content:
-        raise ValueError(f'{slim_config_path}: the key "slim" is missing (for distillation: '
-                         f'"slim: Distill")')
+        raise ValueError(f'{path}: the key "slim" is missing (for distillation: "slim: Distill")')
     if content['slim'] not in SLIMS:
-        raise ValueError(f'{slim_config_path}: unknown slim "{content["slim"]}"'
+        raise ValueError(f'{path}: unknown slim "{content["slim"]}"'
                          f'{did_you_mean(content["slim"], SLIMS)}; known: {", ".join(SLIMS)}')
     method = content.get('slim_method')
     if content['slim'] != 'Distill' or method is None or method in PPDET_METHODS:
-        if mode == 'train' or content['slim'] != 'Distill':
-            check_bases(slim_config_path)
-        with _named(slim_config_path):
-            return ppdet_build_slim_model(cfg, slim_config_path, mode)
+        return None
     if method not in distill_methods():
-        raise ValueError(f'{slim_config_path}: unknown slim_method "{method}"'
+        raise ValueError(f'{path}: unknown slim_method "{method}"'
                          f'{did_you_mean(method, distill_methods())}; known: '
                          f'{", ".join(distill_methods())}')
-    if mode == 'train':
-        cfg['model'] = _methods[method](cfg, slim_config_path)
-        cfg['slim'] = cfg['slim_type'] = 'Distill'
-    return cfg
+    return SlimConfig(path, _methods[method].method_keys, content)
+
+
+def build_slim_model(cfg, slim_config, mode='train', options=None):
+    """Builds the model a slim YAML asks for and puts it into the configuration.
+
+    Replaces ``ppdet.slim.build_slim_model``; everything but the methods registered here is passed
+    on to it, which merges the slim YAML and its base into ppdet's global configuration.
+
+    Args:
+        cfg (RunConfig|dict): the student's configuration, as :func:`load_run_config` has completed
+            it with the slim YAML, or ppdet's global one, which is completed here.
+        slim_config (SlimConfig|str): the slim YAML, as :func:`read_slim_config` has read it, or
+            its path.
+        mode (str): ``train``, ``eval`` or ``test``. A distilled student is evaluated as itself,
+            so only ``train`` builds the distillation model.
+        options (dict|None): what was given with ``-o``; wins over what PaddleDetection merges.
+
+    Returns:
+        dict: with ``model``, ``slim`` and ``slim_type``: ``cfg`` itself, or a copy of a RunConfig.
+
+    Raises:
+        ValueError: as ``read_slim_config``, or the model cannot be built.
+    """
+    slim = slim_config if isinstance(slim_config, SlimConfig) else read_slim_config(slim_config)
+    if slim is None:
+        return _build_of_ppdet(cfg, slim_config, mode, options)
+    if mode != 'train':
+        return cfg
+    if slim is not slim_config:
+        settle(cfg, slim)
+    result = cfg.copy() if isinstance(cfg, RunConfig) else cfg
+    result['model'] = _methods[slim.content['slim_method']](cfg, slim)
+    result['slim'] = result['slim_type'] = 'Distill'
+    return result
+
+
+def _build_of_ppdet(cfg, path, mode, options):
+    if mode == 'train' or read_yaml(path)['slim'] != 'Distill':
+        check_bases(path)
+    loaded = isinstance(cfg, RunConfig)
+    with _named(path):
+        built = ppdet_build_slim_model(global_config if loaded else cfg, path, mode)
+    return merge_config(options or {}).copy() if loaded else built
 
 
 @contextlib.contextmanager

@@ -63,7 +63,7 @@ def read_json(path, encoding=None):
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path} is no JSON ({error})') from error
+        raise ValueError(f'{path} is not JSON ({error})') from error
 
 
 def write_json(path, content):

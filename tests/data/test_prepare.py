@@ -288,7 +288,7 @@ def test_yolo_lines_of_all_kinds(tmp_path, source):
     ('0 0.5 0.5 0.2', 'expected a class, x, y, width, height, or a class and points x, y, got 4'),
     ('dent 0.5 0.5 0.2 0.2', 'expected numbers, got "dent 0.5 0.5 0.2 0.2"'),
     ('0 0.5 0.5 nan 0.2', 'expected numbers, got'),
-    ('0 12 20 8 8', '[12.0, 20.0, 8.0, 8.0] are pixels; YOLO counts in shares'),
+    ('0 12 20 8 8', '[12.0, 20.0, 8.0, 8.0] are pixels; YOLO uses fractions'),
     ('0 0.9 0.5 0.4 0.2', 'box [44.8, 19.2, 70.4, 28.8] (x1, y1, x2, y2) is outside the image'),
     ('0 0.5 0.5 0 0.2', 'box [0.5, 0.5, 0.0, 0.2] (x, y, width, height) has no positive size'),
     ('0 0.5 0.5 -0.1 0.2', '[0.5, 0.5, -0.1, 0.2] are not within the image'),

@@ -16,7 +16,7 @@ from ppdet_ext.config.load import load_run_config
 from ppdet_ext.engine import Trainer
 from ppdet_ext.engine.checkpoint_files import SUFFIXES
 from ppdet_ext.engine.stop_request import Interrupted
-from ppdet_ext.slim import build_slim_model
+from ppdet_ext.slim import build_slim_model, read_slim_config
 
 IMAGES, EPOCHS = 8, 4
 AVERAGE = {'use_ema': True, 'ema_decay': 0.9}
@@ -52,15 +52,14 @@ def make(tmp_path, teacher_yaml):
         tmp_path, epoch=EPOCHS, worker_num=0, use_gpu=False, TrainDataset=dataset,
         EvalDataset=dataset, log_iter=1, seed=3, TrainReader={'batch_size': 2, 'shuffle': True},
         EvalReader={'batch_size': 4})
-    slim = slim_yaml(tmp_path, teacher_yaml)
+    slim = read_slim_config(slim_yaml(tmp_path, teacher_yaml))
 
     def make_trainer(run, distill=False, **options):
-        cfg = load_run_config(student, {'save_dir': str(tmp_path / run), **options})
+        cfg = load_run_config(student, {'save_dir': str(tmp_path / run), **options},
+                              slim if distill else None)
         unique_name.switch()  # Paddle names parameters, and optimizers their state, by counting
         paddle.seed(0)
-        if distill:
-            build_slim_model(cfg, slim)
-        return Trainer(cfg)
+        return Trainer(build_slim_model(cfg, slim) if distill else cfg)
 
     return make_trainer
 

@@ -309,7 +309,7 @@ def test_missing_file(source):
 
 
 @pytest.mark.parametrize('text, reason', [
-    ('{', r'train.json is no JSON'), ('{"images": []}', 'is no COCO annotation file'),
+    ('{', r'train.json is not JSON'), ('{"images": []}', 'is not a COCO annotation file'),
     ('{"images": [{"id": 1}], "annotations": [], "categories": []}',
      r'train.json, images\[0\]: file_name is missing'),
     ('{"images": [], "categories": [{"id": 1, "name": null}]}',

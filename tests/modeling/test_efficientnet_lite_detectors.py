@@ -62,7 +62,7 @@ def merged(first, second):
 
 def load_small(path, size):
     """Loads a run's configuration and gives all of its images one size."""
-    cfg = load_run_config(path, {})
+    cfg = load_run_config(path, {}).copy()
     readers = [cfg[name] for name in ('TrainReader', 'EvalReader', 'TestReader')]
     for transform in (transform for reader in readers
                       for kind in ('sample_transforms', 'batch_transforms')

@@ -7,7 +7,7 @@ import os
 import numpy as np
 import paddle
 import pytest
-from ppdet.core.workspace import create, global_config
+from ppdet.core.workspace import create
 from ppdet.utils.checkpoint import load_weight
 from tiny import CONFIGS, slim_yaml, write_yaml
 
@@ -15,7 +15,8 @@ from ppdet_ext.config.load import load_run_config
 from ppdet_ext.config.scope import isolated_config
 from ppdet_ext.data.synthetic_steel import make_synthetic_steel
 from ppdet_ext.engine import Trainer
-from ppdet_ext.slim import build_slim_model
+from ppdet_ext.slim import build_slim_model, read_slim_config
+from ppdet_ext.slim.batch import keep_boxes
 
 SIZE = 192  # PicoDet's coarsest level needs 3 x 3 cells of 64 pixels
 IMAGES = 4
@@ -106,9 +107,12 @@ def run_yaml(tmp_path, dataset):
     return write
 
 
-def load_small(path):
+def load_small(path, slim=None):
     """Loads a run's configuration and shrinks its images."""
-    cfg = load_run_config(path, {})
+    return load_run_config(path, {}, slim, [shrink, *([keep_boxes] if slim else [])])
+
+
+def shrink(cfg):
     readers = [cfg[name] for name in ('TrainReader', 'EvalReader', 'TestReader')]
     transforms = [t for reader in readers for kind in ('sample_transforms', 'batch_transforms')
                   for t in reader.get(kind) or []]
@@ -117,7 +121,6 @@ def load_small(path):
             options['target_size'] = [SIZE, SIZE]
     if 'eval_size' in cfg:
         cfg['eval_size'] = [SIZE, SIZE]
-    return cfg
 
 
 def values(state):
@@ -145,11 +148,9 @@ def distill_trainer(tmp_path, run_yaml):
         with isolated_config(teacher) as cfg:
             paddle.seed(1)
             paddle.save(create(cfg.architecture).state_dict(), str(tmp_path / 'teacher.pdparams'))
-        slim = slim_yaml(tmp_path, teacher, **method)
+        slim = read_slim_config(slim_yaml(tmp_path, teacher, **method))
         student = run_yaml(config, 'student', CHANNELS)
-        for key in ('model', 'slim', 'slim_type'):  # of an earlier trainer in this test
-            global_config.pop(key, None)
-        cfg = load_small(student)
+        cfg = load_small(student, slim)
         paddle.seed(seed)
         return student, Trainer(build_slim_model(cfg, slim))
 

@@ -9,8 +9,8 @@ from ppdet_ext.slim import (
     MGDDistillModel,
     build_slim_model,
     factory,
+    read_slim_config,
     register_distill_method,
-    training_keys,
 )
 
 
@@ -38,8 +38,8 @@ def test_training_keys_of_the_slim_yaml_win_over_the_students(tmp_path, teacher_
 
 def test_training_keys_are_known_before_anything_is_built(tmp_path, teacher_yaml):
     path = slim_yaml(tmp_path, teacher_yaml, seed=7, TrainReader={'batch_size': 5})
-    assert training_keys(path) == {'seed': 7, 'TrainReader': {'batch_size': 5}}
-    assert training_keys(slim_yaml(tmp_path, teacher_yaml, slim_method='FGD', seed=7)) == {}
+    assert read_slim_config(path).training == {'seed': 7, 'TrainReader': {'batch_size': 5}}
+    assert read_slim_config(slim_yaml(tmp_path, teacher_yaml, slim_method='FGD', seed=7)) is None
 
 
 @pytest.mark.parametrize('mode', ['eval', 'test'])

@@ -40,7 +40,7 @@ class MGDFeatureLoss(DistillLoss):
                  lambda_mgd=0.65):
         super().__init__({ONLY: alpha_mgd})
         if not 0.0 <= lambda_mgd < 1.0:
-            raise ValueError(f'MGDFeatureLoss: lambda_mgd is the share of erased cells and must '
+            raise ValueError(f'MGDFeatureLoss: lambda_mgd is the fraction of erased cells and must '
                              f'lie in [0, 1), got {lambda_mgd}')
         self.student_channels = student_channels
         self.teacher_channels = teacher_channels
