@@ -106,6 +106,35 @@ class FeatureTap:
             raise ValueError(f'{type(self._model).__name__}.forward never runs its sublayer(s) '
                              f'{", ".join(missed)}: no feature can be taken from there')
 
+    def calls(self):
+        """dict of str to int: how often each sublayer was called in what is recorded."""
+        return {name: len(outputs) for name, outputs in self._calls.items()}
+
+    def follow(self, inputs, calls):
+        """Runs the model, with gradient, until its sublayers have been called so often.
+
+        A detector whose forward computes its losses ends before it would need labels.
+
+        Args:
+            inputs (dict): a batch, of which labels may be missing.
+            calls (dict of str to int): of every tapped sublayer, as ``calls`` gives them after a
+                whole forward in the same mode.
+
+        Raises:
+            ValueError: the forward pass needs a label before it reaches one of the sublayers.
+        """
+        with self:
+            self._end_when(lambda: all(len(self._calls[name]) >= calls[name] for name in calls))
+            try:
+                self._model(dict(inputs))
+            except _AllRecorded:
+                pass
+            except KeyError as error:
+                raise ValueError(
+                    f'{type(self._model).__name__}.forward needs {error} of the labels before it '
+                    f'reaches {", ".join(calls)}: no feature of an unlabelled image can be taken '
+                    f'from there; set "unlabelled: false" in the entry that taps it') from error
+
     def _recorder(self, name):
         def record(layer, inputs, output):
             self._calls[name].append(output)
@@ -123,6 +152,16 @@ class FeatureTap:
                     raise _AllRecorded
 
             self._handles.append(getattr(self._model, child).register_forward_post_hook(end))
+
+    def _end_when(self, complete):
+        """Hooks the tapped sublayers, behind what records them, so that the forward ends."""
+
+        def end(layer, inputs, output):
+            if complete():
+                raise _AllRecorded
+
+        for layer in self._layers.values():
+            self._handles.append(layer.register_forward_post_hook(end))
 
 
 def _find_sublayer(model, name):
