@@ -63,10 +63,11 @@ class UnlabelledDataset(DetDataset):
         """
         paths = self._listed() if self.image_list else self._found()
         sizes = checked_sizes(SECTION, paths, image_maximum)
+        zero = np.zeros([1, 1], 'int32')
         self.roidbs = [{
             'im_id': np.array([number]), 'im_file': path, 'h': height, 'w': width,
-            'gt_bbox': np.array([[0, 0, width, height]], 'float32'),
-            'gt_class': np.zeros([1, 1], 'int32'), 'is_crowd': np.zeros([1, 1], 'int32'),
+            'gt_bbox': np.array([[0, 0, width, height]], 'float32'), 'gt_class': zero,
+            'is_crowd': zero,
         } for number, (path, (width, height)) in enumerate(zip(paths, sizes))]
 
     def _folder(self):

@@ -46,8 +46,11 @@ class DistillModel(nn.Layer):
         self.student_taps, self.teacher_taps = FeatureTap(student), FeatureTap(teacher)
         self.terms = list(terms)
         layers, self._weights, self._logged = {}, {}, {}
+        self._student_names = {}  # of each term
         for term in self.terms:
+            earlier = len(self.student_taps.asked)
             term.connect(self.student_taps, self.teacher_taps)
+            self._student_names[term] = self.student_taps.asked[earlier:]
             twice = sorted(set(term.weights) & set(self._weights))
             if twice:
                 raise ValueError(f'distill_losses: {", ".join(twice)} appears twice; give one of '
@@ -140,6 +143,8 @@ class DistillModel(nn.Layer):
         its head has learned from.
         """
         calls = self.student_taps.calls()
+        calls = {name: calls[name] for term in self._unlabelled_terms
+                 for name in self._student_names[term]}
         if self._score_threshold is None:
             self.teacher_forward(inputs)
         else:

@@ -24,10 +24,14 @@ class FeatureTap:
 
     Raises:
         ValueError: a name is not a sublayer of ``model``; the message lists the nearest names.
+
+    Attributes:
+        asked (list of str): the names, as often as they were added.
     """
 
     def __init__(self, model, names=()):
         self._model = model
+        self.asked = []
         self._layers = {}
         self._calls = {}
         self._handles = []
@@ -47,7 +51,9 @@ class FeatureTap:
         Raises:
             ValueError: a name is not a sublayer.
         """
+        names = list(names)
         self._layers.update({name: _find_sublayer(self._model, name) for name in names})
+        self.asked += names
 
     def __enter__(self):
         self._calls = {name: [] for name in self._layers}
@@ -111,20 +117,20 @@ class FeatureTap:
         return {name: len(outputs) for name, outputs in self._calls.items()}
 
     def follow(self, inputs, calls):
-        """Runs the model, with gradient, until its sublayers have been called so often.
+        """Runs the model, with gradient, until some sublayers have been called so often.
 
         A detector whose forward computes its losses ends before it would need labels.
 
         Args:
             inputs (dict): a batch, of which labels may be missing.
-            calls (dict of str to int): of every tapped sublayer, as ``calls`` gives them after a
-                whole forward in the same mode.
+            calls (dict of str to int): of tapped sublayers, as ``calls`` gives them after a whole
+                forward in the same mode.
 
         Raises:
             ValueError: the forward pass needs a label before it reaches one of the sublayers.
         """
         with self:
-            self._end_when(lambda: all(len(self._calls[name]) >= calls[name] for name in calls))
+            self._end_after_calls(calls)
             try:
                 self._model(dict(inputs))
             except _AllRecorded:
@@ -153,15 +159,15 @@ class FeatureTap:
 
             self._handles.append(getattr(self._model, child).register_forward_post_hook(end))
 
-    def _end_when(self, complete):
-        """Hooks the tapped sublayers, behind what records them, so that the forward ends."""
+    def _end_after_calls(self, calls):
+        """Hooks sublayers, behind what records them, to end the forward with the last call."""
 
         def end(layer, inputs, output):
-            if complete():
+            if all(len(self._calls[name]) >= calls[name] for name in calls):
                 raise _AllRecorded
 
-        for layer in self._layers.values():
-            self._handles.append(layer.register_forward_post_hook(end))
+        for name in calls:
+            self._handles.append(self._layers[name].register_forward_post_hook(end))
 
 
 def _find_sublayer(model, name):

@@ -140,7 +140,7 @@ class FeatureTerm(Term):
 
     @property
     def needs_boxes(self):
-        """bool: whether the loss asks for them; one that does not is given nothing of the labels."""
+        """bool: whether the loss asks for them; else it is given nothing of the labels."""
         return 'gt_boxes' in self._batch_arguments
 
     @property

@@ -167,7 +167,10 @@ def test_an_entry_may_keep_to_the_labelled_images(build):
     model.see_unlabelled()
     model.train()
     plain, _ = step(model)
+    heads = []
+    model.student_model.head.register_forward_pre_hook(lambda *_: heads.append(1))
     seen, _ = step(model, unlabelled=images_of(batch(seed=9)))
+    assert len(heads) == 1, 'only of the labelled images'
     names = {name for name in seen if 'unlabelled' in name}
     assert names and all('relation' not in name and 'cls' not in name for name in names)
     for name in plain:
@@ -222,8 +225,3 @@ def test_confident_detections_are_dealt_out_to_their_images():
                             'bbox_num': paddle.to_tensor([2, 0, 2], dtype='int32')}, 0.5)
     assert [box.numpy().tolist() for box in boxes] == [[[1, 2, 3, 4]], [], [[9, 10, 11, 12]]]
     assert [box.shape for box in boxes] == [[1, 4], [0, 4], [1, 4]]
-
-
-def test_the_logits_of_dkan_need_labels():
-    from ppdet_ext.slim.methods.dkan import LogitTerm
-    assert LogitTerm.needs_boxes and not LogitTerm.takes_pseudo_boxes
