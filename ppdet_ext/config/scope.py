@@ -17,7 +17,7 @@ TRAINING_KEYS = ('auto_scale_lr', 'base_batch_size', 'check_teacher', 'epoch', '
                  'log_iter', 'save_dir', 'seed', 'worker_num', 'use_ema', 'ema_decay',
                  'ema_decay_type', 'find_unused_parameters', 'LearningRate', 'OptimizerBuilder',
                  'TrainReader', 'EvalReader', 'TestReader', 'TrainDataset', 'EvalDataset',
-                 'TestDataset')
+                 'TestDataset', 'UnlabelledDataset', 'UnlabelledReader')
 SLIM_KEYS = ('_BASE_', 'slim', 'slim_method', 'pretrain_weights')
 
 

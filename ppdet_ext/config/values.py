@@ -63,6 +63,8 @@ SECTION_VALUES = {
         'batch_transforms': entries('PadBatch: {pad_to_stride: 32}'),
     },
     'Dataset': dict.fromkeys(('dataset_dir', 'image_dir', 'anno_path'), optional(PATH)),
+    'UnlabelledDataset': {'image_list': optional(PATH), 'pseudo_boxes': FLAG,
+                          'score_threshold': FRACTION},
     'LearningRate': {'base_lr': POSITIVE, 'schedulers': filled(entries('name: CosineDecay'))},
     'OptimizerBuilder': {
         'clip_grad_by_norm': optional(POSITIVE),

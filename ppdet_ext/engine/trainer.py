@@ -31,6 +31,7 @@ from .checks.teacher import check_teacher
 from .learning_rate import scaled_learning_rate
 from .stop_request import StopRequest
 from .synchronization import EpochBarrier, barrier, broadcast_from_rank0, uses_fleet
+from .unlabelled import add_unlabelled, check_unlabelled
 
 __all__ = ['Trainer']
 
@@ -51,12 +52,16 @@ class Trainer(ppdet.engine.Trainer):
     Raises:
         ValueError: a training data set smaller than one batch, or one whose crowd boxes the
             detector would not ignore, as :func:`ppdet_ext.engine.checks.crowd.check_crowd` says;
-            another run trains in the same folder; images of a size that the network cannot take.
+            another run trains in the same folder; images of a size that the network cannot take; or
+        what :func:`ppdet_ext.engine.unlabelled.add_unlabelled` refuses.
 
     Attributes:
         validates (bool): whether training evaluates its snapshots.
+        unlabelled (UnlabelledBatches|None): images that a distillation sees beside the labelled
+            ones.
     """
     validates = False
+    unlabelled = None
 
     def __init__(self, cfg, mode='train', seed=None):
         cfg = cfg.copy()  # what is set here must not reach the next run
@@ -69,6 +74,7 @@ class Trainer(ppdet.engine.Trainer):
                 pass  # rather now than after the teacher's check
             self.seed = run_seed(cfg.get('seed') if seed is None else seed)
             self.stop_request = StopRequest()
+            check_unlabelled(cfg)
             check_teacher(cfg)
         with scaled_learning_rate(cfg, mode):
             super().__init__(cfg, mode)
@@ -78,6 +84,7 @@ class Trainer(ppdet.engine.Trainer):
             student = getattr(self.model, 'student_model', self.model)
             freeze_modules(student, cfg.get('freeze'))
             self._check_size()
+            self.unlabelled = add_unlabelled(cfg, self.model, self.loader)
             check_crowd(student, self.dataset)
             if dist.get_rank() == 0:
                 check_schedule(cfg, len(self.loader))

@@ -16,7 +16,7 @@ __all__ = ['CrossResponse', 'build_cross_response']
 
 # The cuts are checked against the heads.
 OPTIONS = {'reused_teacher_head_idx': None, 'student_head_idx': None, 'align': FLAG,
-           'alpha_cls': NOT_NEGATIVE, 'alpha_box': NOT_NEGATIVE}
+           'alpha_cls': NOT_NEGATIVE, 'alpha_box': NOT_NEGATIVE, 'unlabelled': FLAG}
 
 
 class CrossResponse(Term):
@@ -39,6 +39,7 @@ class CrossResponse(Term):
             teacher's, where they differ.
         alpha_cls (float): weight of ``cls``.
         alpha_box (float): weight of ``box``.
+        unlabelled (bool): whether it is to see unlabelled images too, where the run has any.
         name (str): what its values are called: ``<name>_cls`` and ``<name>_box`` in the log.
 
     Raises:
@@ -53,8 +54,9 @@ class CrossResponse(Term):
                  align=False,
                  alpha_cls=1.0,
                  alpha_box=1.0,
+                 unlabelled=True,
                  name='response'):
-        super().__init__()
+        super().__init__('cross_response', unlabelled)
         own, self.adapter = _adapter(student, 'student'), _adapter(teacher, 'teacher')
         if type(own) is not type(self.adapter):
             raise ValueError(f'cross_response: the student has a {type(own.head).__name__}, the '
@@ -76,9 +78,9 @@ class CrossResponse(Term):
         self._align_wanted = align
 
     @property
-    def needs_boxes(self):
-        """bool: true, for the assignment of the teacher's head."""
-        return True
+    def takes_pseudo_boxes(self):
+        """bool: whether the teacher's head assigns boxes itself; else it takes reader's targets."""
+        return self.adapter.assigns_boxes
 
     def connect(self, student_taps, teacher_taps):
         """Adds the taps, and checks or aligns what they give.

@@ -9,6 +9,7 @@ from ppdet.core.config.schema import SchemaDict
 from ppdet.core.workspace import global_config
 
 from ..utils.options import (
+    FLAG,
     NOT_NEGATIVE,
     NUMBER,
     Kind,
@@ -29,7 +30,7 @@ LEVELS = Kind('a list of indices, counted from 0, like [0, 1]', lambda value: (
     isinstance(value, list) and bool(value) and all(type(level) is int for level in value)))
 # Loss, name and feature are checked where they are read.
 TERM_KEYS = {'loss': None, 'name': None, 'feature': None, 'levels': optional(LEVELS),
-             'weight': NOT_NEGATIVE,
+             'weight': NOT_NEGATIVE, 'unlabelled': FLAG,
              'interpolate': optional(one_of('nearest', 'bilinear', 'bicubic', 'area'))}
 CHANNELS = {'student_channels', 'teacher_channels'}
 
@@ -44,15 +45,20 @@ class Term:
         weights (dict of str to float): what each raw value is multiplied with, by its name.
         logged (dict of str to str): under which name, without ``distill_``, each value is logged.
             Values of one name have one weight and are added up in the log.
+        unlabelled (bool): whether it is to see unlabelled images too, where the run has any.
+        place (str): the entry of the slim YAML that it comes from, for messages.
+        needs_boxes (bool): whether it reads the boxes of a batch, or anything else of its labels.
+            A subclass that does not says so, and may then see unlabelled images.
+        takes_pseudo_boxes (bool): whether ``batch.gt_boxes`` is all that it reads of the labels,
+            so that boxes which the teacher has found do as well.
     """
 
-    def __init__(self):
-        self.layers, self.weights, self.logged = {}, {}, {}
+    needs_boxes = True
+    takes_pseudo_boxes = False
 
-    @property
-    def needs_boxes(self):
-        """bool: whether the reader has to give the boxes of every batch."""
-        return False
+    def __init__(self, place='distill_losses', unlabelled=True):
+        self.layers, self.weights, self.logged = {}, {}, {}
+        self.place, self.unlabelled = place, unlabelled
 
     def connect(self, student_taps, teacher_taps):
         """Adds its taps, checks what they give and builds its layers.
@@ -86,8 +92,9 @@ class FeatureTerm(Term):
     Keys of an entry: ``loss`` (registered class), ``name`` (in the log, default the method's),
     ``feature`` (dotted sublayer, or ``{student: a, teacher: b}``; default ``neck``), ``levels``
     (indices into what the sublayer returns, default all), ``weight`` (default 1),
-    ``interpolate`` (mode of ``F.interpolate`` for the student's map where sizes differ); all
-    others are options of the loss class.
+    ``interpolate`` (mode of ``F.interpolate`` for the student's map where sizes differ),
+    ``unlabelled`` (false keeps it to the labelled images, default true); all others are options of
+    the loss class.
 
     Args:
         entry (dict): the entry.
@@ -99,6 +106,8 @@ class FeatureTerm(Term):
             another kind than the key takes.
     """
 
+    takes_pseudo_boxes = True
+
     def __init__(self, entry, method_name, default_loss):
         super().__init__()
         if not isinstance(entry, dict):
@@ -106,6 +115,7 @@ class FeatureTerm(Term):
                              f'MGDFeatureLoss", got {entry!r}')
         self.loss_class = _loss_class(entry.get('loss', default_loss))
         self.name = str(entry.get('name', method_name)).lower()
+        self.place = f'distill_losses: {self.loss_class.__name__} "{self.name}"'
         self.student_tap, self.teacher_tap = _taps(entry.get('feature', 'neck'))
         self.levels = entry.get('levels')
         self.weight = entry.get('weight', 1.0)
@@ -114,6 +124,7 @@ class FeatureTerm(Term):
         for key in TERM_KEYS.keys() & entry.keys():
             if TERM_KEYS[key]:
                 check_value(f'{self.name}: {key}', entry[key], TERM_KEYS[key])
+        self.unlabelled = entry.get('unlabelled', True)
         self._check_options()
 
     def _check_options(self):
@@ -129,7 +140,7 @@ class FeatureTerm(Term):
 
     @property
     def needs_boxes(self):
-        """bool: whether the loss asks for them."""
+        """bool: whether the loss asks for them; else it is given nothing of the labels."""
         return 'gt_boxes' in self._batch_arguments
 
     @property

@@ -27,6 +27,10 @@ GRID_MASK = {'TrainReader': {'sample_transforms': [
     {'Permute': {}}]}}
 
 
+# Below the data set's folder, which they share with the labelled ones.
+UNLABELLED = {'UnlabelledDataset': {'image_dir': 'images'}, 'UnlabelledReader': {'batch_size': 3}}
+
+
 class Killed(Exception):
     """Stands for the end of the process."""
 
@@ -55,6 +59,8 @@ def make(tmp_path, teacher_yaml):
     slim = read_slim_config(slim_yaml(tmp_path, teacher_yaml))
 
     def make_trainer(run, distill=False, **options):
+        if 'UnlabelledDataset' in options:
+            options['UnlabelledDataset'] = {**dataset, **options['UnlabelledDataset']}
         cfg = load_run_config(student, {'save_dir': str(tmp_path / run), **options},
                               slim if distill else None)
         unique_name.switch()  # Paddle names parameters, and optimizers their state, by counting
@@ -98,6 +104,8 @@ def assert_same(trainer, other, name):
     (False, ('train', 2, 1), GRID_MASK),
     (True, ('train', 2, 1), {'worker_num': 2}),
     (True, ('train', 2, 1), AVERAGE),
+    (True, ('train', 2, 1), UNLABELLED),
+    (True, ('train', 2, 1), {**UNLABELLED, 'worker_num': 2}),
     (True, ('eval', 1, 0), {}),
     (True, ('eval', 1, 0), AVERAGE),
 ])
