@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The distillation factory, mirroring ``ppdet.slim``."""
 from . import functional
+from .cross_response import CrossKDLoss
 from .factory import (
     build_slim_model,
     distill_methods,
@@ -9,18 +10,29 @@ from .factory import (
     register_distill_method,
     training_keys,
 )
+from .localization import LDLoss
 from .losses import (
+    BoxMimicLoss,
+    CanKDLoss,
+    CWDLoss,
     FeatureKnowledgeAlignLoss,
+    FGDLoss,
     LogitKnowledgeAlignLoss,
     MGDFeatureLoss,
+    MimicLoss,
+    PKDLoss,
     TSKDFeatureLoss,
+    WKDLoss,
 )
+from .methods import single_loss
 from .methods.dkan import DKANDistillModel
 from .methods.mgd import MGDDistillModel
 from .methods.tskd import TSKDDistillModel
 
 __all__ = [
     'functional', 'build_slim_model', 'distill_methods', 'install', 'register_distill_method',
-    'training_keys', 'DKANDistillModel', 'FeatureKnowledgeAlignLoss', 'LogitKnowledgeAlignLoss',
-    'MGDFeatureLoss', 'MGDDistillModel', 'TSKDFeatureLoss', 'TSKDDistillModel'
+    'single_loss', 'training_keys', 'BoxMimicLoss', 'CWDLoss', 'CanKDLoss', 'CrossKDLoss',
+    'DKANDistillModel', 'FGDLoss', 'FeatureKnowledgeAlignLoss', 'LDLoss',
+    'LogitKnowledgeAlignLoss', 'MGDDistillModel', 'MGDFeatureLoss', 'MimicLoss', 'PKDLoss',
+    'TSKDDistillModel', 'TSKDFeatureLoss', 'WKDLoss'
 ]

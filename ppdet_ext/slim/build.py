@@ -10,7 +10,7 @@ from ..modeling.freeze import freeze_modules
 from ..modeling.weights import load_weights
 from .batch import keep_boxes
 from .distill_model import DistillModel
-from .terms import FeatureTerm
+from .terms import build_term
 
 __all__ = ['ConfiguredDistillModel']
 
@@ -55,6 +55,8 @@ class ConfiguredDistillModel(DistillModel):
         self.teacher_classes = classes  # how many the teacher detects
         if any(term.needs_boxes for term in self.terms):
             keep_boxes(cfg)
+        for term in self.terms:
+            term.adjust_reader(cfg)
 
     def _build_teacher(self, cfg, slim):
         weights = cfg.get('teacher_weights') or slim.content.get('pretrain_weights')
@@ -113,7 +115,7 @@ class ConfiguredDistillModel(DistillModel):
                              f'MGDFeatureLoss", got {entries!r}; without the key the method has '
                              f'its usual ones')
         name = self.term_name or self.method_name
-        return [FeatureTerm(entry, name, self.default_loss) for entry in entries]
+        return [build_term(entry, name, self.default_loss, student, teacher) for entry in entries]
 
 
 def _build_student(cfg, minimum_loaded):

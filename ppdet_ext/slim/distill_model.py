@@ -46,7 +46,7 @@ class DistillModel(nn.Layer):
         layers, self._weights, self._logged = {}, {}, {}
         for term in self.terms:
             term.connect(self.student_taps, self.teacher_taps)
-            twice = sorted(set(term.weights) & set(self._weights))
+            twice = sorted(set(term.weights) & set(self._weights) | set(term.layers) & set(layers))
             if twice:
                 raise ValueError(f'distill_losses: {", ".join(twice)} appears twice; give one of '
                                  f'the entries a "name"')

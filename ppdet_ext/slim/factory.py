@@ -16,6 +16,8 @@ __all__ = ['register_distill_method', 'distill_methods', 'training_keys', 'build
 
 # ppdet's own values of slim_method; without the key it builds its common DistillModel.
 PPDET_METHODS = ('FGD', 'CWD', 'LD', 'PPYOLOEDistill')
+# What ppdet's own methods read of a slim YAML, and those here do not.
+PPDET_KEYS = ('distill_loss', 'distill_loss_name')
 # ppdet's own values of slim.
 SLIMS = ('Distill', 'DistillPrune', 'OFA', 'PTQ', 'Pruner', 'PrunerQAT', 'QAT',
          'UnstructuredPruner')
@@ -25,6 +27,9 @@ _methods = {}
 def register_distill_method(name):
     """Class decorator that makes a distillation model available as ``slim_method: name``.
 
+    Under a name of PaddleDetection's own methods it is built where the slim YAML lists
+    ``distill_losses``.
+
     Args:
         name (str): the value of ``slim_method`` in the slim YAML.
 
@@ -33,7 +38,7 @@ def register_distill_method(name):
     """
 
     def register(cls):
-        if name in _methods or name in PPDET_METHODS:
+        if name in _methods:
             raise ValueError(f'slim_method "{name}" is registered already; choose another name '
                              f'for {cls.__name__}')
         cls.method_name = name
@@ -45,7 +50,7 @@ def register_distill_method(name):
 
 def distill_methods():
     """list of str: every known value of ``slim_method``."""
-    return sorted((*_methods, *PPDET_METHODS))
+    return sorted({*_methods, *PPDET_METHODS})
 
 
 def training_keys(slim_config_path):
@@ -57,7 +62,7 @@ def training_keys(slim_config_path):
     Returns:
         dict: these keys; none for what PaddleDetection itself builds.
     """
-    model = _methods.get(str(read_yaml(slim_config_path).get('slim_method')))
+    model = _own_model(read_yaml(slim_config_path))
     return SlimConfig(slim_config_path, model.method_keys).training if model else {}
 
 
@@ -65,7 +70,7 @@ def build_slim_model(cfg, slim_config_path, mode='train'):
     """Builds the model a slim YAML asks for and puts it into the configuration.
 
     Replaces ``ppdet.slim.build_slim_model``; everything but the methods registered here is passed
-    on to it.
+    on to it, and so are FGD, CWD and LD where the YAML lists no ``distill_losses``.
 
     Args:
         cfg (dict): ppdet's global configuration, holding the student's YAML.
@@ -77,7 +82,8 @@ def build_slim_model(cfg, slim_config_path, mode='train'):
         dict: ``cfg``, with ``model``, ``slim`` and ``slim_type`` set.
 
     Raises:
-        ValueError: no ``slim`` key, or an unknown ``slim_method``.
+        ValueError: no ``slim`` key, an unknown ``slim_method``, or keys of which some are for
+            PaddleDetection and some for this project.
     """
     content = read_yaml(slim_config_path)
     if 'slim' not in content:
@@ -86,20 +92,47 @@ def build_slim_model(cfg, slim_config_path, mode='train'):
     if content['slim'] not in SLIMS:
         raise ValueError(f'{slim_config_path}: unknown slim "{content["slim"]}"'
                          f'{did_you_mean(content["slim"], SLIMS)}; known: {", ".join(SLIMS)}')
-    method = content.get('slim_method')
-    if content['slim'] != 'Distill' or method is None or method in PPDET_METHODS:
+    _check_method(slim_config_path, content)
+    model = _own_model(content)
+    if model is None:
         if mode == 'train' or content['slim'] != 'Distill':
             check_bases(slim_config_path)
         with _named(slim_config_path):
             return ppdet_build_slim_model(cfg, slim_config_path, mode)
-    if method not in distill_methods():
-        raise ValueError(f'{slim_config_path}: unknown slim_method "{method}"'
-                         f'{did_you_mean(method, distill_methods())}; known: '
-                         f'{", ".join(distill_methods())}')
     if mode == 'train':
-        cfg['model'] = _methods[method](cfg, slim_config_path)
+        cfg['model'] = model(cfg, slim_config_path)
         cfg['slim'] = cfg['slim_type'] = 'Distill'
     return cfg
+
+
+def _own_model(content):
+    """class or None: what builds a distillation here; None for PaddleDetection's own."""
+    method = str(content.get('slim_method'))
+    if content.get('slim') != 'Distill' or (
+            method in PPDET_METHODS and 'distill_losses' not in content):
+        return None
+    return _methods.get(method)
+
+
+def _check_method(path, content):
+    """Refuses an unknown method, and terms of this project in a YAML of PaddleDetection's own."""
+    method = content.get('slim_method')
+    if content['slim'] != 'Distill':
+        return
+    if method is not None and method not in distill_methods():
+        raise ValueError(f'{path}: unknown slim_method "{method}"'
+                         f'{did_you_mean(method, distill_methods())}; known: '
+                         f'{", ".join(distill_methods())}')
+    if 'distill_losses' not in content:
+        return
+    if method not in _methods:
+        raise ValueError(f'{path}: distill_losses is built by the methods of ppdet_ext, and '
+                         f'slim_method is {method or "missing"}; set it to one of '
+                         f'{", ".join(sorted(_methods))}')
+    both = [key for key in PPDET_KEYS if key in content]
+    if both:
+        raise ValueError(f'{path}: distill_losses asks for the {method} of ppdet_ext, '
+                         f'{" and ".join(both)} for PaddleDetection\'s own; delete one of them')
 
 
 @contextlib.contextmanager
