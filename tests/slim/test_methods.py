@@ -35,6 +35,16 @@ def test_trains_the_student_and_its_own_layers(build, method):
         losses, model.distill_losses)
 
 
+def test_class_scores_can_be_compared_instead_of_the_neck(build):
+    model = build(slim_method='CWD', distill_losses=[{'feature': 'head.retina_cls'}])
+    model.train()
+    losses = model(batch())
+    losses['distill_cwd_p3'].backward()
+    assert float(losses['distill_cwd_p3']) > 0.0
+    assert not model.distill_losses.parameters(), 'both score the same classes'
+    assert float(model.student_model.head.retina_cls.weight.grad.abs().max()) > 0.0
+
+
 @pytest.mark.parametrize('options', [{'boxes': 0}, {'images': 1, 'boxes': 0}])
 def test_all_of_them_train_together(build, options):
     model = build(distill_losses=[{'loss': loss} for loss in ALL_LOSSES])
