@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Trains a detector, with ``--slim_config`` as the student of a distillation."""
+import functools
 import os
 
 import checkout
@@ -38,13 +39,13 @@ def main(argv):
     from ppdet_ext.engine.callbacks.command_record import CommandRecord
     from ppdet_ext.engine.callbacks.seeds import run_seed, set_seed
     from ppdet_ext.engine.command_record import keep_command
-    from ppdet_ext.slim import build_slim_model, read_slim_config
-    from ppdet_ext.slim.batch import keep_boxes
+    from ppdet_ext.slim import build_slim_model, prepare_reader, read_slim_config
 
     settings = cli.settings(args, ('amp', 'fleet', 'use_vdl', 'vdl_log_dir',
                                    'save_prediction_only'))
     slim = read_slim_config(args.slim_config) if args.slim_config else None
-    cfg = load_run_config(args.config, settings, slim, (keep_boxes, ) if slim else ())
+    prepare = [functools.partial(prepare_reader, slim)] if slim else []
+    cfg = load_run_config(args.config, settings, slim, prepare)
     cli.init_processes(cfg)
     cli.log_versions()
     check_datasets(cfg, ('TrainDataset', 'EvalDataset') if args.eval else ('TrainDataset', ))

@@ -10,9 +10,9 @@ from ..modeling.freeze import freeze_modules
 from ..modeling.weights import load_weights
 from .batch import check_boxes, keep_boxes
 from .distill_model import DistillModel
-from .terms import FeatureTerm
+from .terms import adjust_reader, build_term
 
-__all__ = ['ConfiguredDistillModel', 'settle']
+__all__ = ['ConfiguredDistillModel']
 
 logger = setup_logger('ppdet.engine')
 
@@ -47,7 +47,8 @@ class ConfiguredDistillModel(DistillModel):
         slim = slim_config
         if not isinstance(slim, SlimConfig):
             slim = SlimConfig(slim_config, self.method_keys)
-            settle(cfg, slim)
+            slim.merge_into(cfg)
+            self.prepare_reader(cfg, slim)
         student = _build_student(cfg, self.minimum_loaded)
         teacher, classes = self._build_teacher(cfg, slim)
         _inherit(student, teacher, slim.content.get('inherit') or [])
@@ -107,25 +108,34 @@ class ConfiguredDistillModel(DistillModel):
         Raises:
             ValueError: an invalid entry.
         """
+        name = self.term_name or self.method_name
+        return [build_term(entry, name, self.default_loss, student, teacher)
+                for entry in self._entries(slim)]
+
+    @classmethod
+    def prepare_reader(cls, cfg, slim):
+        """Makes the training reader give what the terms need, before the configuration is frozen.
+
+        Args:
+            cfg (dict): ppdet's global configuration; ``TrainReader`` may be changed.
+            slim (SlimConfig): the slim YAML.
+
+        Raises:
+            ValueError: an invalid entry, or a reader that cannot give it.
+        """
+        keep_boxes(cfg)
+        for entry in cls._entries(slim):
+            adjust_reader(entry, cls.default_loss, cfg)
+
+    @classmethod
+    def _entries(cls, slim):
         entries = slim.content.get('distill_losses')
-        entries = list(self.default_terms) if entries is None else entries
+        entries = list(cls.default_terms) if entries is None else entries
         if not isinstance(entries, list) or not entries:
             raise ValueError(f'{slim.path}: distill_losses is a list of entries like "- loss: '
-                             f'MGDFeatureLoss", got {entries!r}; without the key the method has '
-                             f'its usual ones')
-        name = self.term_name or self.method_name
-        return [FeatureTerm(entry, name, self.default_loss) for entry in entries]
-
-
-def settle(cfg, slim):
-    """Puts into a configuration what a slim YAML says about the run.
-
-    Args:
-        cfg (dict): ppdet's global configuration, which is changed.
-        slim (SlimConfig): the slim YAML.
-    """
-    slim.merge_into(cfg)
-    keep_boxes(cfg)
+                             f'MGDFeatureLoss", got {entries!r}; without the key the method uses '
+                             f'its defaults')
+        return entries
 
 
 def _build_student(cfg, minimum_loaded):

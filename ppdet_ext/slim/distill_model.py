@@ -51,7 +51,7 @@ class DistillModel(nn.Layer):
             earlier = len(self.student_taps.asked)
             term.connect(self.student_taps, self.teacher_taps)
             self._student_names[term] = self.student_taps.asked[earlier:]
-            twice = sorted(set(term.weights) & set(self._weights))
+            twice = sorted(set(term.weights) & set(self._weights) | set(term.layers) & set(layers))
             if twice:
                 raise ValueError(f'distill_losses: {", ".join(twice)} appears twice; give one of '
                                  f'the entries a "name"')

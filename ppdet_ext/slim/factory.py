@@ -12,13 +12,14 @@ from ..config.scope import SlimConfig
 from ..config.yaml_file import check_bases, read_yaml
 from ..utils.error_text import is_ours, summary
 from ..utils.suggest import did_you_mean
-from .build import settle
 
-__all__ = ['register_distill_method', 'distill_methods', 'read_slim_config',
+__all__ = ['register_distill_method', 'distill_methods', 'read_slim_config', 'prepare_reader',
            'build_slim_model', 'install']
 
 # ppdet's own values of slim_method; without the key it builds its common DistillModel.
 PPDET_METHODS = ('FGD', 'CWD', 'LD', 'PPYOLOEDistill')
+# What ppdet's own methods read of a slim YAML, and those here do not.
+PPDET_KEYS = ('distill_loss', 'distill_loss_name')
 # ppdet's own values of slim.
 SLIMS = ('Distill', 'DistillPrune', 'OFA', 'PTQ', 'Pruner', 'PrunerQAT', 'QAT',
          'UnstructuredPruner')
@@ -28,6 +29,9 @@ _methods = {}
 def register_distill_method(name):
     """Class decorator that makes a distillation model available as ``slim_method: name``.
 
+    Under a name of PaddleDetection's own methods it is built where the slim YAML lists
+    ``distill_losses``.
+
     Args:
         name (str): the value of ``slim_method`` in the slim YAML.
 
@@ -36,7 +40,7 @@ def register_distill_method(name):
     """
 
     def register(cls):
-        if name in _methods or name in PPDET_METHODS:
+        if name in _methods:
             raise ValueError(f'slim_method "{name}" is registered already; choose another name '
                              f'for {cls.__name__}')
         cls.method_name = name
@@ -48,7 +52,7 @@ def register_distill_method(name):
 
 def distill_methods():
     """list of str: every known value of ``slim_method``."""
-    return sorted((*_methods, *PPDET_METHODS))
+    return sorted({*_methods, *PPDET_METHODS})
 
 
 def read_slim_config(path):
@@ -58,11 +62,12 @@ def read_slim_config(path):
         path (str): the slim YAML.
 
     Returns:
-        SlimConfig or None: None of what PaddleDetection itself builds.
+        SlimConfig or None: None of what PaddleDetection itself builds, which are also FGD, CWD and
+        LD where the YAML lists no ``distill_losses``.
 
     Raises:
-        ValueError: no ``slim`` key, an unknown ``slim_method``, or a key that the method does not
-            read.
+        ValueError: no ``slim`` key, an unknown ``slim_method``, a key that the method does not
+            read, or keys of which some are for PaddleDetection and some for this project.
     """
     content = read_yaml(path)
     if 'slim' not in content:
@@ -70,14 +75,22 @@ def read_slim_config(path):
     if content['slim'] not in SLIMS:
         raise ValueError(f'{path}: unknown slim "{content["slim"]}"'
                          f'{did_you_mean(content["slim"], SLIMS)}; known: {", ".join(SLIMS)}')
-    method = content.get('slim_method')
-    if content['slim'] != 'Distill' or method is None or method in PPDET_METHODS:
-        return None
-    if method not in distill_methods():
-        raise ValueError(f'{path}: unknown slim_method "{method}"'
-                         f'{did_you_mean(method, distill_methods())}; known: '
-                         f'{", ".join(distill_methods())}')
-    return SlimConfig(path, _methods[method].method_keys, content)
+    _check_method(path, content)
+    model = _own_model(content)
+    return SlimConfig(path, model.method_keys, content) if model else None
+
+
+def prepare_reader(slim, cfg):
+    """Makes the training reader give what a distillation needs; see ``ConfiguredDistillModel``.
+
+    Args:
+        slim (SlimConfig): the slim YAML.
+        cfg (dict): ppdet's global configuration; ``TrainReader`` may be changed.
+
+    Raises:
+        ValueError: an invalid entry, or a reader that cannot give it.
+    """
+    _own_model(slim.content).prepare_reader(cfg, slim)
 
 
 def build_slim_model(cfg, slim_config, mode='train', options=None):
@@ -107,9 +120,10 @@ def build_slim_model(cfg, slim_config, mode='train', options=None):
     if mode != 'train':
         return cfg
     if slim is not slim_config:
-        settle(cfg, slim)
+        slim.merge_into(cfg)
+        prepare_reader(slim, cfg)
     result = cfg.copy() if isinstance(cfg, RunConfig) else cfg
-    result['model'] = _methods[slim.content['slim_method']](cfg, slim)
+    result['model'] = _own_model(slim.content)(cfg, slim)
     result['slim'] = result['slim_type'] = 'Distill'
     return result
 
@@ -121,6 +135,36 @@ def _build_of_ppdet(cfg, path, mode, options):
     with _named(path):
         built = ppdet_build_slim_model(global_config if loaded else cfg, path, mode)
     return merge_config(options or {}).copy() if loaded else built
+
+
+def _own_model(content):
+    """class or None: what builds a distillation here; None for PaddleDetection's own."""
+    method = str(content.get('slim_method'))
+    if content.get('slim') != 'Distill' or (
+            method in PPDET_METHODS and 'distill_losses' not in content):
+        return None
+    return _methods.get(method)
+
+
+def _check_method(path, content):
+    """Refuses an unknown method, and terms of this project in a YAML of PaddleDetection's own."""
+    method = content.get('slim_method')
+    if content['slim'] != 'Distill':
+        return
+    if method is not None and method not in distill_methods():
+        raise ValueError(f'{path}: unknown slim_method "{method}"'
+                         f'{did_you_mean(method, distill_methods())}; known: '
+                         f'{", ".join(distill_methods())}')
+    if 'distill_losses' not in content:
+        return
+    if method not in _methods:
+        raise ValueError(f'{path}: distill_losses is built by the methods of ppdet_ext, and '
+                         f'slim_method is {method or "missing"}; set it to one of '
+                         f'{", ".join(sorted(_methods))}')
+    both = [key for key in PPDET_KEYS if key in content]
+    if both:
+        raise ValueError(f'{path}: distill_losses asks for the {method} of ppdet_ext, '
+                         f'{" and ".join(both)} for PaddleDetection\'s own; delete one of them')
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """The files that the documentation shows are built and trained as they stand there."""
+import functools
 import importlib.util
 import json
 import os
@@ -19,8 +20,7 @@ from tiny import batch
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.config.scope import isolated_config
 from ppdet_ext.few_shot.head_expansion import Detector, expand_head
-from ppdet_ext.slim import build_slim_model, factory, read_slim_config
-from ppdet_ext.slim.batch import keep_boxes
+from ppdet_ext.slim import build_slim_model, factory, prepare_reader, read_slim_config
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = ('adding_a_method.md', )
@@ -74,7 +74,8 @@ def distill(checkout):
             paddle.save(create(cfg.architecture).state_dict(), weights)
         slim = read_slim_config(str(path))
         cfg = load_run_config(str(checkout / 'configs' / student), {
-            'pretrain_weights': None, 'teacher_weights': weights}, slim, [keep_boxes])
+            'pretrain_weights': None, 'teacher_weights': weights}, slim, [
+                functools.partial(prepare_reader, slim)])
         paddle.seed(0)
         return build_slim_model(cfg, slim)
 

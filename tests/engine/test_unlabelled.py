@@ -8,7 +8,7 @@ from tiny import slim_yaml, student_yaml
 
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.engine import Trainer
-from ppdet_ext.slim import build_slim_model, training_keys
+from ppdet_ext.slim import build_slim_model, read_slim_config
 
 
 class Names(Callback):
@@ -28,11 +28,10 @@ def make(tmp_path, teacher_yaml):
             tmp_path, epoch=1, worker_num=0, use_gpu=False, TrainDataset=dataset, log_iter=1,
             EvalDataset=dataset, TrainReader={'batch_size': 2}, seed=0, check_teacher=False,
             save_dir=str(tmp_path / 'output'), **options)
-        path = None if slim is None else slim_yaml(tmp_path, teacher_yaml, **slim)
-        cfg = load_run_config(student, slim_keys=training_keys(path) if path else None)
-        if path:
-            build_slim_model(cfg, path)
-        return Trainer(cfg)
+        if slim is not None:
+            slim = read_slim_config(slim_yaml(tmp_path, teacher_yaml, **slim))
+        cfg = load_run_config(student, slim=slim)
+        return Trainer(build_slim_model(cfg, slim) if slim else cfg)
 
     return make_trainer
 

@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Every detector family trains, evaluates and saves distilled; configs as shipped, made small."""
+import functools
 import json
 import os
 
@@ -15,8 +16,7 @@ from ppdet_ext.config.load import load_run_config
 from ppdet_ext.config.scope import isolated_config
 from ppdet_ext.data.synthetic_steel import make_synthetic_steel
 from ppdet_ext.engine import Trainer
-from ppdet_ext.slim import build_slim_model, read_slim_config
-from ppdet_ext.slim.batch import keep_boxes
+from ppdet_ext.slim import build_slim_model, prepare_reader, read_slim_config
 
 SIZE = 192  # PicoDet's coarsest level needs 3 x 3 cells of 64 pixels
 IMAGES = 4
@@ -109,7 +109,8 @@ def run_yaml(tmp_path, dataset):
 
 def load_small(path, slim=None):
     """Loads a run's configuration and shrinks its images."""
-    return load_run_config(path, {}, slim, [shrink, *([keep_boxes] if slim else [])])
+    return load_run_config(path, {}, slim, [
+        shrink, *([functools.partial(prepare_reader, slim)] if slim else [])])
 
 
 def shrink(cfg):

@@ -6,6 +6,8 @@ from ppdet.core.workspace import load_config
 from tiny import slim_yaml, student_yaml, write_yaml
 
 from ppdet_ext.slim import (
+    CWDLoss,
+    FGDLoss,
     MGDDistillModel,
     build_slim_model,
     factory,
@@ -51,7 +53,7 @@ def test_a_distilled_student_is_evaluated_as_itself(tmp_path, teacher_yaml, mode
 def test_an_unknown_method_lists_the_known_ones(tmp_path, teacher_yaml):
     cfg = load_config(student_yaml(tmp_path))
     with pytest.raises(ValueError, match=r'unknown slim_method "MDG" \(did you mean "MGD"\?\); '
-                       r'known: CWD, DKAN, FGD, LD, MGD, PPYOLOEDistill'):
+                       r'known: CWD, CanKD, CrossKD, DKAN, FGD, LD, MGD, MIMIC, PKD, PPY'):
         build_slim_model(cfg, slim_yaml(tmp_path, teacher_yaml, slim_method='MDG'))
 
 
@@ -68,6 +70,31 @@ def test_the_rest_is_passed_on_to_ppdet(tmp_path, teacher_yaml, monkeypatch, con
     path = slim_yaml(tmp_path, teacher_yaml, **content)
     build_slim_model({}, path, 'train')
     assert calls == [({}, path, 'train')]
+
+
+@pytest.mark.parametrize('method, loss', [('FGD', FGDLoss), ('CWD', CWDLoss)])
+def test_ppdets_names_are_built_here_where_the_yaml_lists_terms(tmp_path, teacher_yaml, method,
+                                                                loss):
+    path = slim_yaml(tmp_path, teacher_yaml, slim_method=method, distill_losses=[{}], seed=7)
+    assert read_slim_config(path).training == {'seed': 7}
+    cfg = load_config(student_yaml(tmp_path))
+    build_slim_model(cfg, path)
+    layers = cfg['model'].distill_losses
+    assert list(layers.keys()) == [f'{method.lower()}_p{level}' for level in range(3, 7)]
+    assert all(isinstance(layer, loss) for layer in layers.values())
+
+
+@pytest.mark.parametrize('content, message', [
+    ({'slim_method': 'FGD', 'distill_loss': 'FGDFeatureLoss'},
+     "asks for the FGD of ppdet_ext, distill_loss for PaddleDetection's own; delete one"),
+    ({'slim_method': 'PPYOLOEDistill'},
+     'distill_losses is built by the methods of ppdet_ext, and slim_method is PPYOLOEDistill; set'),
+    ({'slim_method': None}, 'slim_method is missing; set it to one of CWD, CanKD'),
+])
+def test_terms_beside_what_only_ppdet_reads_are_refused(tmp_path, teacher_yaml, content, message):
+    path = slim_yaml(tmp_path, teacher_yaml, distill_losses=[{'loss': 'FGDLoss'}], **content)
+    with pytest.raises(ValueError, match=message):
+        build_slim_model(load_config(student_yaml(tmp_path)), path)
 
 
 @pytest.mark.parametrize('name', ['MGD', 'FGD'])
