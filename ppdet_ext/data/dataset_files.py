@@ -12,7 +12,15 @@ from ppdet.utils.logger import setup_logger
 from ..utils.progress import progress
 from .check import read_class_names
 from .coco_file import category_names, read_sound_coco, takes_part
-from .images import DEEP_FORMATS, IMAGE_FORMATS, check_depth, header_size, strict_decoding
+from .images import (
+    DEEP_FORMATS,
+    DIFFERING_FORMATS,
+    IMAGE_FORMATS,
+    check_depth,
+    check_seen,
+    header_size,
+    strict_decoding,
+)
 from .voc_list import list_lines, split_list_line
 from .voc_xml import read_annotation
 
@@ -309,6 +317,7 @@ def _check_images(section, annotations, paths, stated, image_maximum):
 def _check_image(path, image_maximum):
     """(width, height) of a sound image."""
     with Image.open(path, formats=IMAGE_FORMATS) as image:
+        size = header_size(image)
         if image.mode not in PLAIN_MODES or image.format in DEEP_FORMATS:
             check_depth(path, image_maximum)
         with open(path, 'rb') as f:
@@ -317,7 +326,9 @@ def _check_image(path, image_maximum):
         if not whole:
             with strict_decoding():
                 image.load()
-        return header_size(image)
+        if image.format in DIFFERING_FORMATS:
+            check_seen(path)
+        return size
 
 
 def _check_learnable(annotations, counts, allow_empty):
