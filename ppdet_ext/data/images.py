@@ -16,8 +16,9 @@ from PIL import Image, ImageFile, ImageOps
 from ..utils.files import open_regular
 
 __all__ = ['DEEP_FORMATS', 'DIFFERING_FORMATS', 'IMAGE_FORMATS', 'IMAGE_SUFFIXES', 'MAXIMA',
-           'check_depth', 'check_seen', 'decode_bgr', 'fitting_maximum', 'has_16_bits', 'header_size', 'image_size',
-           'image_sizes', 'is_image_name', 'largest_value', 'open_rgb', 'strict_decoding']
+           'check_depth', 'check_seen', 'decode_bgr', 'fitting_maximum', 'has_16_bits',
+           'header_size', 'image_size', 'image_sizes', 'is_image_name', 'largest_value', 'open_rgb',
+           'own_maximum', 'strict_decoding']
 
 # Whatever the file's name. Pillow knows more, and starts other programs for some of them.
 IMAGE_FORMATS = ('BMP', 'JPEG', 'PNG', 'TIFF', 'WEBP')
@@ -186,6 +187,12 @@ def largest_value(path):
     """
     content = _content(path)
     return int(_decode_deep(content).max()) if has_16_bits(content) else None
+
+
+def own_maximum(path):
+    """int or None: what to show an image by whose data set states no ``image_maximum``."""
+    value = largest_value(path)
+    return None if value is None else fitting_maximum(value)
 
 
 def fitting_maximum(value):

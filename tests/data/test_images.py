@@ -104,7 +104,8 @@ def test_grey_values_that_are_no_integers_from_0_are_refused(tmp_path, kind, sam
                                                              message):
     path = tmp_path / 'a.tif'
     path.write_bytes(tiff(GREY.astype(kind), sample_format))
-    for read in (image_size, check_depth, lambda path: decode_bgr(pathlib.Path(path).read_bytes(), 65535)):
+    for read in (image_size, check_depth,
+                 lambda path: decode_bgr(pathlib.Path(path).read_bytes(), 65535)):
         with pytest.raises(ValueError, match=message):
             read(str(path))
     path.write_bytes(tiff(GREY.astype('uint16'), 1))
