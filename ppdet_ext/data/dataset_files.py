@@ -316,7 +316,8 @@ def _check_images(section, annotations, paths, stated, image_maximum):
 
 def _check_image(path, image_maximum):
     """(width, height) of a sound image."""
-    with Image.open(path, formats=IMAGE_FORMATS) as image:
+    # Pillow decodes a PNG already where its EXIF is asked for.
+    with strict_decoding(), Image.open(path, formats=IMAGE_FORMATS) as image:
         size = header_size(image)
         if image.mode not in PLAIN_MODES or image.format in DEEP_FORMATS:
             check_depth(path, image_maximum)
@@ -324,8 +325,7 @@ def _check_image(path, image_maximum):
             f.seek(-min(os.path.getsize(path), LONGEST_END), os.SEEK_END)
             whole = f.read().endswith(ENDS.get(image.format, ()))
         if not whole:
-            with strict_decoding():
-                image.load()
+            image.load()
         if image.format in DIFFERING_FORMATS:
             check_seen(path)
         return size
