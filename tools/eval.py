@@ -53,7 +53,7 @@ def main(argv):
     trainer.load_weights(cfg.get('weights'))
     folder = trainer.cfg['output_eval']
     keep_command(folder, 'eval', argv, weights=cfg.get('weights'),
-                 **dataset_paths(cfg, 'EvalDataset'))
+                 image_maximum=cfg.get('image_maximum'), **dataset_paths(cfg, 'EvalDataset'))
     trainer.evaluate()
     if args.measure_cost:
         write_json(os.path.join(folder, 'cost.json'),

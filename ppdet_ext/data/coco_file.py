@@ -24,8 +24,8 @@ class CocoFile(NamedTuple):
     """The sound records of a COCO annotation file, and what is wrong with the others.
 
     Attributes:
-        images, categories, annotations (list of dict): the records; no annotations where images
-            or categories have faults.
+        images, categories, annotations (list of dict): the records; no annotations of images or
+            categories with faults.
         info (dict): what it tells about itself.
         is_annotated (bool): whether it has ``annotations``, even an empty list.
         faults (list of str): each begins with its place, ``annotations[3]: ...``.
@@ -126,9 +126,7 @@ def check_coco(path, content):
     faults = []
     images, categories = (list(_sound_records(content, kind, faults).values())
                           for kind in ('images', 'categories'))
-    # Boxes of missing images would each be a further fault.
-    annotations = [] if faults or not images else _sound_annotations(
-        content, images, categories, faults)
+    annotations = _sound_annotations(content, images, categories, faults) if images else []
     info = content.get('info') if isinstance(content.get('info'), dict) else {}
     return CocoFile(images, categories, annotations, info, 'annotations' in content, faults)
 
@@ -199,18 +197,25 @@ def _sound_records(content, kind, faults):
             faults.append(f'{kind}[{position}]: {problem}')
         else:
             sound[position] = record
+    twice = set()
     for key in UNIQUE[kind]:
         counts = Counter(record[key] for record in sound.values())
         faults += [f'{kind}: {key} {value} occurs {times} times'
                    for value, times in counts.items() if times > 1]
-    return sound
+        twice.update(place for place, record in sound.items() if counts[record[key]] > 1)
+    # Nothing tells which of two images or categories a box belongs to.
+    return sound if kind == 'annotations' else {
+        place: record for place, record in sound.items() if place not in twice}
 
 
 def _sound_annotations(content, images, categories, faults):
     images, categories = ({record['id']: record for record in records}
                           for records in (images, categories))
-    sound = []
+    # Boxes of images or categories that were left out would each be a further fault.
+    incomplete, sound = bool(faults), []
     for position, box in _sound_records(content, 'annotations', faults).items():
+        if incomplete and _unknown(box, images, categories):
+            continue
         problem = _box_problem(box, images, categories)
         if problem:
             faults.append(f'annotations[{position}]: {problem}')

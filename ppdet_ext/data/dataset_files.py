@@ -12,7 +12,15 @@ from ppdet.utils.logger import setup_logger
 from ..utils.progress import progress
 from .check import read_class_names
 from .coco_file import category_names, read_coco, read_sound_coco, takes_part
-from .images import DEEP_FORMATS, IMAGE_FORMATS, check_depth, header_size, strict_decoding
+from .images import (
+    DEEP_FORMATS,
+    DIFFERING_FORMATS,
+    IMAGE_FORMATS,
+    check_depth,
+    check_seen,
+    header_size,
+    strict_decoding,
+)
 from .voc_list import list_lines, split_list_line
 from .voc_xml import read_annotation
 
@@ -365,16 +373,19 @@ def _check_image(path, image_maximum, annotations=None):
 
 
 def _sound_size(path, image_maximum):
-    with Image.open(path, formats=IMAGE_FORMATS) as image:
+    # Pillow decodes a PNG already where its EXIF is asked for.
+    with strict_decoding(), Image.open(path, formats=IMAGE_FORMATS) as image:
+        size = header_size(image)
         if image.mode not in PLAIN_MODES or image.format in DEEP_FORMATS:
             check_depth(path, image_maximum)
         with open(path, 'rb') as f:
             f.seek(-min(os.path.getsize(path), LONGEST_END), os.SEEK_END)
             whole = f.read().endswith(ENDS.get(image.format, ()))
         if not whole:
-            with strict_decoding():
-                image.load()
-        return header_size(image)
+            image.load()
+        if image.format in DIFFERING_FORMATS:
+            check_seen(path)
+        return size
 
 
 def _check_learnable(annotations, counts, allow_empty):

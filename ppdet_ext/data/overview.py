@@ -15,7 +15,7 @@ from ..utils.files import read_text, write_json
 from ..utils.progress import progress
 from .coco import SPLITS
 from .coco_file import read_coco
-from .images import fitting_maximum, largest_value, open_rgb
+from .images import open_rgb, own_maximum
 from .overview_pictures import draw_overview, draw_samples
 from .prepare import group_of
 
@@ -95,7 +95,7 @@ def overview(folder, names, images, group_by=None, input_size=None):
 
 def _depth_warning(folder, images):
     """str or None: what is missing for images of 16 bits."""
-    found = max((_maximum(_path(folder, image)) or 0 for image in images), default=0)
+    found = max((own_maximum(_path(folder, image)) or 0 for image in images), default=0)
     if not found or _set_maximum(folder):
         return None
     return (f'the images have 16 bits a channel, with values up to {found}: set '
@@ -106,7 +106,7 @@ def _identical(folder, images):
     """list of list of str: split/name of images that show the same pixels."""
     same = defaultdict(list)
     for image in progress(images, 'comparing'):
-        pixels = np.asarray(open_rgb(_path(folder, image), _maximum(_path(folder, image))))
+        pixels = np.asarray(open_rgb(_path(folder, image), own_maximum(_path(folder, image))))
         same[pixels.shape, hashlib.sha256(pixels.tobytes()).digest()].append(
             f'{image.split}/{image.name}')
     return [names for names in same.values() if len(names) > 1]
@@ -114,11 +114,6 @@ def _identical(folder, images):
 
 def _path(folder, image):
     return os.path.join(folder, 'images', *image.name.split('/'))
-
-
-def _maximum(path):
-    value = largest_value(path)
-    return None if value is None else fitting_maximum(value)
 
 
 def _groups_apart(images, group_by):
@@ -198,8 +193,8 @@ def write_overview(folder, output, group_by=None, input_size=None, font=None):
     write_json(paths[0], result)
     draw_overview(result, paths[1], font)
     draw_samples(names, images, lambda image: open_rgb(
-        _path(folder, image), _set_maximum(folder) or _maximum(_path(folder, image))), paths[2],
-        font)
+        _path(folder, image), _set_maximum(folder) or own_maximum(_path(folder, image))),
+        paths[2], font)
     return result, paths
 
 

@@ -5,7 +5,10 @@ import os
 from collections import Counter
 from typing import NamedTuple, Optional
 
-__all__ = ['Fault', 'LabelledImage', 'Source', 'SourceCollector', 'enclosing_box', 'plain_number']
+from ..utils.text import alike
+
+__all__ = ['Fault', 'LabelledImage', 'Source', 'SourceCollector', 'enclosing_box', 'plain_number',
+           'unknown_class']
 
 DECIMALS = 2  # of a pixel: what six decimals of YOLO tell of an image of 5000 pixels
 OVERHANG = 1.0  # pixels that a box, drawn with a mouse, may reach beyond the image
@@ -96,7 +99,7 @@ class SourceCollector:
         self.see(name)
         if self.class_names is None or name in self.class_names:
             return None
-        return f'unknown class "{name}", expected one of {", ".join(self.class_names)}'
+        return unknown_class(name, self.class_names)
 
     def add(self, image, lost_boxes=0):
         """Takes an image, unless faults took all its boxes.
@@ -121,6 +124,13 @@ class SourceCollector:
             class_names=self.class_names, seen=self.seen, images_left_out=self.left_out,
             boxes_left_out=self.lost_boxes,
             notes=[f'{times} {text}' for text, times in sorted(self.notes.items())])
+
+
+def unknown_class(name, class_names):
+    """str: what is wrong with a name that is none of the classes."""
+    near = [known for known in class_names if alike(known) == alike(name)]
+    remedy = f'; write it as {near[0]}' if near else ''
+    return f'unknown class "{name}", expected one of {", ".join(class_names)}{remedy}'
 
 
 def plain_number(value):

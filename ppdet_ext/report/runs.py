@@ -79,6 +79,7 @@ class Evaluation(NamedTuple):
         metrics (dict): ``metrics.json``.
         images (str or None): folder of the images.
         cost (dict): ``cost.json``, where the evaluation measured it.
+        image_maximum (int or None): value that is white in images of 16 bits a channel.
     """
     folder: str
     truth: Truth
@@ -86,6 +87,7 @@ class Evaluation(NamedTuple):
     metrics: dict
     images: Optional[str]
     cost: dict
+    image_maximum: Optional[int] = None
 
 
 def find_runs(role, folders):
@@ -322,10 +324,11 @@ def _read(run, folder, truth, dataset_dir):
     path = os.path.join(folder, 'bbox.json')
     detections = make_detections(read_json(path), truth, path)
     record = os.path.join(folder, 'eval_command.json')
-    images = read_json(record).get('images') if os.path.isfile(record) else None
+    record = read_json(record) if os.path.isfile(record) else {}
     data = dataset_dir or _dataset_dir(run)
-    images = images or (os.path.join(data, 'images') if data else None)
+    images = record.get('images') or (os.path.join(data, 'images') if data else None)
     cost = os.path.join(folder, 'cost.json')
     return Evaluation(folder, truth, detections, read_json(os.path.join(folder, 'metrics.json')),
                       images if images and os.path.isdir(images) else None,
-                      read_json(cost) if os.path.isfile(cost) else {})
+                      read_json(cost) if os.path.isfile(cost) else {},
+                      record.get('image_maximum'))

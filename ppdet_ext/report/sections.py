@@ -263,10 +263,9 @@ def _data(source):
         yield Chart(words['sizes_chart'], 'box_sizes', charts.box_sizes(
             data, [_chart_words(source)[name] for name in data], _chart_words(source)))
         yield Text(words['sizes_note'])
-    folder = source.models[0].first.evaluation.images
-    if folder:
-        yield Picture(words['samples'], 'samples',
-                      pictures.draw_samples(source.truth, folder, labels))
+    evaluation = source.models[0].first.evaluation
+    if evaluation.images:
+        yield Picture(words['samples'], 'samples', pictures.draw_samples(evaluation, labels))
 
 
 def _chart_words(source):
@@ -459,8 +458,7 @@ def _kinds(source):
 
 def _pictures(source):
     words, truth = source.words, source.truth
-    folder = source.models[0].first.evaluation.images
-    if not folder:
+    if not source.models[0].first.evaluation.images:
         yield Text(words['pictures_none'])
         return
     choices = pictures.choose_images(source.models, source.pictures)
@@ -476,7 +474,7 @@ def _pictures(source):
         caption = words['picture_alt'].format(reason=reason_text, file=truth.file_names[position],
                                               models=counts)
         yield Picture(caption, f'{number:02}_{reason}', pictures.draw_image(
-            truth, source.models, position, folder, labels, _chart_words(source)['truth']))
+            source.models, position, labels, _chart_words(source)['truth']))
 
 
 def _cost(source):
