@@ -86,11 +86,13 @@ def log_versions():
     from ppdet.utils.logger import setup_logger
 
     import ppdet_ext
+    from ppdet_ext.compat import tested_versions
 
     logger = setup_logger('ppdet.engine')
     for module in (paddle, ppdet, ppdet_ext):
         logger.info(f'{module.__name__} {module.__version__} from '
                     f'{os.path.dirname(module.__file__)}')
+    logger.info(tested_versions.describe(paddle.__version__)[1])
 
 
 def init_processes(cfg):
