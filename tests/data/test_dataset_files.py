@@ -54,7 +54,7 @@ def test_a_data_set_that_fits(coco):
     (annotations(classes=5), {}, ValueError, 'has 5 classes, but num_classes is 6'),
     (annotations(images=()), {}, ValueError, 'lists no image'),
     ('{"images": [', {}, ValueError, 'train.json is not JSON .Expecting'),
-    ({'images': []}, {}, ValueError, 'no COCO annotation file .no list "categories"'),
+    ({'images': []}, {}, ValueError, 'is not a COCO annotation file .no list "categories"'),
     (annotations(), {'image_dir': 'image'}, FileNotFoundError,
      'image does not exist. Prepare the data set'),
     (annotations(images=('a.jpg', 'c.jpg', 'd.jpg')), {}, FileNotFoundError,
