@@ -28,7 +28,7 @@ logger = setup_logger('ppdet.engine')
 class VisualDLWriter(Callback):
     """Writes what the training log says, every figure of an evaluation, and pictures of it.
 
-    A point stands at the number of training steps done, which follows from epoch and step, so that
+    The step of a point is the number of training steps done, which follows from epoch and step, so that
     a resumed run continues its curves. Every ``log_iter`` steps and after an evaluation all is on
     disk. Where that fails, the log ends and training goes on. The first process only.
 
