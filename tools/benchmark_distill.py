@@ -21,7 +21,7 @@ def parse_args(argv):
     parser.add_argument('--boxes', type=int, default=10, help='boxes an image')
     parser.add_argument('--steps', type=int, default=20, help='timed rounds')
     parser.add_argument('--warmup', type=int, default=3, help='rounds before')
-    parser.add_argument('--output', help='write the figures to this JSON file')
+    parser.add_argument('--output', help='write the measurements to this JSON file')
     args = parser.parse_args(argv)
     for name, minimum in MINIMUM.items():
         if getattr(args, name) < minimum:

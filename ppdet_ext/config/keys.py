@@ -110,7 +110,7 @@ def _is_object(value):
 
 
 def _check_replaced(name, value):
-    """Checks what stands in the place of a section; a data set may be null, for none."""
+    """Checks what replaces a section; a data set may be null, for none."""
     if value is not None or not name.endswith('Dataset'):
         raise ConfigError(name, f'{name} is a section of "key: value" lines, got {value!r}; to set '
                                 f'one of its keys, write {name}.KEY=VALUE after -o')

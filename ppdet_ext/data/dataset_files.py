@@ -121,7 +121,7 @@ def _check_metric(kind, cfg):
 
 
 def check_class_order(cfg):
-    """Compares the names of the classes, in their order, wherever they stand.
+    """Compares the names of the classes, in their order, wherever they appear.
 
     Args:
         cfg (dict): the configuration; the files that its data sets name and that exist are read.
@@ -147,7 +147,7 @@ def class_names_of(cfg):
 
 
 def _class_orders(cfg):
-    """Yields where names of classes stand, and the names in the order of the detector's."""
+    """Yields where names of classes appear, and the names in the order of the detector's."""
     if cfg.get('class_names'):
         yield 'class_names', list(cfg['class_names'])
     for section in ('TrainDataset', 'EvalDataset', 'TestDataset'):

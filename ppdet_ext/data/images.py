@@ -3,7 +3,7 @@
 """Which image files are read, and how their grey values become those that a detector sees.
 
 A file of 16 bits a channel often holds fewer: a camera of 12 bits gives values up to 4095. So the
-largest value stands in the config, ``image_maximum``, for a whole data set and for all that is
+largest value is in the config, ``image_maximum``, for a whole data set and for all that is
 detected on later; a scale of each image's own would hide how bright it is.
 """
 import contextlib
@@ -156,7 +156,7 @@ def _tiff_tag(content, number):
         for place in range(start + 2, start + 2 + 12 * count, 12):
             tag, _, values = struct.unpack_from(f'{order}HHI', content, place)
             if tag == number:
-                # Several values stand elsewhere, at a place that is given instead.
+                # Several values are elsewhere, at a place that is given instead.
                 where = place + 8 if values <= 2 else struct.unpack_from(
                     f'{order}I', content, place + 8)[0]
                 return struct.unpack_from(f'{order}H', content, where)[0]
@@ -257,7 +257,7 @@ def check_depth(path, maximum=None):
     """
     with open_regular(path) as f:
         start = f.read(PNG_DEPTH + 1)
-        # What a TIFF says of itself may stand at its end.
+        # What a TIFF says of itself may be at its end.
         content = start + f.read() if start[:2] in TIFF_STARTS else start
     _check_values(content)
     if has_16_bits(content) and maximum is None:

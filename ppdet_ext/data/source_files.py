@@ -80,7 +80,7 @@ class ImageFiles:
         """Finds the image that a label file names.
 
         Args:
-            name (str): as it stands there, with the folders, drives or addresses of the machine
+            name (str): as written there, with the folders, drives or addresses of the machine
                 that wrote it, or without a suffix.
             beside (str): folder of the label file.
 

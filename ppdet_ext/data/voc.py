@@ -269,7 +269,7 @@ def _size_messages(root, size):
 
 
 def _corner_problem(corners, size, box_origin):
-    """Returns what is wrong with the corners as they stand in the file, or None."""
+    """Returns what is wrong with the corners as written in the file, or None."""
     xmin, ymin, xmax, ymax = corners
     # Where pixels count from 1, xmin = xmax is one pixel wide; that is a click, not a defect.
     if xmax <= xmin or ymax <= ymin:

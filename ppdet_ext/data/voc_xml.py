@@ -82,7 +82,7 @@ def read_object(element, class_names):
         class_names (sequence of str or None): the classes that may occur; None for any.
 
     Returns:
-        tuple: class name, 1 if it is difficult and else 0, its box as it stands in the file (xmin,
+        tuple: class name, 1 if it is difficult and else 0, its box as written in the file (xmin,
         ymin, xmax, ymax) or None, and (line, message) of each fault.
     """
     messages = []
@@ -102,7 +102,7 @@ class VocAnnotation(NamedTuple):
 
     Attributes:
         size (tuple or None): stated width and height in pixels.
-        size_line (int): where they stand.
+        size_line (int): where they are.
         objects, usable, countable (int): objects in the file, boxes that are left when they are
             cut off at the edges of the image, and those of them that are not difficult.
         problems (list of tuple): line and message of each thing that the reader cannot take.

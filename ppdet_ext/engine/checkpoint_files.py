@@ -60,7 +60,7 @@ def save_checkpoint(path, contents, state, unchanged=None):
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
         raise OSError(f'cannot save the checkpoint {path} ({error.strerror or error}); earlier '
-                      f'ones are untouched. Make room, and continue with -r auto') from error
+                      f'ones are untouched. Make room and continue with -r auto') from error
     for suffix in SUFFIXES:
         if suffix not in (*checksums, SIDECAR_SUFFIX) and os.path.exists(path + suffix):
             os.remove(path + suffix)

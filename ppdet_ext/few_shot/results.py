@@ -146,7 +146,7 @@ def _content(result):
 def _read_metrics(path):
     metrics = read_json(path)
     if 'few_shot' not in metrics:
-        raise ValueError(f'{path} has no figures of base and novel classes; was its set made by '
+        raise ValueError(f'{path} has no metrics of base and novel classes; was its set made by '
                          f'tools/make_few_shot.py?')
     return metrics
 

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Few-shot sets of a COCO data set: base training, K-shot fine-tuning, validation and test.
 
-Classes stand in the order base, then novel, in every file: class k of the detector is category
+Classes come in the order base, then novel, in every file: class k of the detector is category
 k + 1. Files of the base classes have no other categories.
 
 A training image may show objects that its set does not label: novel ones in base training,

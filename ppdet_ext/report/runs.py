@@ -3,7 +3,7 @@
 """Finds trained runs and their evaluations, and has missing ones made by tools/eval.py.
 
 A run is a folder with weights, as tools/train.py leaves it: ``best_model.pdparams``, or
-``model_final.pdparams`` where nothing was evaluated in training. What it was trained with stands in
+``model_final.pdparams`` where nothing was evaluated in training. What it was trained with is in
 ``train_command.json``, or in ``run.json`` where tools/run_comparison.py trained it.
 """
 import argparse
