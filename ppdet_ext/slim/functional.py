@@ -508,8 +508,10 @@ def pearson_distance(preds_s, preds_t):
 
 
 def _standardized(feature):
-    mean, deviation = _channel_statistics(feature)
-    return (feature - mean) / (deviation + DEVIATION_EPSILON)
+    """Tensor: rows of mean 0 and deviation 1, shape [C, N H W]."""
+    rows = _channel_rows(feature)
+    mean, deviation = _channel_statistics(rows)
+    return (rows - mean) / (deviation + DEVIATION_EPSILON)
 
 
 def instance_normalized_error(preds_s, preds_t):

@@ -129,7 +129,7 @@ def test_heads_that_are_tapped_end_before_they_would_need_labels(build):
 
 @pytest.mark.parametrize('slim, threshold, message', [
     ({'distill_losses': [{'loss': 'TSKDFeatureLoss'}]}, None,
-     'distill_losses: TSKDFeatureLoss "mgd" needs boxes.*set "unlabelled: false" there.*or '
+     'distill_losses: TSKDFeatureLoss "tskd" needs boxes.*set "unlabelled: false" there.*or '
      'UnlabelledDataset.pseudo_boxes: true'),
     ({'slim_method': 'TSKD', 'distill_losses': [{'loss': 'MGDFeatureLoss', 'name': 'mgd'}]}, None,
      'cross_response needs boxes'),
