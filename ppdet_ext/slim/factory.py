@@ -109,7 +109,7 @@ def build_slim_model(cfg, slim_config, mode='train', options=None):
     if slim is not slim_config:
         settle(cfg, slim)
     result = cfg.copy() if isinstance(cfg, RunConfig) else cfg
-    result['model'] = _methods[slim.content['slim_method']](cfg, slim)
+    result['model'] = _methods[slim.content['slim_method']](result, slim)
     result['slim'] = result['slim_type'] = 'Distill'
     return result
 
