@@ -123,7 +123,7 @@ def build_slim_model(cfg, slim_config, mode='train', options=None):
         slim.merge_into(cfg)
         prepare_reader(slim, cfg)
     result = cfg.copy() if isinstance(cfg, RunConfig) else cfg
-    result['model'] = _own_model(slim.content)(cfg, slim)
+    result['model'] = _own_model(slim.content)(result, slim)
     result['slim'] = result['slim_type'] = 'Distill'
     return result
 
