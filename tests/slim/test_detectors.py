@@ -177,14 +177,16 @@ def test_tskd(distill_trainer, config):
 
 # A reader that drops boxes, levels that begin with the coarsest, and two stages; a RetinaNet
 # trains with each loss in test_methods.py.
-@pytest.mark.parametrize('config', [c for c in FAMILIES if c.startswith(('fcos', 'ppy', 'fast'))],
+@pytest.mark.parametrize('config', [c for c in FAMILIES if c.startswith(('gfl', 'ppy', 'fast'))],
                          ids=lambda config: config.split('/')[0])
-def test_all_losses_on_features_together(distill_trainer, config):
+def test_all_losses_together(distill_trainer, config):
+    of_heads = {'LDLoss': 'ld_vlr', 'CrossKDLoss': 'crosskd_cls'} if 'gfl' in config else {}
+    losses = {**OTHERS, **of_heads}
     _, trainer = distill_trainer(config, 48, {
-        'slim_method': 'FGD', 'distill_losses': [{'loss': loss} for loss in OTHERS]})
+        'slim_method': 'FGD', 'distill_losses': [{'loss': loss} for loss in losses]})
     trainer.train(validate=False)
     meters = trainer.status['training_staus'].meters
-    for start in OTHERS.values():
+    for start in losses.values():
         values = [m for name, m in meters.items() if name.startswith(f'distill_{start}')]
         assert values and all(np.isfinite(meter.deque).all() for meter in values), start
         assert sum(meter.deque[0] for meter in values) > 0.0, start
