@@ -76,16 +76,16 @@ def build_fgd(cfg, slim_config_path, model, folder):
     Returns:
         nn.Layer: ``ppdet.slim.FGDDistillModel``.
     """
-    layers = [layer for layer in model.distill_losses.values()
-              if hasattr(layer, 'student_channels')]
+    student, teacher = (detector.neck.out_shape
+                        for detector in (model.student_model, model.teacher_model))
     path = os.path.join(folder, 'fgd.yml')
     with open(path, 'w', encoding='utf-8') as f:
         yaml.safe_dump({
             '_BASE_': [os.path.abspath(slim_config_path)], 'pretrain_weights': cfg.teacher_weights,
             'slim': 'Distill', 'slim_method': 'FGD', 'distill_loss': 'FGDFeatureLoss',
-            'distill_loss_name': [f'level_{k}' for k in range(len(layers))],
-            'FGDFeatureLoss': {'student_channels': layers[0].student_channels,
-                               'teacher_channels': layers[0].teacher_channels}
+            'distill_loss_name': [f'level_{k}' for k in range(len(student))],
+            'FGDFeatureLoss': {'student_channels': student[0].channels,
+                               'teacher_channels': teacher[0].channels}
         }, f)
     saved = dict(global_config)
     try:
@@ -147,15 +147,16 @@ def terms_step(model, inputs):
     with model.student_taps:
         model.student_model(dict(inputs))
     taps = [(tap, tap.leaves()) for tap in (model.student_taps, model.teacher_taps)]
-    optimizer = paddle.optimizer.Momentum(LEARNING_RATE,
-                                          parameters=model.distill_losses.parameters())
+    trained = model.distill_losses.parameters()  # none of some losses
+    optimizer = trained and paddle.optimizer.Momentum(LEARNING_RATE, parameters=trained)
 
     def step(inputs):
         for tap, features in taps:
             tap.replay(features)
         sum(model.raw_values(inputs).values()).backward()
-        optimizer.step()
-        optimizer.clear_grad()
+        if optimizer:
+            optimizer.step()
+            optimizer.clear_grad()
 
     return step
 

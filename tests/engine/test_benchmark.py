@@ -11,7 +11,7 @@ from ppdet_ext.slim import build_slim_model, read_slim_config
 PARTS = {'student', 'teacher', 'terms', 'whole', 'paddledet FGD'}
 
 
-@pytest.fixture(params=['MGD', 'TSKD'])
+@pytest.fixture(params=['MGD', 'TSKD', 'CrossKD'])
 def pair(tmp_path, request):
     teacher = student_yaml(tmp_path, 'teacher', channels=24)
     path = slim_yaml(tmp_path, teacher, slim_method=request.param)

@@ -136,6 +136,9 @@ def moved(before, state):
 MGD = {'slim_method': 'MGD', 'distill_losses': [{'alpha_mgd': 0.0001, 'lambda_mgd': 0.3}]}
 TSKD = {'slim_method': 'TSKD', 'cross_response': {'reused_teacher_head_idx': 1},
         'distill_losses': [{'temp': 5.0, 'alpha_ins_rea': 0.1, 'alpha_se': 0.1}]}
+# What the logged names of their values begin with.
+OTHERS = {'MimicLoss': 'mimic_', 'BoxMimicLoss': 'boxmimic_', 'FGDLoss': 'fgd_relation',
+          'CWDLoss': 'cwd_', 'PKDLoss': 'pkd_', 'WKDLoss': 'wkd_mean', 'CanKDLoss': 'cankd_'}
 TSKD_WITHOUT_HEADS = {key: TSKD[key] for key in ('slim_method', 'distill_losses')}
 WITH_HEAD_ADAPTER = ('retinanet', 'fcos', 'gfl')
 
@@ -172,6 +175,23 @@ def test_tskd(distill_trainer, config):
     student, trainer = distill_trainer(config, 48, TSKD if knows_head else TSKD_WITHOUT_HEADS)
     terms = {'fg', 'bg', 'ins_rea', 'pixel_rea', 'se'} | ({'cls', 'box'} if knows_head else set())
     check_two_steps_and_evaluation(student, trainer, {f'tskd_{term}' for term in terms})
+
+
+# A reader that drops boxes, levels that begin with the coarsest, and two stages; a RetinaNet
+# trains with each loss in test_methods.py.
+@pytest.mark.parametrize('config', [c for c in FAMILIES if c.startswith(('gfl', 'ppy', 'fast'))],
+                         ids=lambda config: config.split('/')[0])
+def test_all_losses_together(distill_trainer, config):
+    of_heads = {'LDLoss': 'ld_vlr', 'CrossKDLoss': 'crosskd_cls'} if 'gfl' in config else {}
+    losses = {**OTHERS, **of_heads}
+    _, trainer = distill_trainer(config, 48, {
+        'slim_method': 'FGD', 'distill_losses': [{'loss': loss} for loss in losses]})
+    trainer.train(validate=False)
+    meters = trainer.status['training_staus'].meters
+    for start in losses.values():
+        values = [m for name, m in meters.items() if name.startswith(f'distill_{start}')]
+        assert values and all(np.isfinite(meter.deque).all() for meter in values), start
+        assert sum(meter.deque[0] for meter in values) > 0.0, start
 
 
 @pytest.mark.parametrize('config', [c for c in FAMILIES if not c.startswith(WITH_HEAD_ADAPTER)],
