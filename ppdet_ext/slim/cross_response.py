@@ -39,7 +39,8 @@ class CrossResponse(Term):
             teacher's, where they differ.
         alpha_cls (float): weight of ``cls``.
         alpha_box (float): weight of ``box``.
-        unlabelled (bool): whether it is to see unlabelled images too, where the run has any.
+        unlabelled (bool): must be false where the run has unlabelled images: the term is divided
+            by the number of objects, and would be far too large where the teacher finds none.
         name (str): what its values are called: ``<name>_cls`` and ``<name>_box`` in the log.
 
     Raises:
@@ -76,11 +77,6 @@ class CrossResponse(Term):
         self.name = name
         self.aligns = nn.LayerList()
         self._align_wanted = align
-
-    @property
-    def takes_pseudo_boxes(self):
-        """bool: whether the teacher's head assigns boxes itself; else it takes reader's targets."""
-        return self.adapter.assigns_boxes
 
     def connect(self, student_taps, teacher_taps):
         """Adds the taps, and checks or aligns what they give.

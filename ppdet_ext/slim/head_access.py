@@ -60,7 +60,6 @@ class HeadAdapter(abc.ABC):
 
     tower = 'conv_feat'  # the sublayer that holds both towers
     predictors = ()  # names of the sublayers that give class scores and boxes
-    assigns_boxes = False  # whether ``assign`` reads the boxes of a batch, and no other labels
 
     def __init__(self, name, head):
         self.name = name
@@ -157,7 +156,6 @@ class RetinaHeadAdapter(HeadAdapter):
     """RetinaNet: anchors, of which those between background and object count nothing."""
 
     predictors = ('retina_cls', 'retina_reg')
-    assigns_boxes = True
 
     def priors(self, scores):
         """Anchors in pixels, shape [R / N, 4]."""
