@@ -40,7 +40,8 @@ class CrossKDLoss(HeadTerm):
         alpha_cls (float): weight of ``cls``. The defaults are those of the released RetinaNet.
         alpha_box (float): weight of ``box``; 2 in the released GFL.
         alpha_ld (float): weight of ``ld``; 3 in the released GFL, above 0 for its heads only.
-        unlabelled (bool): whether it is to see unlabelled images too, where the run has any.
+        unlabelled (bool): must be false where the run has unlabelled images: the term is divided
+            by the number of objects, and would be far too large where the teacher finds none.
         place (str): what errors call it.
 
     Raises:
@@ -82,11 +83,6 @@ class CrossKDLoss(HeadTerm):
         self.teacher_names = self.adapter.feature_names(self.index)
         self.aligns = nn.LayerList()
         self._align_wanted = align
-
-    @property
-    def takes_pseudo_boxes(self):
-        """bool: whether the teacher's head assigns boxes itself; else it takes reader's targets."""
-        return self.adapter.assigns_boxes
 
     def connect(self, student_taps, teacher_taps):
         """Adds the taps, and checks or aligns what they give.

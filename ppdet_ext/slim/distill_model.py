@@ -10,7 +10,7 @@ from ..data.unlabelled_batches import UNLABELLED
 from ..modeling.finite import check_finite
 from .batch import Batch
 from .feature_tap import FeatureTap
-from .unlabelled import check_terms, detected_boxes, kept_statistics
+from .unlabelled_step import check_terms, detected_boxes, kept_statistics
 
 __all__ = ['DistillModel']
 

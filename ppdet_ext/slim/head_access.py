@@ -93,7 +93,6 @@ class HeadAdapter(abc.ABC):
 
     tower = 'conv_feat'  # the sublayer that holds both towers
     predictors = ()  # names of the sublayers that give class scores and boxes
-    assigns_boxes = False  # whether ``assign`` reads the boxes of a batch, and no other labels
     bins = None  # of the distribution that is predicted for each side of a box, where it is one
 
     def __init__(self, name, head):
@@ -207,7 +206,6 @@ class RetinaHeadAdapter(HeadAdapter):
     """RetinaNet: anchors, of which those between background and object count nothing."""
 
     predictors = ('retina_cls', 'retina_reg')
-    assigns_boxes = True
 
     def priors(self, scores):
         """Anchors in pixels, shape [R / N, 4]."""

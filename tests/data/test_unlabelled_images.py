@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which unlabelled images are found, what is refused, and what becomes of them."""
 import json
+import os
 
 import numpy as np
 import pytest
 from PIL import Image
 from ppdet.core.workspace import load_config
-from tiny import student_yaml
+from tiny import CONFIGS, student_yaml
 
 from ppdet_ext.data.unlabelled_images import (
     UnlabelledDataset,
@@ -122,3 +123,20 @@ def test_cropping_takes_the_image_for_the_object(folder):
     np.random.seed(0)
     height, width = dataset[0]['image'].shape[:2]
     assert height * width < 0.5 * 100 * 80
+
+
+@pytest.mark.parametrize('config', [
+    'faster_rcnn/faster_rcnn_r18_fpn_neu_det.yml', 'fcos/fcos_r18_fpn_neu_det.yml',
+    'gfl/gfl_r18_fpn_neu_det.yml', 'lite/retinanet_lite0_neu_det.yml',
+    'picodet/picodet_s_neu_det.yml', 'ppyoloe/ppyoloe_plus_crn_s_neu_det.yml'])
+def test_the_training_readers_of_all_families_take_them(folder, config):
+    for name in ('a.JPG', 'b.png'):
+        draw(folder / 'images' / name, 200, 200)
+    cfg = load_config(os.path.join(CONFIGS, config))
+    reader = UnlabelledReader(**reader_options(cfg))
+    dataset = found(folder)
+    dataset.set_kwargs()
+    dataset.set_transform(reader._sample_transforms)
+    batch = reader._batch_transforms([dataset[0], dataset[1]])
+    assert batch['image'].shape[:2] == (2, 3) and batch['image'].dtype == np.float32
+    assert len(batch['im_shape']) == len(batch['scale_factor']) == 2

@@ -105,7 +105,6 @@ def assert_same(trainer, other, name):
     (True, ('train', 2, 1), {'worker_num': 2}),
     (True, ('train', 2, 1), AVERAGE),
     (True, ('train', 2, 1), UNLABELLED),
-    (True, ('train', 2, 1), {**UNLABELLED, 'worker_num': 2}),
     (True, ('eval', 1, 0), {}),
     (True, ('eval', 1, 0), AVERAGE),
 ])
