@@ -12,6 +12,7 @@ from ..utils.text import same_name
 from .images import IMAGE_SUFFIXES, image_size, is_image_name
 from .records import LabelledImage, SourceCollector, plain_number
 from .source_files import (
+    IN_SEVERAL,
     SPLIT_NAMES,
     UNLABELLED,
     ImageFiles,
@@ -70,14 +71,17 @@ def read_voc(source, class_names, box_origin=1, unlabelled_sound=False, encoding
     for key in progress(sorted(pairs), 'reading'):
         images, annotations = pairs[key]
         name = images and name_of(images[0])
-        split = images and (lists.get(same_name(stem(images[0]))) or split_of(images[0], source))
+        listed = lists.get(same_name(stem(images[0])), ()) if images else ()
+        if len(set(listed)) > 1:
+            collector.note(IN_SEVERAL)
+        split = listed[0] if listed else images and split_of(images[0], source)
         reader.read(images, annotations, name, split or None)
     return collector.result()
 
 
 def _split_lists(source, encoding):
-    """dict: name without suffix to split, of lists as Pascal VOC and PaddleDetection have them."""
-    splits = {}
+    """dict: name without suffix to splits, of lists as Pascal VOC and PaddleDetection have them."""
+    splits = defaultdict(list)
     for path in files_below(source, '.txt'):
         part = SPLIT_NAMES.get(stem(path).lower())
         folders = os.path.dirname(path).lower().split(os.sep)
@@ -87,7 +91,7 @@ def _split_lists(source, encoding):
             image = split_list_line(line)[0] if '.xml' in line.lower() else line
             for name in (image, MARK.sub('', image)):
                 name = os.path.basename(name.replace('\\', '/'))
-                splits[same_name(stem(name) if is_image_name(name) else name)] = part
+                splits[same_name(stem(name) if is_image_name(name) else name)].append(part)
     return splits
 
 

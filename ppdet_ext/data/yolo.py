@@ -12,6 +12,7 @@ from ..utils.text import clean_name, same_name
 from .images import image_size
 from .records import LabelledImage, SourceCollector, enclosing_box
 from .source_files import (
+    IN_SEVERAL,
     SPLIT_NAMES,
     UNLABELLED,
     ImageFiles,
@@ -291,7 +292,8 @@ def _stated_splits(source, images, encoding, collector):
                 collector.note(f'entry of {os.path.basename(path or source)} for {part}, '
                                f'"{place}", leads to no image and is ignored')
             for image in found:
-                splits.setdefault(image, part)
+                if splits.setdefault(image, part) != part:
+                    collector.note(IN_SEVERAL)
     return splits
 
 

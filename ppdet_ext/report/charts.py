@@ -58,7 +58,8 @@ def _bars(panel, labels, series):
     panel.set_xticks(np.arange(len(labels)), labels, rotation=25 if slanted else 0,
                      ha='right' if slanted else 'center')
     panel.grid(axis='x', visible=False)
-    panel.legend()
+    # Within the panel it would lie on bars.
+    panel.figure.legend(loc='outside upper left', ncols=len(series))
 
 
 @_drawn

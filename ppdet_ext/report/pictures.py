@@ -146,10 +146,11 @@ def _draw_box(panel, box, text, style):
 
 
 def draw_samples(evaluation, labels, count=4):
-    """bytes: a JPEG of some images with their true boxes, spread over the set."""
+    """bytes: a JPEG of some images with true boxes, if any have some, spread over the set."""
     truth = evaluation.truth
-    count = min(count, len(truth.file_names))
-    positions = [k * len(truth.file_names) // count for k in range(count)]
+    shown = np.unique(truth.images) if len(truth.images) else np.arange(len(truth.file_names))
+    count = min(count, len(shown))
+    positions = [int(shown[k * len(shown) // count]) for k in range(count)]
     with matplotlib.rc_context({'font.family': families(), 'font.size': 8}):
         width, height = truth.sizes[positions[0]]
         panels = _panels(count, height / width)

@@ -66,10 +66,8 @@ def _highest_precision(hit, seen, total):
     """
     precision = hit / np.maximum(seen, 1)
     precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    precision = np.pad(precision, ((0, 0), (0, 1)))  # there is none at recalls never reached
-    # One search for all samples, whose recalls, from 0 to 1, are moved apart.
-    samples = np.arange(len(hit))[:, None]
-    recalls = hit / np.maximum(total, 1)[:, None] + 2 * samples
-    places = np.searchsorted(recalls.ravel(), (RECALLS + 2 * samples).ravel())
-    places = places.reshape(len(hit), len(RECALLS)) - hit.shape[1] * samples
-    return np.where(total[:, None] > 0, np.take_along_axis(precision, places, axis=1), np.nan)
+    result = np.full([len(hit), len(RECALLS)], np.nan)
+    for b in np.flatnonzero(total):
+        places = np.searchsorted(hit[b] / total[b], RECALLS)
+        result[b] = np.append(precision[b], 0)[places]
+    return result

@@ -136,7 +136,8 @@ def _threshold(value):
 
 
 def _signed(value):
-    return '-' if value is None else f'{100 * value:+.1f}'
+    # Not "-0.0", which looks like a loss.
+    return '-' if value is None else f'{round(100 * value, 1) + 0.0:+.1f}'
 
 
 def _rule(source):

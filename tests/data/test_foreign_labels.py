@@ -166,6 +166,20 @@ def test_images_of_an_unknown_suffix_are_named_beside_the_faults(tmp_path):
         prepare_data(str(tmp_path / 'voc'), str(tmp_path / 'out'))
 
 
+@pytest.mark.parametrize('name, form', [('voc', '{}'), ('yolo', 'images/{}.png')])
+def test_an_image_in_the_lists_of_two_splits_is_in_one(tmp_path, name, form):
+    WRITERS[name](tmp_path, CONTENT)
+    (tmp_path / 'data.yaml').unlink(missing_ok=True)
+    lines = [form.format(image) for image in CONTENT]
+    folder = tmp_path / 'ImageSets' / 'Main' if name == 'voc' else tmp_path
+    write_text(folder / 'train.txt', '\n'.join(lines[:3]))
+    write_text(folder / 'val.txt', '\n'.join(lines[2:]))
+    source = read(tmp_path, name, class_names=CLASSES)
+    assert [image.split for image in source.images] == ['train', 'train', 'train', 'val']
+    assert source.notes == [
+        '1 images are in the lists of several splits, of which the first counts']
+
+
 # --- COCO ---
 
 def without_bbox(form):

@@ -31,3 +31,15 @@ def test_sixteen_bits_are_drawn_as_they_were_seen(tmp_path, factor):
     # Where nothing says what is white, it is still no white picture.
     unknown = np.asarray(Image.open(io.BytesIO(drawn(tmp_path, factor))))
     assert np.quantile(unknown, 0.2) < 245
+
+
+def test_samples_have_boxes_where_there_are_any(tmp_path, monkeypatch):
+    opened = []
+    monkeypatch.setattr('ppdet_ext.report.pictures._open', lambda evaluation, position: (
+        opened.append(position) or (Image.new('RGB', (200, 100)), 1)))
+    for boxes, expected in ((four.BOXES, [0, 1, 2]), ([], [0, 1, 2, 3])):
+        truth = four.truth_of(tmp_path, boxes=boxes)
+        evaluation = Evaluation('', truth, four.detections_of(truth, []), {}, 'images', {})
+        draw_samples(evaluation, truth.names)
+        assert opened == expected
+        opened.clear()

@@ -17,6 +17,7 @@ from tool_runs import imported, refusal
 from ppdet_ext.metrics import evaluate_boxes
 from ppdet_ext.report import fonts
 from ppdet_ext.report.figures import Model, _baseline
+from ppdet_ext.report.sections import _signed
 from ppdet_ext.report.words import WORDS
 
 CHINESE = ['划痕', '斑块']
@@ -202,6 +203,11 @@ def test_arguments_that_are_refused(arguments, message, capsys):
     with pytest.raises(SystemExit):
         imported('report').parse_args([*arguments, '--output', 'x'])
     assert message in capsys.readouterr().err
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_minus():
+    assert [_signed(value) for value in (-0.0004, 0.0004, -0.0006, None)] == [
+        '+0.0', '+0.0', '-0.1', '-']
 
 
 def test_both_languages_say_the_same():
