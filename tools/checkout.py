@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the ``ppdet_ext`` beside the tools; every tool imports this before the package.
+"""Finds ``ppdet_ext`` and ``deploy`` beside the tools; every tool imports this before them.
 
-So a tool uses the package of its own checkout, whichever one is installed. Importing ``ppdet_ext``
+So a tool uses the packages of its own checkout, whichever one is installed. Importing ``ppdet_ext``
 imports Paddle, which takes seconds that ``--help`` and the preparation of data do not need: here
 the package is only found, so that its modules that need no Paddle can be imported, and ``load``
 runs it.
@@ -15,7 +15,7 @@ __all__ = ['CONFIGS', 'TOOLS', 'load']
 
 TOOLS = os.path.dirname(os.path.abspath(__file__))
 CONFIGS = os.path.join(os.path.dirname(TOOLS), 'configs')
-PACKAGE = os.path.join(os.path.dirname(TOOLS), 'ppdet_ext')
+PACKAGES = ('ppdet_ext', 'deploy')
 
 
 class _NotYet:
@@ -35,14 +35,17 @@ def load():
     """
     if _NotYet in sys.meta_path:
         sys.meta_path.remove(_NotYet)
-        package = sys.modules['ppdet_ext']
-        package.__spec__.loader.exec_module(package)
+        for name in PACKAGES:
+            package = sys.modules[name]
+            package.__spec__.loader.exec_module(package)
 
 
 if 'ppdet_ext' not in sys.modules:
-    _specification = importlib.util.spec_from_file_location(
-        'ppdet_ext', os.path.join(PACKAGE, '__init__.py'), submodule_search_locations=[PACKAGE])
-    sys.modules['ppdet_ext'] = importlib.util.module_from_spec(_specification)
+    for _name in PACKAGES:
+        _folder = os.path.join(os.path.dirname(TOOLS), _name)
+        _specification = importlib.util.spec_from_file_location(
+            _name, os.path.join(_folder, '__init__.py'), submodule_search_locations=[_folder])
+        sys.modules[_name] = importlib.util.module_from_spec(_specification)
     sys.meta_path.insert(0, _NotYet)
     from ppdet_ext.utils.missing_package import explain
 

@@ -80,18 +80,21 @@ def test_loading_registers_as_importing_does():
     assert done.stdout.split() == ['0.1.0', 'True'], done.stderr
 
 
-def test_a_tool_uses_the_package_beside_it(tmp_path):
-    for name in ('tools', 'ppdet_ext/utils'):
+def test_a_tool_uses_the_packages_beside_it(tmp_path):
+    for name in ('tools', 'ppdet_ext/utils', 'deploy'):
         (tmp_path / name).mkdir(parents=True)
     shutil.copy(TOOLS / 'checkout.py', tmp_path / 'tools')
     (tmp_path / 'tools' / 'tool.py').write_text(
         'import checkout\nimport ppdet_ext.utils.place\ncheckout.load()')
     package = tmp_path / 'ppdet_ext'
-    (package / '__init__.py').write_text('print("package", __file__)')
+    runner = tmp_path / 'deploy' / '__init__.py'
+    for path in (package / '__init__.py', runner):
+        path.write_text('print("package", __file__)')
     (package / 'utils' / '__init__.py').write_text('')
     (package / 'utils' / 'missing_package.py').write_text('def explain(): pass')
     (package / 'utils' / 'place.py').write_text('print("module", __file__)')
     # The other one, which is installed, is found first everywhere else.
     done = run(tmp_path / 'tools' / 'tool.py', PYTHONPATH=str(TOOLS.parent))
     assert done.stdout.splitlines() == [f'module {package / "utils" / "place.py"}',
-                                        f'package {package / "__init__.py"}'], done.stderr
+                                        f'package {package / "__init__.py"}',
+                                        f'package {runner}'], done.stderr
