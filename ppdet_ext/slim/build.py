@@ -111,8 +111,8 @@ class ConfiguredDistillModel(DistillModel):
         entries = list(self.default_terms) if entries is None else entries
         if not isinstance(entries, list) or not entries:
             raise ValueError(f'{slim.path}: distill_losses is a list of entries like "- loss: '
-                             f'MGDFeatureLoss", got {entries!r}; without the key the method has '
-                             f'its usual ones')
+                             f'MGDFeatureLoss", got {entries!r}; without the key the method uses '
+                             f'its defaults')
         name = self.term_name or self.method_name
         return [FeatureTerm(entry, name, self.default_loss) for entry in entries]
 
