@@ -46,4 +46,6 @@ class RunConfig(_ReadOnly, AttrDict):
 
     def copy(self):
         """AttrDict: a copy to write to, with PaddleDetection's own sections, for its Trainer."""
-        return AttrDict(**self.__dict__['_source'])
+        copy = AttrDict()
+        copy.update(self.__dict__['_source'])
+        return copy

@@ -5,6 +5,7 @@ import pytest
 from ppdet.core.workspace import load_config
 from tiny import slim_yaml, student_yaml, write_yaml
 
+from ppdet_ext.config.load import load_run_config
 from ppdet_ext.slim import (
     CWDLoss,
     FGDLoss,
@@ -42,6 +43,16 @@ def test_training_keys_are_known_before_anything_is_built(tmp_path, teacher_yaml
     path = slim_yaml(tmp_path, teacher_yaml, seed=7, TrainReader={'batch_size': 5})
     assert read_slim_config(path).training == {'seed': 7, 'TrainReader': {'batch_size': 5}}
     assert read_slim_config(slim_yaml(tmp_path, teacher_yaml, slim_method='FGD', seed=7)) is None
+
+
+def test_a_loaded_configuration_stays_as_it_is(tmp_path, teacher_yaml):
+    slim = read_slim_config(slim_yaml(tmp_path, teacher_yaml, epoch=9))
+    cfg = load_run_config(student_yaml(tmp_path), {}, slim)
+    result = build_slim_model(cfg, slim)
+    assert isinstance(result['model'], MGDDistillModel) and result['slim_type'] == 'Distill'
+    assert (cfg.epoch, cfg.filename) == (9, 'mgd') and 'model' not in cfg
+    with pytest.raises(TypeError, match='does not change after load_run_config'):
+        build_slim_model(cfg, slim.path)  # load_run_config was to merge it
 
 
 @pytest.mark.parametrize('mode', ['eval', 'test'])
