@@ -73,7 +73,8 @@ def read_coco_source(source, class_names, unlabelled_sound=False, encoding=None)
         except (OSError, ValueError) as error:
             collector.fault(path, None, str(error))
             collector.leave_out()
-    return collector.result()
+    descriptions = (str(sound.info.get('description') or '') for _, sound in contents.values())
+    return collector.result()._replace(description=next(filter(None, descriptions), ''))
 
 
 def _content(path, encoding):

@@ -228,7 +228,8 @@ def _write(folder, data, splits, yaml_text):
         records = [{'file_name': image.name, 'height': image.height, 'width': image.width}
                    for image in chosen]
         content = coco_dataset(records, [image.boxes for image in chosen], data.class_names,
-                               f'{os.path.basename(folder)} {split}')
+                               ': '.join(filter(None, (f'{os.path.basename(folder)} {split}',
+                                                       data.description))))
         write_json(os.path.join(annotation_folder, f'{split}.json'), content)
     write_text(os.path.join(folder, 'label_list.txt'), '\n'.join(data.class_names) + '\n')
     write_text(os.path.join(folder, 'dataset.yml'), yaml_text)

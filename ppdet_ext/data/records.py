@@ -55,6 +55,7 @@ class Source(NamedTuple):
         seen (collections.Counter): how often each class occurs.
         images_left_out, boxes_left_out (int): the boxes from images that stay.
         notes (list of str): what was read otherwise than the file says.
+        description (str): what the source says of itself, such as that it is synthetic.
     """
     images: list
     faults: list
@@ -63,6 +64,7 @@ class Source(NamedTuple):
     images_left_out: int
     boxes_left_out: int
     notes: list
+    description: str = ''
 
 
 class SourceCollector:

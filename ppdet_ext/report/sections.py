@@ -298,7 +298,7 @@ def _accuracy(source):
         for name in models[0]['accuracy']])
     if all(model['few_shot'] for model in models):
         yield Table(words['few_shot_table'], ['', *titles], [
-            [f'{words.get(group, group)}, {figure}',
+            [f'{words.get(group, group)}{words["comma"]}{figure}',
              *(_spread(model['few_shot'][group][figure]) if group in model['few_shot'] else '-'
                for model in models)]
             for group in dict.fromkeys(group for m in models for group in m['few_shot'])
@@ -365,7 +365,7 @@ def _chosen(source):
         for key, kind in (('at_threshold', 'one_threshold'),
                           ('at_class_thresholds', 'class_thresholds')):
             found = model[key]
-            rows.append([f'{model["title"]}, {words[kind]}', _spread(found['recall']),
+            rows.append([f'{model["title"]}{words["comma"]}{words[kind]}', _spread(found['recall']),
                          _spread(found['precision']), _spread(found['false_alarms'], _rate)])
     yield Table(words['chosen_table'].format(rule=_rule(source)),
                 ['', *(words[key] for key in ('recall', 'precision', 'false_alarms'))], rows)
@@ -409,7 +409,8 @@ def _images(source):
                           ('cheapest', 'by_cost')):
             found = decision[key]
             if found:
-                rows.append([f'{model["title"]}, {words[kind]}', _limits(found['threshold']),
+                title = f'{model["title"]}{words["comma"]}{words[kind]}'
+                rows.append([title, _limits(found['threshold']),
                              _share(found, 'escape'), _share(found, 'overkill'),
                              f'{found["cost"]:g}' if counts['sound'] else '-'])
     yield Table(words['images_table'], [words[key] for key in (

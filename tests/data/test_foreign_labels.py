@@ -242,6 +242,14 @@ def test_what_follows_from_the_rest_is_filled_in(tmp_path, change, notes):
     assert boxes_of(source) == EXPECTED
 
 
+def test_a_synthetic_source_stays_synthetic(tmp_path):
+    coco_edited(tmp_path / 'coco', lambda content: content.update(
+        info={'description': 'Synthetic steel'}))
+    prepare_data(str(tmp_path / 'coco'), str(tmp_path / 'out'))
+    info = json.loads((tmp_path / 'out' / 'annotations' / 'train.json').read_text())['info']
+    assert info['description'].endswith('train: Synthetic steel')
+
+
 def test_corners_instead_of_width_and_height_are_suspected(tmp_path):
     def corners(content):
         for box in content['annotations']:

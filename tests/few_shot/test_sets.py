@@ -135,6 +135,13 @@ def test_files_are_sound_coco(source, tmp_path):
     info = json.loads((tmp_path / 'out' / 'base_train.json').read_text())['info']
     assert info == {'description': 'base_train', 'base_classes': ['ash', 'burr'],
                     'novel_classes': ['crack', 'dent'], 'unlabelled': 'crowd'}
+    path = os.path.join(source.folder, 'annotations', 'train.json')
+    with open(path) as f:
+        content = {**json.load(f), 'info': {'description': 'Synthetic steel'}}
+    with open(path, 'w') as f:
+        json.dump(content, f)
+    sets = make_few_shot(str(source.folder), CLASSES, [1], [1])
+    assert {each.info['source'] for each in sets.values()} == {'Synthetic steel'}
 
 
 # Objects that a training set does not label

@@ -145,10 +145,11 @@ def test_seeds_against_scipy(tmp_path):
 
 
 def test_base_and_novel_classes(tmp_path):
-    truth = four.content(info={'base_classes': ['scratch'], 'novel_classes': ['patch']})
+    truth = four.content(info={'base_classes': ['scratch'], 'novel_classes': ['patch'],
+                               'source': 'Synthetic steel'})
     content = figures_of(tmp_path, truth, student=[four.DETECTIONS])
     model, = content['models']
-    assert content['base_classes'] == ['scratch']
+    assert content['base_classes'] == ['scratch'] and content['synthetic']
     expected = {'base': 67 / 101, 'novel': (51 + 50 * 2 / 3) / 101}
     expected['all'] = sum(expected.values()) / 2
     assert {group: mean_of(each) for group, each in model['few_shot'].items()} == {
