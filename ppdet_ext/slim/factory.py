@@ -61,8 +61,13 @@ def training_keys(slim_config_path):
 
     Returns:
         dict: these keys; none for what PaddleDetection itself builds.
+
+    Raises:
+        ValueError: an unknown key, and the errors of ``build_slim_model`` on ``slim_method``.
     """
-    model = _own_model(read_yaml(slim_config_path))
+    content = read_yaml(slim_config_path)
+    _check_method(slim_config_path, content)
+    model = _own_model(content)
     return SlimConfig(slim_config_path, model.method_keys).training if model else {}
 
 
@@ -117,7 +122,7 @@ def _own_model(content):
 def _check_method(path, content):
     """Refuses an unknown method, and terms of this project in a YAML of PaddleDetection's own."""
     method = content.get('slim_method')
-    if content['slim'] != 'Distill':
+    if content.get('slim') != 'Distill':
         return
     if method is not None and method not in distill_methods():
         raise ValueError(f'{path}: unknown slim_method "{method}"'
