@@ -149,7 +149,7 @@ def _own_model(content):
 def _check_method(path, content):
     """Refuses an unknown method, and terms of this project in a YAML of PaddleDetection's own."""
     method = content.get('slim_method')
-    if content['slim'] != 'Distill':
+    if content.get('slim') != 'Distill':
         return
     if method is not None and method not in distill_methods():
         raise ValueError(f'{path}: unknown slim_method "{method}"'

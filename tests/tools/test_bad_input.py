@@ -330,6 +330,8 @@ CASES = [
     Case('slim that lacks its section', 'distill', '',
          keys('slim.yml', slim='Pruner', slim_method=None)),
     Case('method of another detector', 'distill', '', keys('slim.yml', slim_method='LD')),
+    Case('losses of two kinds', 'distill', '', keys(
+        'slim.yml', slim_method='FGD', distill_loss='FGDFeatureLoss', distill_losses=[{}])),
     Case('section of the slim YAML is a number', 'distill', '', keys('slim.yml', TrainReader=3)),
     Case('unknown loss', 'distill', '', keys('slim.yml', distill_losses=[{'loss': 'MDGLoss'}])),
     Case('unknown key of a loss', 'distill', '',
