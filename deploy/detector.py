@@ -16,8 +16,10 @@ class Detector:
 
     Args:
         folder (str): what ``tools/export_model.py`` has written.
-        runtime (str): ``paddle``, ``onnxruntime`` or ``openvino``.
-        precision (str): ``float32``, or ``bfloat16`` of OpenVINO.
+        runtime (str or type): ``paddle``, ``onnxruntime`` or ``openvino``, or a class like those
+            of ``deploy.runtimes``.
+        precision (str): ``float32``, ``int8`` of a model exported with ``--int8``, or ``bfloat16``
+            of OpenVINO.
         threads (int): of the processor.
 
     Raises:

@@ -1,7 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """The runtimes that compute the network, each behind the same call."""
-import glob
 import os
 
 __all__ = ['RUNTIMES', 'PRECISIONS', 'open_runtime']
@@ -10,16 +9,21 @@ __all__ = ['RUNTIMES', 'PRECISIONS', 'open_runtime']
 class PaddleInference:
     """Paddle Inference on ``model.json``, or ``model.pdmodel`` of Paddle 2, whose graph holds the
     suppression."""
-    package, requirement = 'paddle', 'paddlepaddle'
+    name, requirement = 'paddle', 'paddlepaddle'
     precisions = ('float32', )
     suppresses = True
 
+    @staticmethod
+    def files(folder, precision):
+        program = 'model.pdmodel'
+        if not os.path.isfile(os.path.join(folder, program)):
+            program = 'model.json'
+        return [os.path.join(folder, name) for name in (program, 'model.pdiparams')]
+
     def __init__(self, folder, precision, threads):
         from paddle import inference
-        programs = glob.glob(os.path.join(glob.escape(folder), 'model.json')) + glob.glob(
-            os.path.join(glob.escape(folder), 'model.pdmodel'))
-        program = _existing(programs[0] if programs else os.path.join(folder, 'model.json'))
-        config = inference.Config(program, _existing(os.path.join(folder, 'model.pdiparams')))
+        program, parameters = _existing(self.files(folder, precision))
+        config = inference.Config(program, parameters)
         config.disable_gpu()
         config.disable_glog_info()
         config.enable_mkldnn()
@@ -40,14 +44,18 @@ class PaddleInference:
 
 
 class OnnxRuntime:
-    """ONNX Runtime on ``model.onnx``."""
-    package, requirement = 'onnxruntime', 'onnxruntime'
-    precisions = ('float32', )
+    """ONNX Runtime on ``model.onnx`` or ``model_int8.onnx``."""
+    name, requirement = 'onnxruntime', 'onnxruntime'
+    precisions = ('float32', 'int8')
     suppresses = False
+
+    @staticmethod
+    def files(folder, precision):
+        return [os.path.join(folder, f'{_stem(precision)}.onnx')]
 
     def __init__(self, folder, precision, threads):
         import onnxruntime
-        path = _existing(os.path.join(folder, 'model.onnx'))
+        path, = _existing(self.files(folder, precision))
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors
@@ -59,19 +67,23 @@ class OnnxRuntime:
 
 
 class OpenVino:
-    """OpenVINO on ``model.xml``."""
-    package, requirement = 'openvino', 'openvino'
-    precisions = ('float32', 'bfloat16')
+    """OpenVINO on ``model.xml`` or ``model_int8.xml``."""
+    name, requirement = 'openvino', 'openvino'
+    precisions = ('float32', 'bfloat16', 'int8')
     suppresses = False
+
+    @staticmethod
+    def files(folder, precision):
+        return [os.path.join(folder, _stem(precision) + suffix) for suffix in ('.xml', '.bin')]
 
     def __init__(self, folder, precision, threads):
         import openvino
         # Unless it is told, OpenVINO computes in bfloat16 where the processor can.
         hint = 'bf16' if precision == 'bfloat16' else 'f32'
+        path, _ = _existing(self.files(folder, precision))
         self._model = openvino.Core().compile_model(
-            _existing(os.path.join(folder, 'model.xml')), 'CPU',
-            {'INFERENCE_PRECISION_HINT': hint, 'INFERENCE_NUM_THREADS': threads,
-             'PERFORMANCE_HINT': 'LATENCY'})
+            path, 'CPU', {'INFERENCE_PRECISION_HINT': hint, 'INFERENCE_NUM_THREADS': threads,
+                          'PERFORMANCE_HINT': 'LATENCY'})
         self._request = self._model.create_infer_request()
 
     def __call__(self, inputs):
@@ -79,15 +91,15 @@ class OpenVino:
         return [self._request.get_output_tensor(k).data for k in range(2)]
 
 
-RUNTIMES = {'paddle': PaddleInference, 'onnxruntime': OnnxRuntime, 'openvino': OpenVino}
-PRECISIONS = ('float32', 'bfloat16')
+RUNTIMES = {runtime.name: runtime for runtime in (PaddleInference, OnnxRuntime, OpenVino)}
+PRECISIONS = ('float32', 'bfloat16', 'int8')
 
 
-def open_runtime(name, folder, precision='float32', threads=1):
+def open_runtime(runtime, folder, precision='float32', threads=1):
     """Loads the network of an exported folder.
 
     Args:
-        name (str): one of ``RUNTIMES``.
+        runtime (str or type): one of ``RUNTIMES`` by its name, or a class like them.
         folder (str): that of the model.
         precision (str): one of ``PRECISIONS``; what a runtime computes in.
         threads (int): of the processor.
@@ -101,21 +113,28 @@ def open_runtime(name, folder, precision='float32', threads=1):
         FileNotFoundError: the folder was exported without what the runtime reads.
         ImportError: the runtime is not installed.
     """
-    if name not in RUNTIMES:
-        raise ValueError(f'runtime: "{name}" is not one of {", ".join(RUNTIMES)}')
-    runtime = RUNTIMES[name]
+    if isinstance(runtime, str):
+        if runtime not in RUNTIMES:
+            raise ValueError(f'runtime: "{runtime}" is not one of {", ".join(RUNTIMES)}')
+        runtime = RUNTIMES[runtime]
     if precision not in runtime.precisions:
-        raise ValueError(f'precision: {name} computes in {", ".join(runtime.precisions)}, not in '
-                         f'{precision}')
+        raise ValueError(f'precision: {runtime.name} computes in {", ".join(runtime.precisions)}, '
+                         f'not in {precision}')
     try:
         return runtime(folder, precision, threads)
     except ModuleNotFoundError as error:
-        raise ImportError(f'the runtime {name} is not installed ({error}): pip install '
+        raise ImportError(f'the runtime {runtime.name} is not installed ({error}): pip install '
                           f'{runtime.requirement}, or choose another with --runtime') from error
 
 
-def _existing(path):
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f'{path} does not exist; copy the whole folder, or export the '
-                                f'model for this runtime (tools/export_model.py --format)')
-    return path
+def _stem(precision):
+    return 'model_int8' if precision == 'int8' else 'model'
+
+
+def _existing(paths):
+    for path in paths:
+        if not os.path.isfile(path):
+            raise FileNotFoundError(f'{path} does not exist; copy the whole folder, or export the '
+                                    f'model for this runtime (tools/export_model.py --format, and '
+                                    f'--int8 for INT8)')
+    return paths

@@ -19,6 +19,11 @@ def parse_args(argv):
                         'written; default: %(default)s')
     parser.add_argument('--infer_dir', help='images on which the files are compared with the '
                         'model; default: some of the folder of EvalDataset, else synthetic steel')
+    parser.add_argument('--int8', action='store_true', help='ONNX and OpenVINO in INT8 too, '
+                        'calibrated on images of TrainDataset')
+    parser.add_argument('--max_map_drop', type=float, default=0.5,
+                        help='points of mAP that INT8 may lose on the images of EvalDataset; '
+                        'default: %(default)s')
     return parser.parse_args(argv)
 
 
@@ -29,6 +34,7 @@ def main(argv):
     from ppdet_ext.deploy.compared_images import compared_images
     from ppdet_ext.deploy.export import FORMATS, check_folder, check_formats, export_detector
     from ppdet_ext.deploy.input_size import fix_input, fixed_size
+    from ppdet_ext.deploy.int8 import int8_of
     from ppdet_ext.engine import Trainer
     from ppdet_ext.inference import detections
     from ppdet_ext.slim import build_slim_model
@@ -40,12 +46,14 @@ def main(argv):
     check_folder(folder)
     detections.name_classes(cfg)
     cli.log_versions()
+    int8 = int8_of(cfg, formats, args.max_map_drop) if args.int8 else None
+    source = {name: getattr(args, name) for name in ('config', 'opt', 'slim_config')}
     with compared_images(cfg, args.infer_dir) as images:
         if args.slim_config:
             cfg = build_slim_model(cfg, args.slim_config, 'test', args.opt)
         trainer = Trainer(cfg, mode='test')
         trainer.load_weights(cfg.get('weights'))
-        export_detector(trainer, fixed_size(cfg), images, formats, folder)
+        export_detector(trainer, fixed_size(cfg), images, formats, folder, source, int8)
     print(f'exported: {folder} ({", ".join(sorted(os.listdir(folder)))})')
     print(f'try it: python -m deploy --model_dir {folder} --runtime '
           f'{FORMATS[max(formats, key=list(FORMATS).index)].runtime} --image_dir FOLDER')

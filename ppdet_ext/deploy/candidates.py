@@ -2,15 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """A detector's graph without its suppression, for ONNX Runtime and OpenVINO."""
 import contextlib
-import logging
 import os
+import shutil
 import tempfile
 
 import paddle
 from paddle import nn
 from ppdet.modeling.layers import MultiClassNMS
 
-__all__ = ['suppression_of', 'write_onnx', 'write_openvino']
+from ..utils.quiet import quiet
+
+__all__ = ['suppression_of', 'write_onnx', 'write_formats']
 
 OPSET = 15
 
@@ -135,23 +137,29 @@ def _converted(layer, size):
         program = os.path.join(folder, 'candidates')
         paddle.jit.save(paddle.jit.to_static(layer, input_spec=spec, full_graph=True), program)
         graph = program + ('.json' if os.path.isfile(program + '.json') else '.pdmodel')
-        logging.disable(logging.ERROR)  # it logs every operator's name
         try:
-            return paddle2onnx.export(graph, program + '.pdiparams', opset_version=OPSET)
+            with quiet():  # it logs every operator's name
+                return paddle2onnx.export(graph, program + '.pdiparams', opset_version=OPSET)
         except Exception as error:
             name = type(layer.detector).__name__
             raise ValueError(f'{name} cannot be converted to ONNX ({error}); leave --format '
                              f'out') from error
-        finally:
-            logging.disable(logging.NOTSET)
 
 
-def write_openvino(onnx_path, path):
-    """Converts ONNX to OpenVINO's format.
+def write_formats(onnx_path, stem, formats, folder):
+    """Writes an ONNX model in the formats that are wanted.
 
     Args:
-        onnx_path (str): what is converted.
-        path (str): the ``.xml``; weights go to the ``.bin`` beside it.
+        onnx_path (str): the model.
+        stem (str): of the files' names.
+        formats (iterable of str): ``onnx`` for ``<stem>.onnx``, ``openvino`` for ``<stem>.xml`` and
+            ``<stem>.bin``.
+        folder (str): where they go.
     """
-    import openvino
-    openvino.save_model(openvino.convert_model(onnx_path), path, compress_to_fp16=False)
+    path = os.path.join(folder, stem)
+    if 'onnx' in formats:
+        shutil.copyfile(onnx_path, f'{path}.onnx')
+    if 'openvino' in formats:
+        import openvino
+        openvino.save_model(openvino.convert_model(onnx_path), f'{path}.xml',
+                            compress_to_fp16=False)

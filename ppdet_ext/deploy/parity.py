@@ -5,11 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-__all__ = ['Difference', 'compare', 'PIXELS', 'SCORE']
+__all__ = ['Difference', 'compare', 'PIXELS', 'SCORE', 'UNMATCHED']
 
 # Computed in float32, a box moves by less and a score changes by less.
 PIXELS = 0.01
 SCORE = 1e-4
+# Share of the boxes: where two overlap by just the threshold of the suppression, or one has just
+# the lowest score that is kept, the last bit decides which of them are there.
+UNMATCHED = 0.005
 
 
 @dataclass

@@ -1,14 +1,12 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """What detecting in one image costs: time, operations, memory."""
-import itertools
-import math
 import time
 
 import numpy as np
 import paddle
-from paddle import nn
 
+from ..modeling.cost import count_flops
 from .benchmark import peak_megabytes, synchronize
 
 __all__ = ['measure_cost']
@@ -34,7 +32,7 @@ def measure_cost(trainer):
     model.eval()
     seconds = []
     with paddle.no_grad():
-        flops = _count_flops(model, image)
+        flops = count_flops(model, image)
         for step in range(WARMUP + STEPS):
             start = time.perf_counter()
             model(image)
@@ -45,24 +43,3 @@ def measure_cost(trainer):
     return {'milliseconds': float(np.median(seconds)),
             'milliseconds_95': float(np.percentile(seconds, 95)), 'flops': flops,
             'memory_megabytes': peak_megabytes(), 'input': f'{width} x {height}'}
-
-
-def _count_flops(model, image):
-    counts = []
-
-    def count(layer, inputs, output):
-        counts.append(2 * math.prod(output.shape) * _terms(layer))
-
-    hooks = [layer.register_forward_post_hook(count) for layer in model.sublayers()
-             if isinstance(layer, (nn.Conv2D, nn.Linear))]
-    model(image)
-    for hook in hooks:
-        hook.remove()
-    return sum(counts)
-
-
-def _terms(layer):
-    """int: products that are added for one number of the output."""
-    if isinstance(layer, nn.Linear):
-        return layer.weight.shape[0]
-    return math.prod(itertools.islice(layer.weight.shape, 1, None))

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Opens files so that an error names the file, and none waits for ever."""
 import errno
+import hashlib
 import io
 import json
 import os
@@ -9,7 +10,8 @@ import tempfile
 
 from .text import decode_text
 
-__all__ = ['open_regular', 'open_text', 'read_json', 'read_text', 'write_json', 'write_text']
+__all__ = ['open_regular', 'open_text', 'read_json', 'read_text', 'sha256', 'write_json',
+           'write_text']
 
 
 def open_regular(path):
@@ -64,6 +66,12 @@ def read_json(path, encoding=None):
         return json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ValueError(f'{path} is not JSON ({error})') from error
+
+
+def sha256(path):
+    """str: the SHA-256 of a file, in hexadecimal digits."""
+    with open_regular(path) as f:
+        return hashlib.sha256(f.read()).hexdigest()
 
 
 def write_json(path, content):

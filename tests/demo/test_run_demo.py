@@ -35,11 +35,14 @@ def figures(value, class_value):
 
 def test_table_shows_shares_in_percent_and_the_gain_over_the_student(demo):
     rows = demo.comparison({'teacher': 2000000, 'student': 1000, 'distilled': 1000},
+                           {'teacher': 40.06, 'student': 20.0, 'distilled': 21.0}, 3.25,
                            {'teacher': figures(0.3, 0.4), 'student': figures(0.2, 0.1),
                             'distilled': figures(0.25, 0.05)})
     assert rows == [
         ['', 'teacher', 'student', 'student + MGD', 'gain by MGD'],
         ['parameters', '2,000,000', '1,000', '1,000', ''],
+        ['ms, Paddle', '40.1', '20.0', '21.0', ''],
+        ['ms, exported', '', '', '3.2', ''],
         ['mAP', '30.0', '20.0', '25.0', '+5.0'],
         ['AP50', '50.0', '50.0', '50.0', '+0.0'],
         ['AP small', '-', '-', '-', '-'],
@@ -135,8 +138,10 @@ def test_whole_demo_on_few_synthetic_images(tmp_path):
     assert 'student + MGD: epoch 1 of 1, step 0 of 5, loss ' in result.stdout
 
     pictures = tmp_path / 'pictures'
-    *_, shown, last = result.stdout.splitlines()
-    assert str(pictures) in shown and last.endswith(str(tmp_path / 'report' / 'report.html'))
+    *_, shown, report, last = result.stdout.splitlines()
+    assert str(pictures) in shown and report.endswith(str(tmp_path / 'report' / 'report.html'))
+    exported = tmp_path / 'exported' / 'retinanet_nano_s_neu_det'
+    assert last.endswith(str(tmp_path / 'exported')) and (exported / 'model.onnx').is_file()
     table = (pictures / 'comparison.md').read_text()
     assert table.startswith('Synthetic steel')
     assert table in result.stdout
@@ -147,6 +152,8 @@ def test_whole_demo_on_few_synthetic_images(tmp_path):
     assert all(figures['images'] == 6 for figures in content['results'].values())
 
     names = sorted(path.name for path in (ROOT / 'demo').glob('*.jpg'))
+    drawn = sorted(path.name for path in (pictures / 'exported').glob('*.jpg'))
+    assert drawn == names and content['milliseconds']['exported'] > 0
     for model in ('teacher', 'student', 'distilled'):
         assert sorted(path.name for path in (pictures / model).glob('*.jpg')) == names
         log = (tmp_path / 'logs' / f'train_{model}.log').read_text()

@@ -1,0 +1,19 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Keeps talkative libraries from the console."""
+import contextlib
+import io
+import logging
+
+__all__ = ['quiet']
+
+
+@contextlib.contextmanager
+def quiet():
+    """Nothing that Python code within prints or logs is shown; what it raises is."""
+    logging.disable(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        logging.disable(logging.NOTSET)

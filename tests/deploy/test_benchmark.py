@@ -1,0 +1,87 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured of exported models, and of the eager ones that they were made of."""
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import paddle
+import pytest
+from PIL import Image
+from tool_runs import imported
+
+from deploy import Detector, benchmark
+from deploy.results import read_image
+from ppdet_ext.engine.eager_runtime import EagerPaddle
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Measures without a process for each runtime, which would import Paddle again."""
+    monkeypatch.setattr(benchmark, 'measure_alone', benchmark._measure_here)
+    monkeypatch.setattr(benchmark.cv2, 'setNumThreads', lambda count: None)
+
+
+def test_the_eager_model_is_a_runtime(exported, steel):
+    folder = str(exported('retinanet') / 'inference' / 'retinanet')
+    image = read_image(str(steel / 'images' / sorted(os.listdir(steel / 'images'))[0]))
+    eager, other = (Detector(folder, runtime).detect(image) for runtime in (EagerPaddle, 'paddle'))
+    assert len(eager) and np.abs(eager - other).max() < 0.01
+    assert EagerPaddle.files(folder, 'float32')[0].endswith('retinanet.pdparams')
+
+
+def test_other_weights_than_those_that_were_exported(exported, tmp_path):
+    folder = exported('retinanet') / 'inference' / 'retinanet'
+    card = json.loads((folder / 'model_card.json').read_text())
+    card['weights']['sha256'] = 'of other weights'
+    (tmp_path / 'model_card.json').write_text(json.dumps(card))
+    with pytest.raises(ValueError, match='has changed since .* was exported; export it again'):
+        EagerPaddle(str(tmp_path), 'float32', 1)
+
+
+def test_everything_is_in_one_table_and_one_picture(exported, steel, tmp_path, in_this_process,
+                                                    capsys):
+    folder = str(exported('retinanet') / 'inference' / 'retinanet')
+    imported('benchmark_deploy').main([
+        '--model_dir', folder, '--image_dir', str(steel / 'images'), '--anno_path',
+        str(steel / 'annotations' / 'test.json'), '--cpu_threads', '1', '--repeats', '1',
+        '--bfloat16', '--output_dir', str(tmp_path)])
+    results = json.loads((tmp_path / 'benchmark.json').read_text())
+    assert [(row['runtime'], row['precision']) for row in results['figures']] == [
+        ('eager', 'float32'), ('paddle', 'float32'), ('onnxruntime', 'float32'),
+        ('openvino', 'float32'), ('openvino', 'bfloat16')]
+    for row in results['figures']:
+        assert row['threads'] == 1 and row['file'] > 0 and row['memory'] > 10
+        stages = [row[name]['median'] for name in benchmark.STAGES]
+        assert min(stages) > 0 and row['whole']['p95'] >= row['whole']['median'] > max(stages)
+        assert row['map'] == pytest.approx(results['figures'][0]['map'], abs=0.1)
+    state = paddle.load(str(exported('retinanet') / 'retinanet.pdparams'))
+    model, = results['models'].values()
+    assert model['parameters'] == sum(
+        value.size for name, value in state.items() if not name.endswith(('._mean', '._variance')))
+    table = (tmp_path / 'benchmark.md').read_text()
+    assert table in capsys.readouterr().out and table.count('| retinanet |') == 6
+    with Image.open(tmp_path / 'benchmark.png') as picture:
+        assert picture.size[0] > 500
+
+
+def test_a_runtime_is_measured_in_a_process_of_its_own(exported, steel, tmp_path):
+    folder = exported('retinanet') / 'inference' / 'retinanet'
+    alone = tmp_path / 'model'
+    alone.mkdir()
+    for name in ('model_card.json', 'model.onnx'):
+        (alone / name).write_bytes((folder / name).read_bytes())
+    done = subprocess.run(
+        [sys.executable, '-m', 'deploy.benchmark', '--model_dir', str(alone), '--image_dir',
+         str(steel / 'images'), '--cpu_threads', '1', '--repeats', '1', '--output',
+         str(tmp_path / 'speed.json')], cwd=ROOT, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    figure, = json.loads((tmp_path / 'speed.json').read_text())['figures']
+    assert (figure['runtime'], figure['precision']) == ('onnxruntime', 'float32')
+    assert figure['memory'] > 30
+    assert done.stderr.count('left out: ') == 4  # Paddle, OpenVINO, and INT8 of both
