@@ -148,7 +148,7 @@ def test_make_installs_what_is_pinned_for_this_python(tmp_path, version):
     commands = result.stdout.splitlines()
     if not (ROOT / '.venv' / f'installed-python{version}').exists():
         assert re.fullmatch(rf'.* "{python}" constraints/python{version}.txt -e '
-                            r'"\.\[cpu,backbones,export,test\]"', commands[0])
+                            r'"\.\[cpu,backbones,export,notebooks,test\]"', commands[0])
     assert re.fullmatch(r'OMP_NUM_THREADS=1 .venv/bin/python -m pytest .* -q', commands[-1])
 
 
