@@ -4,10 +4,12 @@
 #   make demo                           the whole chain on synthetic steel, about 10 minutes
 #   make demo SOURCE=NEU-DET.tar.gz     the same on real NEU-DET, an archive or a folder
 #   make test                           lint and tests
-#   make test-paddle2.6.2               what depends on Paddle's version, on the older Paddle
+#   make test-paddle2.6.2               what depends on Paddle's version, on another Paddle;
+#                                       so do 3.0.0, 3.1.1 and 3.2.2
+#   make test-paddle3.2.2 TESTS=tests/compat    some tests of it
 #   make PYTHON=python3.10 test         with an interpreter of your choice
 #
-# Everything is installed into .venv (.venv-paddle2.6.2) and nowhere else.
+# Everything is installed into .venv (.venv-paddle2.6.2 ...) and nowhere else.
 
 python := $(shell sh tools/find_python.sh "$(PYTHON)")
 ifneq ($(findstring error:,$(python)),)
@@ -19,7 +21,11 @@ constraints := constraints/python$(version).txt
 # One thread each: two tests side by side are faster than one with two threads.
 pytest := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: demo test lint test-paddle2.6.2
+# The other versions of Paddle that are tested; .venv has the main one.
+other_paddles := 2.6.2 3.0.0 3.1.1 3.2.2
+TESTS := tests/compat tests/modeling tests/ppdet_fixes tests/safe_io tests/slim
+
+.PHONY: demo test lint $(other_paddles:%=test-paddle%)
 
 # This file in an environment says that it is complete, and for which Python.
 installed := installed-python$(version)
@@ -35,13 +41,13 @@ lint: .venv/$(installed)
 	@echo "== Lint"
 	.venv/bin/python -m ruff check .
 
-test-paddle2.6.2: .venv-paddle2.6.2/$(installed)
-	@echo "== Tests on Paddle 2.6.2"
-	$(subst .venv,.venv-paddle2.6.2,$(pytest)) -q tests/compat tests/modeling tests/ppdet_fixes \
-	    tests/safe_io tests/slim
+$(other_paddles:%=test-paddle%): test-paddle%: .venv-paddle%/$(installed)
+	@echo "== Tests on Paddle $*"
+	$(subst .venv,.venv-paddle$*,$(pytest)) -q $(TESTS)
 
-.venv/$(installed): requirements := -e ".[cpu,backbones,export,test]"
-.venv-paddle2.6.2/$(installed): requirements := -e ".[backbones,test]" paddlepaddle==2.6.2 numba
+.venv/$(installed): requirements := -e ".[cpu,backbones,export,notebooks,test]"
+.venv-paddle%/$(installed): requirements = -e ".[backbones,test]" \
+    paddlepaddle==$(patsubst .venv-paddle%/$(installed),%,$@) numba
 
 %/$(installed): setup.py $(constraints)
 	@sh tools/make_environment.sh $* "$(python)" $(constraints) $(requirements)

@@ -10,10 +10,8 @@ import argparse
 import json
 import os
 import re
-import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from collections import namedtuple
@@ -21,10 +19,14 @@ from collections import namedtuple
 from PIL import Image, ImageDraw
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-sys.path.insert(0, ROOT)
+sys.path.insert(0, os.path.join(ROOT, 'tools'))
 
-Model = namedtuple('Model', ['key', 'title', 'config', 'slim_config', 'share'])
-Model.__doc__ = 'One of the compared models; ``share`` is its part of the whole time, measured.'
+import checkout  # noqa: E402
+
+from ppdet_ext.utils.commands import run_logged  # noqa: E402
+
+Model = namedtuple('Model', ['key', 'title', 'config', 'slim_config', 'fraction'])
+Model.__doc__ = 'One of the compared models; ``fraction`` is its part of the whole time, measured.'
 
 TEACHER = Model('teacher', 'teacher', 'configs/nano/retinanet_nano_l_neu_det.yml', None, 0.40)
 STUDENT = Model('student', 'student', 'configs/nano/retinanet_nano_s_neu_det.yml', None, 0.16)
@@ -43,11 +45,6 @@ DRAW_THRESHOLD = 0.3
 
 FIGURES = ('mAP', 'AP50', 'AP_small', 'AP_medium', 'AP_large')
 TRAINING_LINE = re.compile(r'Epoch: \[(\d+)\] \[ *(\d+)/(\d+)\].* loss: ([\d.]+|nan)')
-LAST_LINES = 15
-
-
-class StepError(Exception):
-    """A command ended with an error; the message holds the end of its log."""
 
 
 class Clock:
@@ -57,16 +54,16 @@ class Clock:
         self.start = time.monotonic()
         self.done = 0.0
 
-    def say(self, text, share=0.0):
-        """Prints a line; ``share`` is the part of the whole work done since the last finish()."""
+    def say(self, text, fraction=0.0):
+        """Prints a line; ``fraction`` is the part of all work done since the last finish()."""
         passed = time.monotonic() - self.start
-        done = self.done + share
+        done = self.done + fraction
         left = f', about {minutes(passed / done - passed)} left' if done else ''
         print(f'[{minutes(passed)}{left}] {text}', flush=True)
 
-    def finish(self, share):
+    def finish(self, fraction):
         """Adds a part of the whole work to what is done."""
-        self.done += share
+        self.done += fraction
 
 
 def minutes(seconds):
@@ -134,15 +131,15 @@ class Demo:
             command.append(f'teacher_weights={self.weights(TEACHER)}')
         self.clock.say(f'training the {model.title}')
         self.execute(f'train_{model.key}', command, lambda line: self.show_training(model, line))
-        self.clock.finish(model.share)
+        self.clock.finish(model.fraction)
 
     def show_training(self, model, line):
         match = TRAINING_LINE.search(line)
         if match:
             epoch, step, steps = (int(number) for number in match.groups()[:3])
-            share = model.share * (epoch + step / steps) / self.epochs
+            fraction = model.fraction * (epoch + step / steps) / self.epochs
             self.clock.say(f'{model.title}: epoch {epoch + 1} of {self.epochs}, '
-                           f'step {step} of {steps}, loss {match.group(4)}', share)
+                           f'step {step} of {steps}, loss {match.group(4)}', fraction)
 
     def evaluate(self, model):
         """dict: the figures of tools/eval.py on the test split."""
@@ -256,41 +253,11 @@ class Demo:
             return json.load(f)
 
     def execute(self, name, arguments, show=lambda line: None):
-        """Runs a Python command with a log of its own, as :func:`execute` does."""
+        """Runs a Python command with a log of its own, as ``run_logged`` does."""
         folder = os.path.join(self.output, 'logs')
         os.makedirs(folder, exist_ok=True)
-        execute([sys.executable, *arguments], os.path.join(folder, f'{name}.log'), show)
-
-
-def execute(command, log, show):
-    """Runs a command in the project's folder and logs what it prints.
-
-    Args:
-        command (list of str): program and arguments.
-        log (str): file to write; it begins with the command.
-        show (callable): is given every line.
-
-    Raises:
-        StepError: the command ended with another code than 0.
-    """
-    with open(log, 'w', encoding='utf-8') as f, subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, encoding='utf-8', errors='replace') as process:
-        f.write(f'{shlex.join(command)}\n')
-        try:
-            for line in process.stdout:
-                f.write(line)
-                f.flush()
-                show(line)
-        except BaseException:
-            # Paddle's handler of a softer signal can wait for ever.
-            process.kill()
-            raise
-    if process.returncode:
-        with open(log, encoding='utf-8') as f:
-            last = f.readlines()[-LAST_LINES:]
-        raise StepError(f'{"".join(last)}error: {command[1]} ended with code '
-                        f'{process.returncode}; its last lines are above, all of them in {log}')
+        run_logged([sys.executable, *arguments], os.path.join(folder, f'{name}.log'), show=show,
+                   cwd=ROOT)
 
 
 def stem(path):
@@ -300,8 +267,7 @@ def stem(path):
 
 def count_parameters(weights):
     """int: the trained numbers in a .pdparams, without the statistics of batch norm."""
-    # Not above: Paddle would lie in memory beside every training.
-    import ppdet_ext  # noqa: F401
+    checkout.load()  # not before: Paddle would lie in memory beside every training
     from ppdet_ext.safe_io.safe_pickle import load_state
 
     arrays = load_state(weights, return_numpy=True)
@@ -383,8 +349,8 @@ def main(argv):
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         Demo(os.path.abspath(args.output), source, args.images_per_class, args.epochs).run()
-    except StepError as error:
-        print(error, file=sys.stderr)
+    except ChildProcessError as error:
+        print(f'error: {error}', file=sys.stderr)
         return 1
     except OSError as error:
         print(f'error: {error.filename}: {error.strerror}; give another path, or correct what is '

@@ -58,7 +58,7 @@ def imported_packages(folder):
                 names |= {alias.name.split('.')[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and not node.level:
                 names.add(node.module.split('.')[0])
-    own = {'ppdet_ext', 'deploy', *(path.stem for path in folder.glob('*.py'))}
+    own = {'ppdet_ext', 'deploy', 'checkout', *(path.stem for path in folder.glob('*.py'))}
     return {name for name in names - own if not is_builtin(name)}
 
 

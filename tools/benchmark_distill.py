@@ -1,6 +1,8 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Times a distillation step against the sum of its parts and against paddledet's own FGD."""
+import tempfile
+
 import checkout
 
 from ppdet_ext.engine import cli
@@ -19,7 +21,7 @@ def parse_args(argv):
     parser.add_argument('--boxes', type=int, default=10, help='boxes an image')
     parser.add_argument('--steps', type=int, default=20, help='timed rounds')
     parser.add_argument('--warmup', type=int, default=3, help='rounds before')
-    parser.add_argument('--output', help='write the figures to this JSON file')
+    parser.add_argument('--output', help='write the measurements to this JSON file')
     args = parser.parse_args(argv)
     for name, minimum in MINIMUM.items():
         if getattr(args, name) < minimum:
@@ -32,14 +34,18 @@ def main(argv):
     checkout.load()
     from ppdet_ext.config.load import load_run_config
     from ppdet_ext.engine import benchmark
-    from ppdet_ext.slim import build_slim_model
+    from ppdet_ext.slim import build_slim_model, read_slim_config
 
-    cfg = load_run_config(args.config, args.opt)
-    cfg['pretrain_weights'] = None
     cli.log_versions()
-    inputs = benchmark.synthetic_batch(cfg, args.batch_size, args.image_size, args.boxes)
-    figures = benchmark.measure_pair(cfg, args.slim_config, build_slim_model, inputs, args.steps,
-                                     args.warmup)
+    slim = read_slim_config(args.slim_config)
+    with tempfile.TemporaryDirectory() as folder:
+        cfg = load_run_config(args.config, {
+            **args.opt, 'pretrain_weights': None,
+            'teacher_weights': benchmark.random_teacher(args.slim_config, folder)}, slim)
+        inputs = benchmark.synthetic_batch(cfg.num_classes, args.batch_size, args.image_size,
+                                           args.boxes)
+        figures = benchmark.measure_pair(cfg, slim, build_slim_model, inputs, args.steps,
+                                         args.warmup)
     print(f'{"part":16}{"ms a step":>12}{"peak MB":>10}')
     for name in (row for row in ROWS if row in figures):
         print(f'{name:16}{1000 * figures[name]["seconds"]:12.1f}'

@@ -39,8 +39,8 @@ def main(argv):
     from ppdet_ext.slim import build_slim_model
     from ppdet_ext.utils.files import write_json
 
-    cfg = load_run_config(args.config, args.opt)
-    cli.apply_flags(cfg, args, ('output_eval', 'bias', 'save_prediction_only', 'amp'))
+    settings = cli.settings(args, ('output_eval', 'bias', 'save_prediction_only', 'amp'))
+    cfg = load_run_config(args.config, settings)
     check_datasets(cfg, ('EvalDataset', ))
     if args.json_eval:
         evaluate_saved_boxes(cfg, cfg.get('output_eval'))
@@ -48,12 +48,12 @@ def main(argv):
     cli.init_processes(cfg)
     cli.log_versions()
     if args.slim_config:
-        build_slim_model(cfg, args.slim_config, mode='eval')
+        cfg = build_slim_model(cfg, args.slim_config, 'eval', settings)
     trainer = Trainer(cfg, mode='eval')
     trainer.load_weights(cfg.get('weights'))
     folder = trainer.cfg['output_eval']
     keep_command(folder, 'eval', argv, weights=cfg.get('weights'),
-                 **dataset_paths(cfg, 'EvalDataset'))
+                 image_maximum=cfg.get('image_maximum'), **dataset_paths(cfg, 'EvalDataset'))
     trainer.evaluate()
     if args.measure_cost:
         write_json(os.path.join(folder, 'cost.json'),

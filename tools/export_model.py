@@ -33,7 +33,7 @@ def main(argv):
     from ppdet_ext.config.load import load_run_config
     from ppdet_ext.deploy.compared_images import compared_images
     from ppdet_ext.deploy.export import FORMATS, check_folder, check_formats, export_detector
-    from ppdet_ext.deploy.input_size import fix_input
+    from ppdet_ext.deploy.input_size import fix_input, fixed_size
     from ppdet_ext.deploy.int8 import int8_of
     from ppdet_ext.engine import Trainer
     from ppdet_ext.inference import detections
@@ -41,20 +41,19 @@ def main(argv):
 
     formats = {'paddle', *args.format.split(',')}
     check_formats(formats)
-    cfg = load_run_config(args.config, args.opt)
+    cfg = load_run_config(args.config, args.opt, prepare=(fix_input, detections.find_labels))
     folder = os.path.join(args.output_dir, cfg.filename)
     check_folder(folder)
-    size = fix_input(cfg)
     detections.name_classes(cfg)
     cli.log_versions()
     int8 = int8_of(cfg, formats, args.max_map_drop) if args.int8 else None
     source = {name: getattr(args, name) for name in ('config', 'opt', 'slim_config')}
     with compared_images(cfg, args.infer_dir) as images:
         if args.slim_config:
-            build_slim_model(cfg, args.slim_config, mode='test')
+            cfg = build_slim_model(cfg, args.slim_config, 'test', args.opt)
         trainer = Trainer(cfg, mode='test')
         trainer.load_weights(cfg.get('weights'))
-        export_detector(trainer, size, images, formats, folder, source, int8)
+        export_detector(trainer, fixed_size(cfg), images, formats, folder, source, int8)
     print(f'exported: {folder} ({", ".join(sorted(os.listdir(folder)))})')
     print(f'try it: python -m deploy --model_dir {folder} --runtime '
           f'{FORMATS[max(formats, key=list(FORMATS).index)].runtime} --image_dir FOLDER')

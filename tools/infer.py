@@ -33,9 +33,9 @@ def main(argv):
     from ppdet_ext.inference import detections, thresholds
     from ppdet_ext.slim import build_slim_model
 
-    cfg = load_run_config(args.config, args.opt)
-    cli.apply_flags(cfg, args, ('use_vdl', 'vdl_log_dir'))
-    cfg.setdefault('vdl_log_dir', 'vdl_log_dir/image')
+    settings = cli.settings(args, ('use_vdl', 'vdl_log_dir'))
+    cfg = load_run_config(args.config, settings, prepare=(
+        lambda cfg: cfg.setdefault('vdl_log_dir', 'vdl_log_dir/image'), detections.find_labels))
     images = detections.find_images(args.infer_img, args.infer_dir, cfg.get('image_maximum'))
     if args.visualize:
         detections.check_output_dir(images, args.output_dir)
@@ -43,7 +43,7 @@ def main(argv):
     limits = thresholds.read_thresholds(args.thresholds, class_names) if args.thresholds else None
     cli.log_versions()
     if args.slim_config:
-        build_slim_model(cfg, args.slim_config, mode='test')
+        cfg = build_slim_model(cfg, args.slim_config, 'test', settings)
     trainer = Trainer(cfg, mode='test')
     trainer.load_weights(cfg.get('weights'))
     check_input_size(trainer.model, 'TestReader', cfg['TestReader'], lambda: image_sizes(images))

@@ -38,8 +38,8 @@ def parse_args(argv):
     rule = parser.add_mutually_exclusive_group()
     rule.add_argument('--false_alarms', type=not_negative, help='choose thresholds with at most so '
                       'many false alarms an image (default: 0.5)')
-    rule.add_argument('--miss', type=share, help='choose thresholds that miss at most this share '
-                      'of the defects, as 0.02')
+    rule.add_argument('--miss', type=fraction, help='choose thresholds that miss at most this '
+                      'fraction of the defects, such as 0.02')
     parser.add_argument('--cost_of_escape', type=not_negative, default=10.0,
                         help='of a defective image that passes (default: 10)')
     parser.add_argument('--cost_of_overkill', type=not_negative, default=1.0,
@@ -71,7 +71,7 @@ def not_negative(text):
     return value
 
 
-def share(text):
+def fraction(text):
     """float: from 0 to 1."""
     value = float(text)
     if not 0 <= value <= 1:

@@ -105,11 +105,11 @@ def main(argv):
         make_plan,
         run_plan,
     )
-    from ppdet_ext.slim import training_keys
+    from ppdet_ext.slim import read_slim_config
 
-    base_cfg = dict(load_run_config(args.base_config, args.base_opt))
-    slim_keys = training_keys(args.slim_config) if args.slim_config else {}
-    cfg = load_run_config(args.config, args.opt, slim_keys)
+    base_cfg = load_run_config(args.base_config, args.base_opt)
+    slim = read_slim_config(args.slim_config) if args.slim_config else None
+    cfg = load_run_config(args.config, args.opt, slim)
     base = Base(args.base_config, tuple(args.base_options),
                 base_weights(args.base_weights, base_cfg.get('weights')))
     method = Method(args.name, args.config, args.slim_config, tuple(args.options), cfg.epoch)

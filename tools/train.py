@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Trains a detector, with ``--slim_config`` as the student of a distillation."""
+import functools
 import os
 
 import checkout
@@ -32,27 +33,27 @@ def main(argv):
         raise ValueError('-o: teacher_weights has no effect without --slim_config; give that too, '
                          'or remove it')
     checkout.load()
-    from ppdet_ext.config.load import load_run_config, merge_config
+    from ppdet_ext.config.load import load_run_config
     from ppdet_ext.data.dataset_files import check_datasets, dataset_paths
     from ppdet_ext.engine import Trainer
     from ppdet_ext.engine.callbacks.command_record import CommandRecord
     from ppdet_ext.engine.callbacks.seeds import run_seed, set_seed
     from ppdet_ext.engine.command_record import keep_command
-    from ppdet_ext.slim import build_slim_model, training_keys
+    from ppdet_ext.slim import build_slim_model, prepare_reader, read_slim_config
 
-    slim_keys = training_keys(args.slim_config) if args.slim_config else {}
-    cfg = load_run_config(args.config, args.opt, slim_keys)
-    cli.apply_flags(cfg, args, ('amp', 'fleet', 'use_vdl', 'vdl_log_dir', 'save_prediction_only'))
+    settings = cli.settings(args, ('amp', 'fleet', 'use_vdl', 'vdl_log_dir',
+                                   'save_prediction_only'))
+    slim = read_slim_config(args.slim_config) if args.slim_config else None
+    prepare = [functools.partial(prepare_reader, slim)] if slim else []
+    cfg = load_run_config(args.config, settings, slim, prepare)
     cli.init_processes(cfg)
     cli.log_versions()
     check_datasets(cfg, ('TrainDataset', 'EvalDataset') if args.eval else ('TrainDataset', ))
-    cfg['seed'] = run_seed(0 if args.enable_ce else cfg.get('seed'))
-    set_seed(cfg.seed)
+    seed = run_seed(0 if args.enable_ce else cfg.get('seed'))
+    set_seed(seed)
     if args.slim_config:
-        build_slim_model(cfg, args.slim_config)
-        # Building has merged the slim YAML once more; the command line wins over it.
-        merge_config(args.opt)
-    trainer = Trainer(cfg)
+        cfg = build_slim_model(cfg, slim or args.slim_config, options=settings)
+    trainer = Trainer(cfg, seed=seed)
     checkpoint = trainer.newest_checkpoint() if args.resume == 'auto' else args.resume
     if checkpoint:
         trainer.resume_weights(checkpoint)

@@ -36,9 +36,10 @@ def apply():
     Raises:
         ImportError: the installed paddledet is not the supported one.
     """
-    from . import quiet_import
+    from . import quiet_import, tested_versions
 
     quiet_import.import_paddle()
+    tested_versions.log_version()
     if not _THREADS_ARE_CHOSEN:
         threads.use_all_cores()
     quiet_import.import_ppdet()

@@ -65,7 +65,7 @@ def _check_learning_rate(section):
                              getattr(ppdet.optimizer.optimizer, scheduler['name']))
             check_value(f'{where}: {scheduler["name"]}.steps', options.get('steps', 0),
                         integer(0, MOST_STEPS))
-    with _refused(where, 'expected are a decay and, unless that has use_warmup: false, a warmup '
+    with _refused(where, 'expected a decay and, unless that has use_warmup: false, a warmup '
                          'after it'):
         create('LearningRate')(step_per_epoch=1)
 

@@ -10,10 +10,10 @@ __all__ = ['check_keys', 'check_name', 'teacher_check_options']
 
 # Top-level keys that ppdet or our tools read and that are not a registered module.
 PLAIN_KEYS = (
-    'architecture', 'base_metrics', 'bias', 'class_names', 'classwise',
+    'amp', 'architecture', 'base_metrics', 'bias', 'class_names', 'classwise',
     'custom_black_list', 'custom_white_list', 'cycle_epoch', 'ema_black_list', 'ema_decay',
     'ema_decay_type', 'ema_filter_no_grad', 'epoch', 'eval_height', 'eval_width', 'export',
-    'filename', 'find_unused_parameters', 'font', 'freeze', 'amp_level', 'image_maximum',
+    'filename', 'find_unused_parameters', 'fleet', 'font', 'freeze', 'amp_level', 'image_maximum',
     'init_loss_scaling', 'IouType',
     'keep_checkpoints', 'log_iter', 'map_type', 'metric', 'num_classes', 'output_eval',
     'pretrain_weights', 'print_flops', 'print_params', 'save_dir', 'save_prediction_only', 'seed',
@@ -110,7 +110,7 @@ def _is_object(value):
 
 
 def _check_replaced(name, value):
-    """Checks what stands in the place of a section; a data set may be null, for none."""
+    """Checks what replaces a section; a data set may be null, for none."""
     if value is not None or not name.endswith('Dataset'):
         raise ConfigError(name, f'{name} is a section of "key: value" lines, got {value!r}; to set '
                                 f'one of its keys, write {name}.KEY=VALUE after -o')

@@ -12,6 +12,7 @@ from ppdet.core.workspace import (
 from ..utils.options import ConfigError
 from .builds import check_builds
 from .keys import check_keys
+from .run_config import RunConfig
 from .values import check_values
 from .yaml_file import check_bases, read_yaml, yaml_files
 
@@ -21,19 +22,22 @@ DEVICES = ('gpu', 'npu', 'xpu', 'mlu')
 _sections = {}  # what was ever registered, by name
 
 
-def load_run_config(path, options=None, slim_keys=None):
+def load_run_config(path, options=None, slim=None, prepare=()):
     """Loads a YAML with its ``_BASE_`` chain, merges further settings and checks every key.
 
-    Nothing is left of a run that this process has configured before.
+    Nothing is left of a run that this process has configured before. What is returned is frozen.
 
     Args:
         path (str): the YAML given with ``-c``.
         options (dict|None): what was given with ``-o``; wins over all.
-        slim_keys (dict|None): training keys of the slim YAML; win over the YAML. The batch that
-            they or the YAML set is ``base_batch_size``, unless that is set itself.
+        slim (SlimConfig|None): the slim YAML, after which the run is named; its training keys win
+            over the YAML. The batch that they or the YAML set is ``base_batch_size``, unless that
+            is set itself.
+        prepare (iterable of callable): what completes the checked configuration before it is
+            frozen; each gets ppdet's global configuration.
 
     Returns:
-        dict: ppdet's global configuration.
+        RunConfig: the configuration.
 
     Raises:
         FileNotFoundError: no such file.
@@ -46,7 +50,8 @@ def load_run_config(path, options=None, slim_keys=None):
                          f'detector with -c')
     clear_config()
     cfg = load_config(path)
-    merge_config(slim_keys or {})
+    if slim:
+        slim.merge_into(cfg)
     reader = cfg.get('TrainReader')
     base_batch = reader.get('batch_size') if isinstance(reader, dict) else None
     merge_config(options or {})
@@ -58,9 +63,11 @@ def load_run_config(path, options=None, slim_keys=None):
         choose_device(cfg)
         check_builds(cfg)
     except ConfigError as error:
-        sources = {'-o': options, '--slim_config': slim_keys}
+        sources = {'-o': options, '--slim_config': slim and slim.training}
         raise ValueError(f'{_origin(error.key, sources, path)}: {error}') from error
-    return cfg
+    for complete in prepare:
+        complete(cfg)
+    return RunConfig(cfg)
 
 
 def _origin(key, sources, path):

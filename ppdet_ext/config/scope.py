@@ -4,7 +4,7 @@
 import contextlib
 import os
 
-from ppdet.core.workspace import global_config, load_config
+from ppdet.core.workspace import global_config, load_config, merge_config
 
 from ..utils.suggest import did_you_mean
 from .load import clear_config
@@ -17,12 +17,12 @@ TRAINING_KEYS = ('auto_scale_lr', 'base_batch_size', 'check_teacher', 'epoch', '
                  'log_iter', 'save_dir', 'seed', 'worker_num', 'use_ema', 'ema_decay',
                  'ema_decay_type', 'find_unused_parameters', 'LearningRate', 'OptimizerBuilder',
                  'TrainReader', 'EvalReader', 'TestReader', 'TrainDataset', 'EvalDataset',
-                 'TestDataset')
+                 'TestDataset', 'UnlabelledDataset', 'UnlabelledReader')
 SLIM_KEYS = ('_BASE_', 'slim', 'slim_method', 'pretrain_weights')
 
 
 class SlimConfig:
-    """What stands in a distillation YAML itself, checked.
+    """What a distillation YAML itself sets, checked.
 
     ``_BASE_`` is the teacher's YAML and ``pretrain_weights`` the teacher's weights, as in
     PaddleDetection's own distillation files.
@@ -30,15 +30,16 @@ class SlimConfig:
     Args:
         path (str): the slim YAML.
         method_keys (iterable of str): further top-level keys that the method reads.
+        content (dict|None): of the file, where it was read already.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: a key is missing or unknown; the message names the near match.
     """
 
-    def __init__(self, path, method_keys=()):
+    def __init__(self, path, method_keys=(), content=None):
         self.path = path
-        self.content = read_yaml(path)
+        self.content = read_yaml(path) if content is None else content
         known = (*SLIM_KEYS, *method_keys, *TRAINING_KEYS)
         for key in self.content:
             if key not in known:
@@ -56,8 +57,13 @@ class SlimConfig:
 
     @property
     def training(self):
-        """dict: the training keys that stand in the file itself."""
+        """dict: the training keys that the file itself sets."""
         return {key: self.content[key] for key in TRAINING_KEYS if key in self.content}
+
+    def merge_into(self, cfg):
+        """Merges the training keys into a configuration and names the run after the file."""
+        merge_config(self.training, cfg)
+        cfg['filename'] = self.name
 
 
 @contextlib.contextmanager

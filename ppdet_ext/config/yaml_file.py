@@ -36,7 +36,7 @@ def read_yaml(path):
 
 
 def _warn_of_repeated_keys(path):
-    """Of a key that stands in one mapping twice, PaddleDetection takes the second."""
+    """Of a key that appears twice in one mapping, PaddleDetection takes the second."""
     with open_text(path) as f:
         nodes = [yaml.compose(f, Loader=ConfigLoader)]
     for node in nodes:
@@ -52,7 +52,7 @@ def _warn_of_repeated(path, keys):
     for key in keys:
         line = first.setdefault(key.value, key.start_mark.line)
         if line != key.start_mark.line:
-            logger.warning(f'{path}, line {key.start_mark.line + 1}: "{key.value}" stands in line '
+            logger.warning(f'{path}, line {key.start_mark.line + 1}: "{key.value}" was set in line '
                            f'{line + 1} already, which has no effect')
 
 
@@ -78,7 +78,7 @@ def _followed(path, chain):
     path = _tidy(os.path.expanduser(path))
     if chain and not os.path.isfile(path):
         raise FileNotFoundError(f'{chain[-1]}: _BASE_ {path} does not exist; correct the path, '
-                                f'which is relative to the file it stands in')
+                                f'which is relative to the file that names it')
     if path in chain:
         raise ValueError(f'{chain[-1]}: _BASE_ {path} leads back to itself; remove it')
     yield path
@@ -94,7 +94,7 @@ def yaml_files(path):
 
     Raises:
         FileNotFoundError: one of them does not exist.
-        ValueError: one of them is no YAML mapping.
+        ValueError: one of them is not a YAML mapping.
     """
     folder = os.path.dirname(path)
     bases = [_tidy(os.path.join(folder, os.path.expanduser(base))) for base in _bases(path)]

@@ -12,7 +12,7 @@ __all__ = ['NEU_DET_CLASSES', 'SPLITS', 'coco_dataset', 'grouped_split', 'strati
 NEU_DET_CLASSES = ('crazing', 'inclusion', 'patches', 'pitted_surface', 'rolled-in_scale',
                    'scratches')
 
-# Split name -> share of the images.
+# Split name -> fraction of the images.
 SPLITS = {'train': 0.7, 'val': 0.2, 'test': 0.1}
 
 
@@ -55,12 +55,12 @@ def coco_dataset(images, boxes, class_names, description):
 
 
 def stratified_split(labels, seed, splits=None):
-    """Distributes indices over splits so that each label has the same share in every split.
+    """Distributes indices over splits so that each label has the same fraction in every split.
 
     Args:
         labels (sequence of str): label of every image.
         seed (int): same seed and labels, same split, on every machine.
-        splits (dict of str to float): split name to share; shares sum to 1.
+        splits (dict of str to float): split name to fraction; fractions sum to 1.
 
     Returns:
         dict of str to list of int: sorted indices into ``labels`` of each split.
@@ -73,10 +73,10 @@ def stratified_split(labels, seed, splits=None):
     for label in sorted(by_label):
         indices = by_label[label]
         random.Random(f'{seed}-{label}').shuffle(indices)
-        start, share = 0, 0.0
+        start, done = 0, 0.0
         for name, part in splits.items():
-            share += part
-            end = round(share * len(indices))
+            done += part
+            end = round(done * len(indices))
             chosen[name] += indices[start:end]
             start = end
     return {name: sorted(indices) for name, indices in chosen.items()}
@@ -89,7 +89,7 @@ def grouped_split(labels, groups, seed, splits=None):
         labels (sequence of str): label of every image.
         groups (sequence of str): group of every image.
         seed (int): same seed, labels and groups, same split, on every machine.
-        splits (dict of str to float): split name to share; shares sum to 1.
+        splits (dict of str to float): split name to fraction; fractions sum to 1.
 
     Returns:
         dict of str to list of int: sorted indices into ``labels`` of each split.
@@ -107,9 +107,9 @@ def grouped_split(labels, groups, seed, splits=None):
         names = by_label[label]
         random.Random(f'{seed}-{label}').shuffle(names)
         total = sum(len(members[name]) for name in names)
-        missing = {split: share * total for split, share in splits.items()}
+        missing = {split: part * total for split, part in splits.items()}
         for name in names:
-            # Relative to its share, so that the small splits get theirs too.
+            # Relative to its fraction, so that the small splits get theirs too.
             split = max(splits, key=lambda split: missing[split] / splits[split])
             missing[split] -= len(members[name])
             chosen[split] += members[name]

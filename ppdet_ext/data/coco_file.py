@@ -24,10 +24,10 @@ class CocoFile(NamedTuple):
     """The sound records of a COCO annotation file, and what is wrong with the others.
 
     Attributes:
-        images, categories, annotations (list of dict): the records; no annotations where images
-            or categories have faults.
+        images, categories, annotations (list of dict): the records; no annotations of images or
+            categories with faults.
         info (dict): what it tells about itself.
-        is_annotated (bool): whether it has ``annotations``, be they none.
+        is_annotated (bool): whether it has ``annotations``, even an empty list.
         faults (list of str): each begins with its place, ``annotations[3]: ...``.
     """
     images: list
@@ -99,7 +99,7 @@ def read_coco(path):
             ``annotations``.
 
     Returns:
-        CocoFile: what stands in it.
+        CocoFile: its content.
 
     Raises:
         ValueError: no JSON, or no dictionary with these lists.
@@ -116,19 +116,17 @@ def check_coco(path, content):
         content (dict): with lists of images and categories.
 
     Returns:
-        CocoFile: what stands in it.
+        CocoFile: its content.
 
     Raises:
         ValueError: its annotations are not a list.
     """
     if not isinstance(content.get('annotations', []), list):
-        raise ValueError(f'{path} is no COCO annotation file (no list "annotations")')
+        raise ValueError(f'{path} is not a COCO annotation file (no list "annotations")')
     faults = []
     images, categories = (list(_sound_records(content, kind, faults).values())
                           for kind in ('images', 'categories'))
-    # Boxes of missing images would each be a further fault.
-    annotations = [] if faults or not images else _sound_annotations(
-        content, images, categories, faults)
+    annotations = _sound_annotations(content, images, categories, faults) if images else []
     info = content.get('info') if isinstance(content.get('info'), dict) else {}
     return CocoFile(images, categories, annotations, info, 'annotations' in content, faults)
 
@@ -160,7 +158,7 @@ def _read_lists(path, kinds):
     content = read_json(path)
     for kind in kinds:
         if not isinstance(content, dict) or not isinstance(content.get(kind), list):
-            raise ValueError(f'{path} is no COCO annotation file (no list "{kind}")')
+            raise ValueError(f'{path} is not a COCO annotation file (no list "{kind}")')
     return content
 
 
@@ -199,18 +197,25 @@ def _sound_records(content, kind, faults):
             faults.append(f'{kind}[{position}]: {problem}')
         else:
             sound[position] = record
+    twice = set()
     for key in UNIQUE[kind]:
         counts = Counter(record[key] for record in sound.values())
         faults += [f'{kind}: {key} {value} occurs {times} times'
                    for value, times in counts.items() if times > 1]
-    return sound
+        twice.update(place for place, record in sound.items() if counts[record[key]] > 1)
+    # Nothing tells which of two images or categories a box belongs to.
+    return sound if kind == 'annotations' else {
+        place: record for place, record in sound.items() if place not in twice}
 
 
 def _sound_annotations(content, images, categories, faults):
     images, categories = ({record['id']: record for record in records}
                           for records in (images, categories))
-    sound = []
+    # Boxes of images or categories that were left out would each be a further fault.
+    incomplete, sound = bool(faults), []
     for position, box in _sound_records(content, 'annotations', faults).items():
+        if incomplete and _unknown(box, images, categories):
+            continue
         problem = _box_problem(box, images, categories)
         if problem:
             faults.append(f'annotations[{position}]: {problem}')

@@ -1,9 +1,12 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Reads the COCO files that labelling tools export, with the paths and ids of their machines."""
+import contextlib
 import os
 from collections import Counter, defaultdict
 from reprlib import repr as short
+
+from pycocotools import mask
 
 from ..utils.files import read_json
 from ..utils.progress import progress
@@ -11,13 +14,15 @@ from ..utils.text import clean_name
 from .coco_file import check_coco
 from .images import image_size
 from .records import LabelledImage, SourceCollector, enclosing_box
-from .source_files import UNLABELLED, ImageFiles, files_below, split_in_name
+from .source_files import UNLABELLED, ImageFiles, agreed_names, files_below, split_in_name
 
 __all__ = ['is_coco', 'read_coco_source']
 
 PREFIXES = 'names of images were other paths than those below the folder of the images'
 RENUMBERED = 'files have ids of classes that do not count from 1 in their order; renumbered'
-POLYGONS = 'boxes come from polygons, as there is no bbox'
+POLYGONS = 'boxes come from polygons or masks, as there is no bbox'
+IDS = 'files have ids of boxes that occur twice; renumbered'
+SIZES = 'images have no size in the file; that of the image counts'
 
 
 def is_coco(content):
@@ -42,14 +47,17 @@ def read_coco_source(source, class_names, unlabelled_sound=False, encoding=None)
     Raises:
         ValueError: the files name other classes.
     """
-    contents = {}
+    contents, images, notes = {}, ImageFiles(source), Counter()
     for path in files_below(source, '.json'):
         content = _content(path, encoding)
         if content:
-            contents[path] = content, check_coco(path, _completed(content))
+            notes.update(_complete(content))
+            notes[SIZES] += _complete_sizes(content, images, os.path.dirname(path))
+            contents[path] = content, check_coco(path, content)
     stated = _class_names({path: sound for path, (_, sound) in contents.items()})
-    collector, images = SourceCollector(source, class_names or stated), ImageFiles(source)
-    listed = Counter()
+    collector, listed = SourceCollector(source, class_names or stated), Counter()
+    for note, times in (+notes).items():
+        collector.note(note, times)
     for path, (content, sound) in contents.items():
         split = split_in_name(path, source) if len(contents) > 1 else None
         _CocoReader(collector, images, path, split, listed).read(content, sound)
@@ -65,7 +73,8 @@ def read_coco_source(source, class_names, unlabelled_sound=False, encoding=None)
         except (OSError, ValueError) as error:
             collector.fault(path, None, str(error))
             collector.leave_out()
-    return collector.result()
+    descriptions = (str(sound.info.get('description') or '') for _, sound in contents.values())
+    return collector.result()._replace(description=next(filter(None, descriptions), ''))
 
 
 def _content(path, encoding):
@@ -76,25 +85,41 @@ def _content(path, encoding):
     return content if is_coco(content) else None
 
 
-def _completed(content):
-    """Fills in what some tools leave out, and what follows from the rest."""
+def _complete(content):
+    """Fills in what some tools leave out, and what follows from the rest; yields notes."""
     for category in content['categories']:
         if isinstance(category, dict) and isinstance(category.get('name'), str):
             category['name'] = clean_name(category['name'])
     _drop_group(content)
-    for number, box in enumerate(content['annotations'], start=1):
-        if not isinstance(box, dict):
+    boxes = [box for box in content['annotations'] if isinstance(box, dict)]
+    ids = [short(box['id']) for box in boxes if 'id' in box]
+    twice = len(set(ids)) < len(ids)
+    if twice:
+        yield IDS
+    for number, box in enumerate(boxes, start=1):
+        if twice or 'id' not in box:
+            box['id'] = number
+        box['area'] = 1  # it follows from the box, whatever stands there
+        box['iscrowd'] = box.get('iscrowd') or 0
+        if not box.get('bbox'):
+            around = _around(_polygons(box)) if _polygons(box) else _around_mask(box)
+            if around:
+                box['bbox'] = around
+                yield POLYGONS
+
+
+def _complete_sizes(content, images, folder):
+    """int: how many records without a size got that of their image."""
+    count = 0
+    for record in content['images']:
+        if not isinstance(record, dict) or record.get('width') or record.get('height') or (
+                not isinstance(record.get('file_name'), str)):
             continue
-        box.setdefault('id', number)
-        box.setdefault('iscrowd', 0)
-        if not box.get('bbox') and _polygons(box):
-            box['bbox'], box['from_polygon'] = _around(_polygons(box)), True
-        bbox = box.get('bbox')
-        if 'area' not in box or box['area'] is None:
-            sound = isinstance(bbox, list) and len(bbox) == 4 and all(
-                type(value) in (int, float) for value in bbox)
-            box['area'] = abs(bbox[2] * bbox[3]) if sound else 0
-    return content
+        found = images.find(record['file_name'], folder)
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            record['width'], record['height'] = image_size(found[0])
+            count += 1
+    return count
 
 
 def _drop_group(content):
@@ -119,16 +144,24 @@ def _around(polygons):
     return [min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)]
 
 
+def _around_mask(box):
+    """list of float or None: the box around a mask of run lengths."""
+    runs = box.get('segmentation')
+    if not isinstance(runs, dict):
+        return None
+    with contextlib.suppress(KeyError, TypeError, ValueError, OverflowError):
+        height, width = map(int, runs['size'])
+        if isinstance(runs['counts'], list):
+            runs = mask.frPyObjects(runs, height, width)
+        around = mask.toBbox(runs).tolist()
+        return around if around[2] and around[3] else None
+
+
 def _class_names(contents):
     """tuple of str: in the order of the ids; the same in all files."""
-    orders = {path: tuple(c['name'] for c in sorted(content.categories, key=lambda c: c['id']))
-              for path, content in contents.items()}
-    (first, names), *others = orders.items()
-    for path, other in others:
-        if other != names:
-            raise ValueError(f'{first} has the classes {", ".join(names)}, {path} has '
-                             f'{", ".join(other)}; give the same to both')
-    return names
+    return agreed_names({
+        path: tuple(c['name'] for c in sorted(content.categories, key=lambda c: c['id']))
+        for path, content in contents.items()})
 
 
 class _CocoReader:
@@ -204,9 +237,13 @@ class _CocoReader:
         if problem:
             raise ValueError(problem)
         x, y, w, h = annotation['bbox']
-        bbox = enclosing_box([(x, y), (x + w, y + h)], width, height)
-        if annotation.get('from_polygon'):
-            self.collector.note(POLYGONS)
+        try:
+            bbox = enclosing_box([(x, y), (x + w, y + h)], width, height)
+        except ValueError as error:
+            if x < w <= width and y < h <= height:
+                raise ValueError(f'{error}; {annotation["bbox"]} may be x1, y1, x2, y2, where COCO '
+                                 f'has x, y, width, height') from error
+            raise
         # The reader of PaddleDetection leaves both out, the evaluation knows crowds only.
         crowd = {'iscrowd': 1} if annotation['iscrowd'] or annotation.get('ignore') else {}
         return {'class_name': annotation['class_name'], 'bbox': bbox,

@@ -11,13 +11,21 @@ from ppdet.utils.logger import setup_logger
 
 from ..utils.progress import progress
 from .check import read_class_names
-from .coco_file import category_names, read_sound_coco, takes_part
-from .images import DEEP_FORMATS, IMAGE_FORMATS, check_depth, header_size, strict_decoding
+from .coco_file import category_names, read_coco, read_sound_coco, takes_part
+from .images import (
+    DEEP_FORMATS,
+    DIFFERING_FORMATS,
+    IMAGE_FORMATS,
+    check_depth,
+    check_seen,
+    header_size,
+    strict_decoding,
+)
 from .voc_list import list_lines, split_list_line
 from .voc_xml import read_annotation
 
-__all__ = ['check_class_order', 'check_datasets', 'class_names_of', 'dataset_fields',
-           'dataset_paths', 'naming']
+__all__ = ['check_class_order', 'check_datasets', 'checked_sizes', 'class_names_of',
+           'dataset_fields', 'dataset_paths', 'image_files', 'naming']
 
 logger = setup_logger('ppdet.engine')
 
@@ -58,6 +66,25 @@ def dataset_paths(cfg, section):
             'images': os.path.join(folder, dataset.get('image_dir') or '')}
 
 
+def image_files(cfg, section):
+    """Lists the images that the annotations of a data set name, whether they exist or not.
+
+    Args:
+        cfg (dict): the configuration.
+        section (str): ``EvalDataset`` ...
+
+    Returns:
+        list of str: paths; none where there is no such data set, no file of it, or another kind.
+    """
+    if cfg.get(section) is None:
+        return []
+    paths, name = dataset_paths(cfg, section), dataset_fields(cfg, section).get('name')
+    if not os.path.isfile(paths['annotations']) or name not in IMAGES_IN:
+        return []
+    names = IMAGES_IN[name](paths['annotations'])
+    return [os.path.join(paths['images'], name) for name in names]
+
+
 def check_datasets(cfg, sections):
     """Makes sure that the data sets of a run are there and hold the classes the model has.
 
@@ -94,7 +121,7 @@ def _check_metric(kind, cfg):
 
 
 def check_class_order(cfg):
-    """Compares the names of the classes, in their order, wherever they stand.
+    """Compares the names of the classes, in their order, wherever they appear.
 
     Args:
         cfg (dict): the configuration; the files that its data sets name and that exist are read.
@@ -120,7 +147,7 @@ def class_names_of(cfg):
 
 
 def _class_orders(cfg):
-    """Yields where names of classes stand, and the names in the order of the detector's."""
+    """Yields where names of classes appear, and the names in the order of the detector's."""
     if cfg.get('class_names'):
         yield 'class_names', list(cfg['class_names'])
     for section in ('TrainDataset', 'EvalDataset', 'TestDataset'):
@@ -151,7 +178,7 @@ def _names_in_files(dataset):
 
 def _check_coco(section, dataset, cfg):
     if 'gt_poly' in (dataset.get('data_fields') or ()):
-        raise ValueError(f'{section}.data_fields has gt_poly, but there are boxes only here, no '
+        raise ValueError(f'{section}.data_fields has gt_poly, but only boxes are supported, no '
                          f'masks; remove gt_poly')
     folder = dataset.get('dataset_dir') or ''
     annotations = _existing(section, folder, dataset, 'anno_path')
@@ -229,6 +256,9 @@ def _check_voc(section, dataset, cfg):
 
 
 CHECKS = {'COCODataSet': _check_coco, 'VOCDataSet': _check_voc}
+IMAGES_IN = {
+    'COCODataSet': lambda path: [image['file_name'] for image in read_coco(path).images],
+    'VOCDataSet': lambda path: [split_list_line(line)[0] for _, line in list_lines(path)]}
 METRIC_OF = {'COCODataSet': 'COCO', 'VOCDataSet': 'VOC'}
 COCO_KEYS = ('save_prediction_only', 'bias', 'base_metrics')
 VOC_FIELDS = ('image', 'gt_bbox', 'gt_class', 'difficult')
@@ -289,16 +319,9 @@ def _check_images(section, annotations, paths, stated, image_maximum):
     others = []
     for path, (file, line, size) in images:
         try:
-            found = _check_image(path, image_maximum)
-        except Image.DecompressionBombError as error:
-            raise ValueError(f'{section}: {path}, which {annotations} lists: {error}; cut it into '
-                             f'tiles, or make it smaller') from error
-        except (OSError, SyntaxError) as error:
-            raise ValueError(f'{section}: {path}, which {annotations} lists, is not an image that '
-                             f'can be read ({" ".join(str(error).split())}); copy it again, or '
-                             f'remove it from the list') from error
+            found = _check_image(path, image_maximum, annotations)
         except ValueError as error:
-            raise ValueError(f'{section}: {path}, which {annotations} lists: {error}') from error
+            raise ValueError(f'{section}: {error}') from error
         if size != found:
             place = file if line is None else f'{file}:{line}'
             others.append(f'{place}: states {size[0]:g}x{size[1]:g} pixels for {path}, which has '
@@ -306,18 +329,63 @@ def _check_images(section, annotations, paths, stated, image_maximum):
     return others
 
 
-def _check_image(path, image_maximum):
-    """(width, height) of a sound image."""
-    with Image.open(path, formats=IMAGE_FORMATS) as image:
+def checked_sizes(section, paths, image_maximum=None):
+    """Reads beginning and end of every image of a data set that has no annotations.
+
+    Args:
+        section (str): of the data set, for the message.
+        paths (list of str): the images.
+        image_maximum (int|None): the config's.
+
+    Returns:
+        list of tuple: (width, height) in pixels of each.
+
+    Raises:
+        ValueError: some cannot be read; says how many, and what is wrong with the first.
+    """
+    sizes, faults = [], []
+    for path in progress(paths, f'{section}: checking images', delay=SECONDS_WITHOUT_PROGRESS):
+        try:
+            sizes.append(_check_image(path, image_maximum))
+        except ValueError as error:
+            faults.append(str(error))
+    if faults:
+        raise ValueError(f'{section}: {len(faults)} of {len(paths)} images have a fault, first '
+                         f'{faults[0]}')
+    return sizes
+
+
+def _check_image(path, image_maximum, annotations=None):
+    """(width, height) of a sound image, which annotations may list."""
+    listed = f', which {annotations} lists' if annotations else ''
+    comma, place = (',', ' from the list') if listed else ('', '')
+    try:
+        return _sound_size(path, image_maximum)
+    except Image.DecompressionBombError as error:
+        raise ValueError(f'{path}{listed}: {error}; cut it into tiles, or make it '
+                         f'smaller') from error
+    except (OSError, SyntaxError) as error:
+        raise ValueError(f'{path}{listed}{comma} is not an image that can be read '
+                         f'({" ".join(str(error).split())}); copy it again, or remove '
+                         f'it{place}') from error
+    except ValueError as error:
+        raise ValueError(f'{path}{listed}: {error}') from error
+
+
+def _sound_size(path, image_maximum):
+    # Pillow decodes a PNG already where its EXIF is asked for.
+    with strict_decoding(), Image.open(path, formats=IMAGE_FORMATS) as image:
+        size = header_size(image)
         if image.mode not in PLAIN_MODES or image.format in DEEP_FORMATS:
             check_depth(path, image_maximum)
         with open(path, 'rb') as f:
             f.seek(-min(os.path.getsize(path), LONGEST_END), os.SEEK_END)
             whole = f.read().endswith(ENDS.get(image.format, ()))
         if not whole:
-            with strict_decoding():
-                image.load()
-        return header_size(image)
+            image.load()
+        if image.format in DIFFERING_FORMATS:
+            check_seen(path)
+        return size
 
 
 def _check_learnable(annotations, counts, allow_empty):

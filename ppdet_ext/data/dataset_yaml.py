@@ -19,7 +19,7 @@ def dataset_yaml(folder, data, splits, image_maximum=None):
     """Describes a prepared data set as the configs need it.
 
     Args:
-        folder (str): of the data set, as it is to stand in the YAML.
+        folder (str): of the data set, as the YAML names it.
         data (Source): what is in it.
         splits (dict): indices of the images of each split.
         image_maximum (int or None): the value that is white in images of 16 bits a channel.

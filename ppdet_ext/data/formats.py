@@ -9,7 +9,7 @@ from ..utils.files import read_json, read_text
 from ..utils.text import clean_name
 from .coco_source import is_coco, read_coco_source
 from .labelme import is_labelme, read_labelme
-from .source_files import files_below
+from .source_files import agreed_names, files_below
 from .voc import read_voc
 from .yolo import OTHER_FILES, is_yolo_line, read_yolo, yolo_class_names
 
@@ -57,15 +57,16 @@ def _read_coco(folder, options):
 
 
 def _listed_names(folder, encoding):
-    """tuple of str or None: the classes in the order of a list that lies in the source."""
-    paths = {os.path.basename(path).lower(): path for path in files_below(folder)}
-    for name in (*LISTS, LABEL_MAP):
-        if name in paths:
-            lines = read_text(paths[name], encoding).splitlines()
+    """tuple of str or None: the classes in the order of the lists that lie in the source."""
+    stated = {}
+    for path in files_below(folder):
+        name = os.path.basename(path).lower()
+        if name in (*LISTS, LABEL_MAP):
+            lines = read_text(path, encoding).splitlines()
             names = [clean_name(line.split(':')[0] if name == LABEL_MAP else line)
                      for line in lines if line.strip() and not line.startswith('#')]
-            return tuple(name for name in names if name not in NO_CLASSES) or None
-    return None
+            stated[path] = tuple(name for name in names if name not in NO_CLASSES)
+    return agreed_names({path: names for path, names in stated.items() if names})
 
 
 def _xml_example(folder, encoding):
@@ -94,8 +95,8 @@ def _yolo_example(folder, encoding):
             continue
         if lines and is_yolo_line(lines[0]):
             return path
-    return folder if yolo_class_names(folder, encoding) and not any(
-        files_below(folder, ('.xml', '.json'))) else None
+    return folder if not any(files_below(folder, ('.xml', '.json'))) and yolo_class_names(
+        folder, encoding) else None
 
 
 class _Format(NamedTuple):

@@ -3,7 +3,7 @@
 """Which image files are read, and how their grey values become those that a detector sees.
 
 A file of 16 bits a channel often holds fewer: a camera of 12 bits gives values up to 4095. So the
-largest value stands in the config, ``image_maximum``, for a whole data set and for all that is
+largest value is in the config, ``image_maximum``, for a whole data set and for all that is
 detected on later; a scale of each image's own would hide how bright it is.
 """
 import contextlib
@@ -15,9 +15,10 @@ from PIL import Image, ImageFile, ImageOps
 
 from ..utils.files import open_regular
 
-__all__ = ['DEEP_FORMATS', 'IMAGE_FORMATS', 'IMAGE_SUFFIXES', 'MAXIMA', 'check_depth',
-           'decode_bgr', 'fitting_maximum', 'has_16_bits', 'header_size', 'image_size',
-           'image_sizes', 'is_image_name', 'largest_value', 'open_rgb', 'strict_decoding']
+__all__ = ['DEEP_FORMATS', 'DIFFERING_FORMATS', 'IMAGE_FORMATS', 'IMAGE_SUFFIXES', 'MAXIMA',
+           'check_depth', 'check_seen', 'decode_bgr', 'fitting_maximum', 'has_16_bits',
+           'header_size', 'image_size', 'image_sizes', 'is_image_name', 'largest_value', 'open_rgb',
+           'own_maximum', 'strict_decoding']
 
 # Whatever the file's name. Pillow knows more, and starts other programs for some of them.
 IMAGE_FORMATS = ('BMP', 'JPEG', 'PNG', 'TIFF', 'WEBP')
@@ -29,6 +30,11 @@ MAXIMA = (255, 1023, 4095, 16383, 65535)
 ORIENTATION = 0x0112  # tag of EXIF; from 5 on width and height are exchanged
 PNG_DEPTH = 24  # byte of a PNG that holds its bits a channel
 TIFF_STARTS = {b'II': '<', b'MM': '>'}
+# Tags of TIFF; the last says whether values are integers from 0, with a sign, or floats.
+WIDTH, HEIGHT, BITS, SAMPLE_FORMAT = 256, 257, 258, 339
+SAMPLE_FORMATS = {2: 'with a sign', 3: 'of floating point'}
+# Formats of which Pillow and OpenCV do not read the same.
+DIFFERING_FORMATS = ('TIFF', 'WEBP')
 
 
 def is_image_name(name):
@@ -40,31 +46,53 @@ def image_size(path):
     """Decodes an image wholly and returns its (width, height) in pixels, EXIF rotation applied.
 
     Raises:
-        ValueError: the file is not an image, is cut off, or has no integers as grey values; the
-            message does not name it.
+        ValueError: the file is not an image, is cut off, has no integers from 0 as grey values, or
+            is one that detectors do not read or see otherwise; the message does not name it.
         OSError: the file cannot be opened.
     """
     with open_regular(path) as f, strict_decoding():
         try:
             with Image.open(f, formats=IMAGE_FORMATS) as image:
                 image.load()
-                size, mode = ImageOps.exif_transpose(image).size, image.mode
+                size, form = ImageOps.exif_transpose(image).size, image.format
         except Image.DecompressionBombError as error:
             raise ValueError(f'{error}; cut it into tiles, or make it smaller') from error
         except Exception as error:  # decoders raise whatever the damage leads them to
             # Pillow reads no TIFF of three channels with 16 bits each.
-            size, mode = _size_of_deep_tiff(path), 'I;16'
+            size, form = _size_of_deep_tiff(path), 'TIFF'
             if size is None:
                 raise ValueError(f'unreadable image ({error})') from error
-    if mode == 'F' or (mode == 'I' and not has_16_bits(_content(path))):
-        raise ValueError(f'grey values of 32 bits ({mode}), expected 8 or 16; save it with 16 bits')
+    if form in DIFFERING_FORMATS:
+        check_seen(path)
     return size
 
 
+def check_seen(path):
+    """Makes sure that a TIFF or WebP is to a detector what it is to other programs.
+
+    OpenCV, by which detectors read images, knows fewer compressions of TIFF, no WebP with several
+    pictures, and does not turn a WebP by its EXIF orientation, so that boxes would lie elsewhere.
+
+    Raises:
+        ValueError: it is not; the message does not name it.
+    """
+    content = _content(path)
+    _check_values(content)
+    if cv2.imdecode(np.frombuffer(content, 'uint8'), cv2.IMREAD_COLOR) is None:
+        raise ValueError('OpenCV, by which detectors read images, cannot decode it; save it as PNG')
+    if content[8:12] == b'WEBP':
+        with Image.open(path, formats=('WEBP', )) as image:
+            if image.getexif().get(ORIENTATION, 1) != 1:
+                raise ValueError('its EXIF orientation turns it, which detectors do not see in a '
+                                 'WebP; save it as PNG, turned')
+
+
 def header_size(image):
-    """(width, height) in pixels of an opened Pillow image, EXIF rotation applied, not decoded."""
-    turned = image.getexif().get(ORIENTATION, 1) >= 5
-    return image.size[::-1] if turned else image.size
+    """(width, height) in pixels of a Pillow image that is opened and not yet decoded, EXIF rotation
+    applied."""
+    # Newer versions of Pillow have turned the size of a TIFF already, but not of the others.
+    size = (image.tag_v2[WIDTH], image.tag_v2[HEIGHT]) if image.format == 'TIFF' else image.size
+    return size[::-1] if image.getexif().get(ORIENTATION, 1) >= 5 else size
 
 
 def image_sizes(paths):
@@ -104,26 +132,37 @@ def bits_per_channel(content):
     """int: of an image file, whose bytes are given; 8 where the format has no more."""
     if content.startswith(b'\x89PNG') and len(content) > PNG_DEPTH:
         return max(8, content[PNG_DEPTH])
-    if content[:2] in TIFF_STARTS:
-        return _tiff_bits(content, TIFF_STARTS[content[:2]])
-    return 8
+    return max(8, _tiff_tag(content, BITS) or 8)
 
 
-def _tiff_bits(content, order):
-    """int: the tag 258, BitsPerSample, of a TIFF's first image."""
+def _check_values(content):
+    """Raises a ValueError where the grey values of a file are not integers of 8 or 16 bits."""
+    bits, kind = bits_per_channel(content), _tiff_tag(content, SAMPLE_FORMAT)
+    if bits not in (8, 16):
+        raise ValueError(f'grey values of {bits} bits, expected 8 or 16; save it with 16 bits')
+    if kind in SAMPLE_FORMATS:
+        raise ValueError(f'grey values {SAMPLE_FORMATS[kind]}, expected integers from 0; save it '
+                         f'with 16 bits without a sign')
+
+
+def _tiff_tag(content, number):
+    """int or None: the first value of a tag of a TIFF's first image; None without."""
+    order = TIFF_STARTS.get(content[:2])
+    if order is None:
+        return None
     try:
         start, = struct.unpack_from(f'{order}I', content, 4)
         count, = struct.unpack_from(f'{order}H', content, start)
         for place in range(start + 2, start + 2 + 12 * count, 12):
             tag, _, values = struct.unpack_from(f'{order}HHI', content, place)
-            if tag == 258:
-                # Several values stand elsewhere, at a place that is given instead.
+            if tag == number:
+                # Several values are elsewhere, at a place that is given instead.
                 where = place + 8 if values <= 2 else struct.unpack_from(
                     f'{order}I', content, place + 8)[0]
-                return max(8, struct.unpack_from(f'{order}H', content, where)[0])
+                return struct.unpack_from(f'{order}H', content, where)[0]
     except struct.error:
         pass  # damaged; whoever decodes it will say so
-    return 8
+    return None
 
 
 def has_16_bits(content):
@@ -135,8 +174,7 @@ def _decode_deep(content):
     """[H, W, 3] uint16 in OpenCV's order of colours."""
     pixels = cv2.imdecode(np.frombuffer(content, 'uint8'), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
     if pixels is None or pixels.dtype != np.uint16:
-        raise ValueError('its 16 bits a channel are not integers from 0, or it is damaged; '
-                         'save it as PNG')
+        raise ValueError('it cannot be decoded; save it as PNG')
     return pixels
 
 
@@ -149,6 +187,12 @@ def largest_value(path):
     """
     content = _content(path)
     return int(_decode_deep(content).max()) if has_16_bits(content) else None
+
+
+def own_maximum(path):
+    """int or None: what to show an image by whose data set states no ``image_maximum``."""
+    value = largest_value(path)
+    return None if value is None else fitting_maximum(value)
 
 
 def fitting_maximum(value):
@@ -193,10 +237,9 @@ def decode_bgr(content, maximum=None):
     Raises:
         ValueError: as :func:`scale_to_8_bits`, or it cannot be decoded.
     """
+    _check_values(content)
     if has_16_bits(content):
         return scale_to_8_bits(_decode_deep(content), maximum)
-    if bits_per_channel(content) > 16:
-        raise ValueError('grey values of 32 bits, expected 8 or 16; save it with 16 bits')
     pixels = cv2.imdecode(np.frombuffer(content, 'uint8'), cv2.IMREAD_COLOR)
     if pixels is None:
         raise ValueError('it cannot be decoded')
@@ -214,9 +257,10 @@ def check_depth(path, maximum=None):
     """
     with open_regular(path) as f:
         start = f.read(PNG_DEPTH + 1)
-        # What a TIFF says of itself may stand at its end.
-        bits = bits_per_channel(start + f.read() if start[:2] in TIFF_STARTS else start)
-    if bits > 16 or (bits == 16 and maximum is None):
+        # What a TIFF says of itself may be at its end.
+        content = start + f.read() if start[:2] in TIFF_STARTS else start
+    _check_values(content)
+    if has_16_bits(content) and maximum is None:
         decode_bgr(_content(path), maximum)
 
 

@@ -95,7 +95,7 @@ def _add(collector, path, content, image, name, split):
     try:
         size = image_size(image)
         stated = content.get('imageWidth') or size[0], content.get('imageHeight') or size[1]
-        if stated != size:
+        if [str(side).removesuffix('.0') for side in stated] != [str(side) for side in size]:
             raise ValueError(f'imageWidth, imageHeight say {stated[0]}x{stated[1]}, the image is '
                              f'{size[0]}x{size[1]}')
     except (OSError, ValueError) as error:
@@ -129,7 +129,8 @@ def _read_shape(shape, collector, width, height):
                          f'{short(points)}')
     if kind != 'rectangle' or len(points) > 2:
         collector.note(ENCLOSED)
-    return {'class_name': name, 'bbox': enclosing_box(points, width, height), 'difficult': 0}
+    return {'class_name': name, 'bbox': enclosing_box(points, width, height),
+            'difficult': int(bool(shape.get('difficult')))}
 
 
 def _is_point(value):

@@ -15,7 +15,7 @@ from ..utils.files import read_text, write_json
 from ..utils.progress import progress
 from .coco import SPLITS
 from .coco_file import read_coco
-from .images import fitting_maximum, largest_value, open_rgb
+from .images import open_rgb, own_maximum
 from .overview_pictures import draw_overview, draw_samples
 from .prepare import group_of
 
@@ -66,7 +66,7 @@ def overview(folder, names, images, group_by=None, input_size=None):
     Returns:
         dict: ``images``, ``sound_images`` and ``boxes`` by split, ``classes``: name to boxes by
         split, ``box_sides``: quantiles in pixels of the root of the area,
-        ``boxes_below_stride``: share of the boxes whose shorter side is below each stride,
+        ``boxes_below_stride``: fraction of the boxes whose shorter side is below each stride,
         ``identical_images``: lists of ``split/name`` of the same picture, ``groups_apart``: group
         to its splits, ``warnings``: what of this may spoil a training.
     """
@@ -82,8 +82,8 @@ def overview(folder, names, images, group_by=None, input_size=None):
         'sound_images': {s: sum(i.split == s and not i.boxes for i in images) for s in splits},
         'boxes': {s: sum(len(i.boxes) for i in images if i.split == s) for s in splits},
         'classes': {name: {s: counts[s, name] for s in splits} for name in names},
-        'box_sides': {f'{share}%': round(float(np.percentile([side for side, _ in sides], share)),
-                                         1) for share in (5, 25, 50, 75, 95)} if sides else {},
+        'box_sides': {f'{part}%': round(float(np.percentile([side for side, _ in sides], part)), 1)
+                      for part in (5, 25, 50, 75, 95)} if sides else {},
         'boxes_below_stride': {stride: round(sum(short < stride for _, short in sides) /
                                              len(sides), 4) for stride in STRIDES} if sides else {},
         'identical_images': _identical(folder, images),
@@ -95,10 +95,10 @@ def overview(folder, names, images, group_by=None, input_size=None):
 
 def _depth_warning(folder, images):
     """str or None: what is missing for images of 16 bits."""
-    found = max((_maximum(_path(folder, image)) or 0 for image in images), default=0)
+    found = max((own_maximum(_path(folder, image)) or 0 for image in images), default=0)
     if not found or _set_maximum(folder):
         return None
-    return (f'the images have 16 bits a channel, of which those up to {found} are in use: set '
+    return (f'the images have 16 bits a channel, with values up to {found}: set '
             f'image_maximum: {found} in the config')
 
 
@@ -106,7 +106,7 @@ def _identical(folder, images):
     """list of list of str: split/name of images that show the same pixels."""
     same = defaultdict(list)
     for image in progress(images, 'comparing'):
-        pixels = np.asarray(open_rgb(_path(folder, image), _maximum(_path(folder, image))))
+        pixels = np.asarray(open_rgb(_path(folder, image), own_maximum(_path(folder, image))))
         same[pixels.shape, hashlib.sha256(pixels.tobytes()).digest()].append(
             f'{image.split}/{image.name}')
     return [names for names in same.values() if len(names) > 1]
@@ -114,11 +114,6 @@ def _identical(folder, images):
 
 def _path(folder, image):
     return os.path.join(folder, 'images', *image.name.split('/'))
-
-
-def _maximum(path):
-    value = largest_value(path)
-    return None if value is None else fitting_maximum(value)
 
 
 def _groups_apart(images, group_by):
@@ -144,7 +139,7 @@ def _warnings(result):
                f'remove all but one of each')
     within = len(result['identical_images']) - len(apart)
     if within:
-        yield f'{within} images are twice or more in one split'
+        yield f'{within} images occur more than once in one split'
     if result['groups_apart']:
         yield (f'{len(result["groups_apart"])} groups are in several splits: '
                f'{_some(result["groups_apart"])}; prepare the data with --split new --group-by')
@@ -172,7 +167,7 @@ def describe_overview(result):
     sides = [[f'side of boxes{scale}', *result['box_sides']],
              ['pixels', *result['box_sides'].values()]]
     below = [[f'shorter side{scale} below', *result['boxes_below_stride']],
-             ['boxes', *(f'{share:.1%}' for share in result['boxes_below_stride'].values())]]
+             ['boxes', *(f'{part:.1%}' for part in result['boxes_below_stride'].values())]]
     tables = [AsciiTable(table).table for table in (rows, sides, below)]
     return '\n'.join([*tables, *(f'warning: {text}' for text in result['warnings'])])
 
@@ -198,8 +193,8 @@ def write_overview(folder, output, group_by=None, input_size=None, font=None):
     write_json(paths[0], result)
     draw_overview(result, paths[1], font)
     draw_samples(names, images, lambda image: open_rgb(
-        _path(folder, image), _set_maximum(folder) or _maximum(_path(folder, image))), paths[2],
-        font)
+        _path(folder, image), _set_maximum(folder) or own_maximum(_path(folder, image))),
+        paths[2], font)
     return result, paths
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple, Optional
 from ..safe_io.archive import unpacked
 from ..utils.files import write_json, write_text
 from ..utils.progress import progress
+from ..utils.text import alike
 from .coco import SPLITS, coco_dataset, grouped_split, stratified_split
 from .dataset_folder import new_dataset_folder
 from .dataset_yaml import dataset_yaml, write_run_configs
@@ -25,12 +26,13 @@ SHOWN = 5  # names of files
 
 
 class InvalidDataError(ValueError):
-    """The source has faults; ``faults`` lists all of them."""
+    """The source has faults; ``faults`` lists all of them, ``notes`` what was left out."""
 
-    def __init__(self, faults):
+    def __init__(self, faults, notes=()):
         files = len({fault.file for fault in faults})
-        super().__init__(f'{len(faults)} faults in {files} files, nothing was written; repair '
-                         'them, or go on without these images and boxes by --skip-invalid')
+        super().__init__('; '.join([
+            f'{len(faults)} faults in {files} files, nothing was written; repair them, or go on '
+            f'without these images and boxes by --skip-invalid', *notes]))
         self.faults = faults
 
 
@@ -89,7 +91,7 @@ def prepare_data(source, output, reading=DEFAULT_READING, options=DEFAULT_OPTION
         raise FileExistsError(f'{target}: would replace the source {source}, give another output')
     # The layouts of VOC tell which folders belong to the source.
     if options.format != 'voc' and os.path.isdir(target) and target.startswith(source + os.sep):
-        raise FileExistsError(f'{target}: lies in the source, whose images it would double; '
+        raise FileExistsError(f'{target}: lies in the source, whose images it would duplicate; '
                               f'remove it, or give another output')
     if os.path.isfile(source):
         print(f'unpacking {source}')
@@ -99,12 +101,13 @@ def prepare_data(source, output, reading=DEFAULT_READING, options=DEFAULT_OPTION
             folder, reading.encoding)
         data = read_source(folder, name, reading)
         if data.faults and not options.skip_invalid:
-            raise InvalidDataError(data.faults)
+            raise InvalidDataError(data.faults, _other_files(folder))
         if not data.images:
             raise ValueError(f'{source}: no sound image is left')
         if not any(image.boxes for image in data.images):
-            raise ValueError(f'{source}: no image has a box, so that nothing could be learned; '
-                             f'label the defects')
+            lost = ('is left without faults; repair them' if data.faults
+                    else 'so that nothing could be learned; label the defects')
+            raise ValueError(f'{source}: no image with a box {lost}')
         data = data._replace(images=_with_different_names(data.images))
         labels = [dominant_class(image.boxes, data.class_names) for image in data.images]
         splits, words = _splits(data.images, labels, options)
@@ -139,9 +142,9 @@ def group_of(name, group_by):
 
 def _with_different_names(images):
     """Puts images of several splits that have the same name into folders of their splits."""
-    counts = Counter(image.name for image in images)
+    counts = Counter(image.name.lower() for image in images)  # as Windows and macOS compare them
     images = [image._replace(name=f'{image.split}/{image.name}')
-              if counts[image.name] > 1 and image.split else image for image in images]
+              if counts[image.name.lower()] > 1 and image.split else image for image in images]
     names = Counter(image.name for image in images)
     twice = [name for name in names if names[name] > 1]
     if twice:
@@ -152,9 +155,9 @@ def _with_different_names(images):
 
 def _splits(images, labels, options):
     """tuple: indices of each split, and how they came about in words."""
-    shares = dict(SPLITS)
+    fractions = dict(SPLITS)
     divided = {split: [k for k, image in enumerate(images) if image.split == split]
-               for split in shares}
+               for split in fractions}
     if options.split == 'keep' and divided['train'] and (divided['val'] or divided['test']):
         rest = [k for k, image in enumerate(images) if image.split is None]
         divided['train'] = sorted(divided['train'] + rest)
@@ -164,23 +167,23 @@ def _splits(images, labels, options):
     if options.group_by:
         groups = _groups(images, options.group_by)
         return grouped_split(labels, groups, options.seed), (
-            f'{_percent(shares)}; seed {options.seed}; {len(set(groups))} groups by '
+            f'{_percent(fractions)}; seed {options.seed}; {len(set(groups))} groups by '
             f'{options.group_by}')
     return stratified_split(labels, options.seed), (
-        f'{_percent(shares)}; seed {options.seed}; by the class with most boxes in the image')
+        f'{_percent(fractions)}; seed {options.seed}; by the class with most boxes in the image')
 
 
 def _val_of_train(divided, labels, options, images):
     """Draws val out of train, where the source has train and test only."""
-    train, shares = divided['train'], {name: SPLITS[name] for name in ('train', 'val')}
-    shares = {name: share / sum(shares.values()) for name, share in shares.items()}
+    train, fractions = divided['train'], {name: SPLITS[name] for name in ('train', 'val')}
+    fractions = {name: fraction / sum(fractions.values()) for name, fraction in fractions.items()}
     chosen = [labels[k] for k in train]
     if options.group_by:
         groups = _groups([images[k] for k in train], options.group_by)
-        drawn = grouped_split(chosen, groups, options.seed, shares)
+        drawn = grouped_split(chosen, groups, options.seed, fractions)
     else:
-        drawn = stratified_split(chosen, options.seed, shares)
-    divided = {**divided, **{name: [train[k] for k in drawn[name]] for name in shares}}
+        drawn = stratified_split(chosen, options.seed, fractions)
+    divided = {**divided, **{name: [train[k] for k in drawn[name]] for name in fractions}}
     return divided, f'test as in the source; val drawn from its train, seed {options.seed}'
 
 
@@ -193,8 +196,8 @@ def _groups(images, group_by):
     return list(groups.values())
 
 
-def _percent(shares):
-    return ', '.join(f'{name} {share:.0%}' for name, share in shares.items())
+def _percent(fractions):
+    return ', '.join(f'{name} {fraction:.0%}' for name, fraction in fractions.items())
 
 
 def _copy_images(images, folder):
@@ -208,6 +211,9 @@ def _copy_images(images, folder):
     for image in progress(images, 'copying'):
         path = os.path.join(folder, *image.name.split('/'))
         os.makedirs(os.path.dirname(path), exist_ok=True)
+        if os.path.exists(path):
+            raise ValueError(f'{image.path}: another image would become {image.name} too, as this '
+                             f'folder does not tell upper from lower case; rename one of them')
         shutil.copyfile(image.path, path)
         largest.append(largest_value(image.path))
     deep = [value for value in largest if value is not None]
@@ -222,7 +228,8 @@ def _write(folder, data, splits, yaml_text):
         records = [{'file_name': image.name, 'height': image.height, 'width': image.width}
                    for image in chosen]
         content = coco_dataset(records, [image.boxes for image in chosen], data.class_names,
-                               f'{os.path.basename(folder)} {split}')
+                               ': '.join(filter(None, (f'{os.path.basename(folder)} {split}',
+                                                       data.description))))
         write_json(os.path.join(annotation_folder, f'{split}.json'), content)
     write_text(os.path.join(folder, 'label_list.txt'), '\n'.join(data.class_names) + '\n')
     write_text(os.path.join(folder, 'dataset.yml'), yaml_text)
@@ -267,11 +274,22 @@ def _other_files(folder):
 
 
 def _class_notes(data, splits):
+    for name, twin in zip(data.class_names, _twins(data.class_names)):
+        if twin:
+            yield (f'note: the classes {twin} and {name} differ in case, width or blanks only; if '
+                   f'they are one, write it alike in the labels')
     for split, indices in splits.items():
         found = {box['class_name'] for index in indices for box in data.images[index].boxes}
         missing = [name for name in data.class_names if name not in found]
         if indices and missing:
             yield f'note: {split} has no box of {", ".join(missing)}'
+
+
+def _twins(names):
+    """list of str or None: for each name an earlier one that is nearly the same."""
+    known = {}
+    return [None if known.setdefault(alike(name), name) == name else known[alike(name)]
+            for name in names]
 
 
 def _group_notes(images, splits, group_by):

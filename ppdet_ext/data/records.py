@@ -5,7 +5,10 @@ import os
 from collections import Counter
 from typing import NamedTuple, Optional
 
-__all__ = ['Fault', 'LabelledImage', 'Source', 'SourceCollector', 'enclosing_box', 'plain_number']
+from ..utils.text import alike
+
+__all__ = ['Fault', 'LabelledImage', 'Source', 'SourceCollector', 'enclosing_box', 'plain_number',
+           'unknown_class']
 
 DECIMALS = 2  # of a pixel: what six decimals of YOLO tell of an image of 5000 pixels
 OVERHANG = 1.0  # pixels that a box, drawn with a mouse, may reach beyond the image
@@ -51,7 +54,8 @@ class Source(NamedTuple):
             tells it.
         seen (collections.Counter): how often each class occurs.
         images_left_out, boxes_left_out (int): the boxes from images that stay.
-        notes (list of str): what was read otherwise than it stands there.
+        notes (list of str): what was read otherwise than the file says.
+        description (str): what the source says of itself, such as that it is synthetic.
     """
     images: list
     faults: list
@@ -60,6 +64,7 @@ class Source(NamedTuple):
     images_left_out: int
     boxes_left_out: int
     notes: list
+    description: str = ''
 
 
 class SourceCollector:
@@ -84,7 +89,7 @@ class SourceCollector:
         self.faults.append(Fault(os.path.relpath(path, self.folder), line, message))
 
     def note(self, text, times=1):
-        """Counts something that was read otherwise than it stands there."""
+        """Counts something that was read otherwise than the file says."""
         self.notes[text] += times
 
     def see(self, name):
@@ -96,7 +101,7 @@ class SourceCollector:
         self.see(name)
         if self.class_names is None or name in self.class_names:
             return None
-        return f'unknown class "{name}", expected one of {", ".join(self.class_names)}'
+        return unknown_class(name, self.class_names)
 
     def add(self, image, lost_boxes=0):
         """Takes an image, unless faults took all its boxes.
@@ -121,6 +126,13 @@ class SourceCollector:
             class_names=self.class_names, seen=self.seen, images_left_out=self.left_out,
             boxes_left_out=self.lost_boxes,
             notes=[f'{times} {text}' for text, times in sorted(self.notes.items())])
+
+
+def unknown_class(name, class_names):
+    """str: what is wrong with a name that is none of the classes."""
+    near = [known for known in class_names if alike(known) == alike(name)]
+    remedy = f'; write it as {near[0]}' if near else ''
+    return f'unknown class "{name}", expected one of {", ".join(class_names)}{remedy}'
 
 
 def plain_number(value):

@@ -9,10 +9,11 @@ from urllib.parse import unquote
 from ..utils.text import same_name
 from .images import is_image_name
 
-__all__ = ['ImageFiles', 'files_below', 'is_clutter', 'split_of', 'subfolders']
+__all__ = ['ImageFiles', 'agreed_names', 'files_below', 'is_clutter', 'split_of', 'subfolders']
 
 SPLIT_NAMES = {'train': 'train', 'training': 'train', 'val': 'val', 'valid': 'val',
                'validation': 'val', 'test': 'test', 'testing': 'test'}
+IN_SEVERAL = 'images are in the lists of several splits, of which the first counts'
 UNLABELLED = 'if such images show no defect, give --unlabelled sound'
 IMAGE_FOLDERS = ('images', 'jpegimages')
 
@@ -80,7 +81,7 @@ class ImageFiles:
         """Finds the image that a label file names.
 
         Args:
-            name (str): as it stands there, with the folders, drives or addresses of the machine
+            name (str): as written there, with the folders, drives or addresses of the machine
                 that wrote it, or without a suffix.
             beside (str): folder of the label file.
 
@@ -89,7 +90,7 @@ class ImageFiles:
         """
         parts = _parts(name)
         candidates = self._by_name.get(_key(parts[-1]), []) or self._by_stem.get(
-            _key(parts[-1]), [])
+            _key(parts[-1]), []) or self._named_alike(parts[-1])
         if len(candidates) < 2:
             return candidates
         beside = os.path.relpath(beside, self.folder).split(os.sep)
@@ -97,6 +98,10 @@ class ImageFiles:
             os.path.relpath(path, self.folder).split(os.sep)[:-1], beside)) for path in candidates}
         best = max(ranks.values())
         return [path for path in candidates if ranks[path] == best]
+
+    def _named_alike(self, name):
+        """list of str: images that only have another suffix, as when they were converted."""
+        return self._by_stem.get(_key(stem(name)), []) if is_image_name(name) else []
 
     def name_of(self, path):
         """str: where an image lies below the folder of its set, ``images``, ``train`` ..."""
@@ -114,6 +119,27 @@ class ImageFiles:
     def _common(self):
         """str: the folder that holds all images."""
         return os.path.commonpath([os.path.dirname(path) for path in self.paths])
+
+
+def agreed_names(stated):
+    """Makes sure that all files that name the classes name the same, in the same order.
+
+    Args:
+        stated (dict): path of a file to the names that it states, tuple of str.
+
+    Returns:
+        tuple of str or None: the names; None of no file.
+
+    Raises:
+        ValueError: two of them differ.
+    """
+    (first, names), *others = list(stated.items()) or [(None, None)]
+    for path, other in others:
+        if other != names:
+            raise ValueError(f'{first} has the classes {", ".join(names)}, {path} has '
+                             f'{", ".join(other)}; give the same to both, or remove the one that '
+                             f'is not of these labels')
+    return names
 
 
 def stem(path):

@@ -40,7 +40,7 @@ COMPANIONS = {
 }
 COMPANION_SHARE = 0.07
 
-# Class -> share of the images with the rolling direction across instead of down the image.
+# Class -> fraction of the images with the rolling direction across instead of down the image.
 ACROSS_SHARES = {'inclusion': 0.07, 'scratches': 0.3}
 
 # A defect is drawn elsewhere, or not at all, if its box and that of one of its own class share

@@ -19,7 +19,7 @@ SIZE = 200  # pixels; height and width of a NEU-DET image
 
 # What bare steel looks like in the images of a class. ``brightness`` (mean grey level), ``grain``
 # (its standard deviation, grey levels) and ``slope`` (relative change of the illumination from
-# one border to the other) are ranges; ``streaks`` are the usual shares in the grain of streaks
+# one border to the other) are ranges; ``streaks`` are the usual fractions in the grain of streaks
 # along and across the rolling direction, of cloudy mottle and of fine speckle.
 Surface = namedtuple('Surface', ['brightness', 'grain', 'slope', 'streaks'])
 
@@ -42,7 +42,7 @@ CONTRASTS = {
     'scratches': (0.45, 1.80),
 }
 
-# A change below this share of the strongest one of its layer is left out of the picture.
+# A change below this fraction of the strongest one of its layer is left out of the picture.
 VISIBLE = 0.12
 
 
@@ -65,8 +65,8 @@ def draw_surface(rng, class_name):
         _coarse_noise(rng, rng.uniform(12, 30), rng.uniform(15, 40)),
         _blurred_noise(rng, rng.uniform(0.5, 0.8), rng.uniform(0.5, 1.0)),
     )
-    shares = np.sqrt(rng.dirichlet(surface.streaks))
-    grain = sum(share * texture for share, texture in zip(shares, textures))
+    weights = np.sqrt(rng.dirichlet(surface.streaks))
+    grain = sum(weight * texture for weight, texture in zip(weights, textures))
     return light, rng.uniform(*surface.grain) * grain
 
 
@@ -194,7 +194,7 @@ def _region(rng, width, height, margin=0.0):
         rng (numpy.random.Generator): source of all randomness.
         width (tuple of float): median in pixels and spread of the logarithm.
         height (tuple of float): the same.
-        margin (float): share of the size that may lie outside the image.
+        margin (float): fraction of the size that may lie outside the image.
 
     Returns:
         tuple of float: left, top, width and height in pixels.

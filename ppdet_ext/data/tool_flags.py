@@ -10,8 +10,10 @@ from ..utils.command_line import positive
 from ..utils.text import clean_name
 from .check import check_coco_folder, read_class_names
 from .overview import describe_overview, write_overview
+from .prepare import InvalidDataError
 
-__all__ = ['add_check_flags', 'class_names', 'encoding', 'pattern', 'run_check']
+__all__ = ['add_data_flags', 'class_names', 'encoding', 'parse_data_flags', 'pattern',
+           'run_data_tool']
 
 
 def class_names(text):
@@ -46,8 +48,22 @@ def pattern(text):
     return text
 
 
-def add_check_flags(parser):
-    """Adds the flags of a check to a tool's parser."""
+def add_data_flags(parser, labels):
+    """Adds the flags that all tools for data sets have.
+
+    Args:
+        parser (argparse.ArgumentParser): of the tool.
+        labels (str): what ``--source`` holds beside images.
+    """
+    parser.add_argument('--source', help=f'folder, .zip or .tar(.gz) with images and {labels}')
+    parser.add_argument('--output', required=True, help='folder to write, or to check')
+    parser.add_argument('--seed', type=int, default=0, help='of the split (default: 0)')
+    parser.add_argument('--box_origin', '--box-origin', type=int, choices=(1, 0), default=1,
+                        help='number of the first pixel in VOC files (default: 1, as in VOC)')
+    parser.add_argument('--skip_invalid', '--skip-invalid', action='store_true',
+                        help='leave faulty images and boxes out and go on')
+    parser.add_argument('--overwrite', action='store_true',
+                        help='replace a data set that was prepared before')
     parser.add_argument('--check', action='store_true',
                         help='check the data set in --output, and show what is in it')
     parser.add_argument('--check_dir', '--check-dir',
@@ -58,7 +74,37 @@ def add_check_flags(parser):
     parser.add_argument('--font', help='with --check: font file for the names in pictures')
 
 
-def run_check(flags, group_by=None):
+def parse_data_flags(parser, argv):
+    """Parses the command line; exits with code 2 where there is nothing to do."""
+    flags = parser.parse_args(argv)
+    if not flags.source and not flags.check:
+        parser.error('give --source to prepare a data set, or --check to check one')
+    return flags
+
+
+def run_data_tool(flags, prepare, group_by=None):
+    """Prepares a data set, checks it, or both, and prints what was done.
+
+    Args:
+        flags (argparse.Namespace): the parsed command line.
+        prepare (callable): prepares the data set and returns what to print.
+        group_by (str or None): regular expression of the images that stay in one split.
+
+    Raises:
+        InvalidDataError: the source has faults, which are printed.
+        ValueError: the data set that is checked has faults, which are printed.
+    """
+    if flags.source:
+        try:
+            print(prepare(flags))
+        except InvalidDataError as error:
+            print(*error.faults, sep='\n')
+            raise
+    if flags.check:
+        _check(flags, group_by)
+
+
+def _check(flags, group_by):
     """Checks the prepared data set in ``--output``, prints and draws what it holds.
 
     Raises:

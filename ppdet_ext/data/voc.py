@@ -3,13 +3,16 @@
 """Reads folders of images with Pascal VOC annotations and reports every fault in them."""
 import filecmp
 import os
+import re
 from collections import defaultdict
 
 from ..utils.files import read_text
 from ..utils.progress import progress
-from .images import IMAGE_SUFFIXES, image_size
+from ..utils.text import same_name
+from .images import IMAGE_SUFFIXES, image_size, is_image_name
 from .records import LabelledImage, SourceCollector, plain_number
 from .source_files import (
+    IN_SEVERAL,
     SPLIT_NAMES,
     UNLABELLED,
     ImageFiles,
@@ -18,12 +21,15 @@ from .source_files import (
     stem,
     subfolders,
 )
+from .voc_list import split_list_line
 from .voc_xml import BrokenXmlError, line_of, parse_xml, read_object
 
 __all__ = ['read_voc']
 
 IMAGE_FOLDERS = ('images', 'jpegimages')
 ANNOTATION_FOLDERS = ('annotations', )
+MARK = re.compile(r'\s+-?[01]$')  # behind a name: whether the image shows a class
+SIZES = 'annotations state no size; that of the image counts'
 # Only parts of one data set carry these names; other neighbours are data sets of their own.
 PART_FOLDERS = ('train', 'val', 'valid', 'validation', 'test')
 
@@ -65,20 +71,27 @@ def read_voc(source, class_names, box_origin=1, unlabelled_sound=False, encoding
     for key in progress(sorted(pairs), 'reading'):
         images, annotations = pairs[key]
         name = images and name_of(images[0])
-        split = images and (lists.get(stem(images[0])) or split_of(images[0], source))
+        listed = lists.get(same_name(stem(images[0])), ()) if images else ()
+        if len(set(listed)) > 1:
+            collector.note(IN_SEVERAL)
+        split = listed[0] if listed else images and split_of(images[0], source)
         reader.read(images, annotations, name, split or None)
     return collector.result()
 
 
 def _split_lists(source, encoding):
-    """dict: name without suffix to split, of the lists in ImageSets/Main, where there are any."""
-    splits = {}
+    """dict: name without suffix to splits, of lists as Pascal VOC and PaddleDetection have them."""
+    splits = defaultdict(list)
     for path in files_below(source, '.txt'):
-        if os.path.dirname(path).lower().endswith(os.path.join('imagesets', 'main')):
-            part = SPLIT_NAMES.get(stem(path).lower())
-            for line in read_text(path, encoding).splitlines() if part else ():
-                if line.strip():
-                    splits[line.split()[0]] = part
+        part = SPLIT_NAMES.get(stem(path).lower())
+        folders = os.path.dirname(path).lower().split(os.sep)
+        if part is None or ('imagesets' in folders and folders[-1] != 'main'):
+            continue
+        for line in filter(None, map(str.strip, read_text(path, encoding).splitlines())):
+            image = split_list_line(line)[0] if '.xml' in line.lower() else line
+            for name in (image, MARK.sub('', image)):
+                name = os.path.basename(name.replace('\\', '/'))
+                splits[same_name(stem(name) if is_image_name(name) else name)].append(part)
     return splits
 
 
@@ -136,10 +149,22 @@ def _pair_files(parts, key):
     pairs = defaultdict(lambda: ([], []))
     for image_folder, annotation_folder in parts:
         for path in files_below(image_folder, IMAGE_SUFFIXES):
-            pairs[key(path)][0].append(path)
+            pairs[same_name(key(path))][0].append(path)
         for path in files_below(annotation_folder, '.xml'):
-            pairs[key(path)][1].append(path)
+            pairs[same_name(key(path))][1].append(path)
+    _join_other_case(pairs)
     return pairs
+
+
+def _join_other_case(pairs):
+    """Joins an image with the annotation whose name differs in case, as on Windows it may."""
+    alone = defaultdict(lambda: ([], []))
+    for name, (images, annotations) in pairs.items():
+        if not (images and annotations):
+            alone[name.lower()][0 if images else 1].append(name)
+    for images, annotations in alone.values():
+        if len(images) == len(annotations) == 1:
+            pairs[images[0]][1].extend(pairs.pop(annotations[0])[1])
 
 
 class _VocReader:
@@ -164,7 +189,9 @@ class _VocReader:
             faults.append((image_paths[0], None, f'there is no annotation (XML) of this name; '
                                                  f'{UNLABELLED}'))
         boxes, lost = [], 0
-        if root is not None:
+        if root is not None and not _states_size(root):
+            self.collector.note(SIZES)
+        elif root is not None:
             faults += [(xml_paths[0], *message) for message in _size_messages(root, size)]
         usable = not faults
         if root is not None:
@@ -225,20 +252,28 @@ def _same_file(first, second):
             and filecmp.cmp(first, second, shallow=False))
 
 
+def _stated_size(root):
+    """list of str: width and height as they stand in the file."""
+    return [root.findtext(f'size/{tag}', '').strip() for tag in ('width', 'height')]
+
+
+def _states_size(root):
+    """bool: some tools write none, or zeros, where they have not opened the image."""
+    return any(side not in ('', '0') for side in _stated_size(root))
+
+
 def _size_messages(root, size):
     """Returns (line, message) of each disagreement of ``<size>`` with the image's size."""
-    element = root.find('size')
-    if element is None:
-        return [(line_of(root), 'there is no <size>')]
-    stated = [element.findtext(tag, '').strip() for tag in ('width', 'height')]
-    if size is not None and stated != [str(side) for side in size]:
+    element, stated = root.find('size'), _stated_size(root)
+    if size is not None and [side.removesuffix('.0') for side in stated] != [
+            str(side) for side in size]:
         return [(line_of(element), f'<size> says {"x".join(stated)}, the image is '
                                  f'{size[0]}x{size[1]}')]
     return []
 
 
 def _corner_problem(corners, size, box_origin):
-    """Returns what is wrong with the corners as they stand in the file, or None."""
+    """Returns what is wrong with the corners as written in the file, or None."""
     xmin, ymin, xmax, ymax = corners
     # Where pixels count from 1, xmin = xmax is one pixel wide; that is a click, not a defect.
     if xmax <= xmin or ymax <= ymin:

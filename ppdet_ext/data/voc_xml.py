@@ -9,10 +9,13 @@ from xml.parsers import expat
 
 from ..utils.files import open_regular
 from ..utils.text import clean_name, decode_text
+from .records import unknown_class
 
 __all__ = ['BrokenXmlError', 'line_of', 'parse_xml', 'read_annotation', 'read_object']
 
+FLAGS = {'': 0, '0': 0, 'false': 0, '1': 1, 'true': 1}
 CORNERS = ('xmin', 'ymin', 'xmax', 'ymax')
+WIDE = re.compile(r'(utf-?(16|32)|ucs-?[24]|unicode$)', re.IGNORECASE)
 ENCODING = re.compile(rb'\s*<\?xml[^>]*encoding\s*=\s*["\']([A-Za-z][\w.-]*)["\']')
 
 
@@ -60,9 +63,11 @@ def parse_xml(path, encoding=None):
 
 
 def _stated_encoding(content):
-    """str or None: the encoding that the first line states."""
+    """str or None: the encoding that the first line states, unless it shows that it is another."""
     stated = ENCODING.match(content)
-    return stated.group(1).decode('ascii') if stated else None
+    name = stated.group(1).decode('ascii') if stated else None
+    # Programs of .NET state the encoding of their memory; with two bytes a letter it was not found.
+    return None if name and WIDE.match(name) else name
 
 
 def line_of(element):
@@ -77,20 +82,19 @@ def read_object(element, class_names):
         class_names (sequence of str or None): the classes that may occur; None for any.
 
     Returns:
-        tuple: class name, 1 if it is difficult and else 0, its box as it stands in the file (xmin,
+        tuple: class name, 1 if it is difficult and else 0, its box as written in the file (xmin,
         ymin, xmax, ymax) or None, and (line, message) of each fault.
     """
     messages = []
     name = clean_name(element.findtext('name', ''))
     if class_names is not None and name not in class_names:
-        messages.append((line_of(_child(element, 'name')),
-                         f'unknown class "{name}", expected one of {", ".join(class_names)}'))
-    difficult = element.findtext('difficult', '0').strip()
-    if difficult not in ('0', '1'):
+        messages.append((line_of(_child(element, 'name')), unknown_class(name, class_names)))
+    difficult = element.findtext('difficult', '').strip()
+    if difficult.lower() not in FLAGS:
         messages.append((line_of(_child(element, 'difficult')),
                          f'<difficult> is "{difficult}", expected 0 or 1'))
     corners = _numbers(element, 'bndbox', CORNERS, messages)
-    return name, int(difficult == '1'), corners, messages
+    return name, FLAGS.get(difficult.lower(), 0), corners, messages
 
 
 class VocAnnotation(NamedTuple):
@@ -98,7 +102,7 @@ class VocAnnotation(NamedTuple):
 
     Attributes:
         size (tuple or None): stated width and height in pixels.
-        size_line (int): where they stand.
+        size_line (int): where they are.
         objects, usable, countable (int): objects in the file, boxes that are left when they are
             cut off at the edges of the image, and those of them that are not difficult.
         problems (list of tuple): line and message of each thing that the reader cannot take.
@@ -139,6 +143,7 @@ def read_annotation(path, class_names):
     objects = usable = countable = 0
     for element in root.iter('object'):
         _, difficult, corners, problems = read_object(element, class_names)
+        problems += _flag_problems(element)
         if not problems and sides:
             problems = _reader_problems(element, corners, *sides)
         objects += 1
@@ -148,6 +153,13 @@ def read_annotation(path, class_names):
         messages += problems
     size = tuple(sides) if sides else None
     return VocAnnotation(size, line_of(_child(root, 'size')), objects, usable, countable, messages)
+
+
+def _flag_problems(element):
+    flag = element.find('difficult')
+    if flag is None or (flag.text or '').strip().lower() not in ('', 'true', 'false'):
+        return []
+    return [(line_of(flag), f'<difficult> is "{(flag.text or "").strip()}", expected 0 or 1')]
 
 
 def _reader_problems(element, corners, width, height):

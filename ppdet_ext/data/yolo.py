@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Reads YOLO's label files: one text file an image, a line a box, all as shares of the image."""
+"""Reads YOLO's label files: one text file an image, a line a box, all as fractions of the image."""
 import math
 import os
-from collections import defaultdict
+from collections import Counter, defaultdict
 
 from ..safe_io.safe_yaml import YamlError, load_yaml
 from ..utils.files import read_text
@@ -11,7 +11,16 @@ from ..utils.progress import progress
 from ..utils.text import clean_name, same_name
 from .images import image_size
 from .records import LabelledImage, SourceCollector, enclosing_box
-from .source_files import SPLIT_NAMES, UNLABELLED, ImageFiles, files_below, split_of, stem
+from .source_files import (
+    IN_SEVERAL,
+    SPLIT_NAMES,
+    UNLABELLED,
+    ImageFiles,
+    agreed_names,
+    files_below,
+    split_of,
+    stem,
+)
 
 __all__ = ['is_yolo_line', 'read_yolo', 'yolo_class_names']
 
@@ -19,9 +28,9 @@ CLASS_FILES = ('classes.txt', 'obj.names')
 # Text files of the tools that hold no boxes.
 OTHER_FILES = (*CLASS_FILES, 'train.txt', 'val.txt', 'valid.txt', 'test.txt', 'readme.txt',
                'readme.roboflow.txt', 'readme.dataset.txt', 'label_list.txt', 'labels.txt')
-SLACK = 1e-3  # share of the image, which rounding to few decimals may reach beyond it
+SLACK = 1e-3  # fraction of the image, which rounding to few decimals may reach beyond it
 POLYGONS = 'polygons and rotated boxes became their enclosing box'
-SCORES = 'boxes have a score in a sixth column, which does not count'
+SCORES = 'boxes have a score in a sixth column, which is ignored'
 
 
 def is_yolo_line(line):
@@ -58,14 +67,21 @@ def read_yolo(source, class_names, unlabelled_sound=False, encoding=None):
     collector = SourceCollector(source, class_names or stated)
     images = ImageFiles(source)
     splits = _stated_splits(source, images, encoding, collector)
-    labels = _LabelFiles(source)
+    labels = _labels_of(images.paths, source)
+    times = Counter(labels.values())
     reader = _YoloReader(collector, stated or class_names, encoding)
     for path in progress(images.paths, 'reading'):
         name, split = images.name_of(path), splits.get(path) or split_of(path, source)
-        label = labels.of_image(path)
+        label = labels.get(path)
+        if label and times[label] > 1:
+            collector.fault(path, None, f'one of {times[label]} images for the label file '
+                                        f'{os.path.relpath(label, source)}')
+            collector.leave_out()
+            continue
         reader.read(path, label, name, split, unlabelled_sound)
-    for label in labels.not_used():
-        collector.fault(label, None, 'there is no image of this name')
+    for label in _label_files(source):
+        if label not in times:
+            collector.fault(label, None, 'there is no image of this name')
     return collector.result()
 
 
@@ -142,54 +158,73 @@ def _value_problem(values):
     if not all(map(math.isfinite, values)):
         return f'expected numbers, got {values}'
     if max(values) > 1 + SLACK and max(values) > 2:
-        return f'{values} are pixels; YOLO counts in shares of width and height, from 0 to 1'
+        return f'{values} are pixels; YOLO uses fractions of width and height, from 0 to 1'
     if min(values) < -SLACK or max(values) > 1 + SLACK:
         return f'{values} are not within the image, from 0 to 1'
     return None
 
 
-class _LabelFiles:
-    """The label files below a folder."""
-
-    def __init__(self, source):
-        self.source = source
-        self.paths = {same_name(path): path for path in files_below(source, '.txt')
-                      if os.path.basename(path).lower() not in OTHER_FILES}
-        self.by_stem = defaultdict(list)
-        for path in self.paths.values():
-            self.by_stem[same_name(stem(path))].append(path)
-        self.used = set()
-
-    def of_image(self, image):
-        """str or None: path of the label file."""
-        bare = os.path.splitext(image)[0]
-        parts = os.path.relpath(bare, self.source).split(os.sep)
-        places = [k for k, part in enumerate(parts[:-1]) if part.lower() == 'images']
-        options = [os.path.join(self.source, *parts[:k], folder, *parts[k + 1:])
-                   for k in reversed(places) for folder in ('labels', 'Labels')]
-        for option in (*options, bare):
-            path = self.paths.get(same_name(f'{option}.txt'))
-            if path:
-                self.used.add(path)
-                return path
-        alone = self.by_stem[same_name(stem(image))]
-        self.used.update(alone if len(alone) == 1 else ())
-        return alone[0] if len(alone) == 1 else None
-
-    def not_used(self):
-        return sorted(set(self.paths.values()) - self.used)
+def _label_files(source):
+    return [path for path in files_below(source, '.txt')
+            if os.path.basename(path).lower() not in OTHER_FILES]
 
 
-def _data_yaml(source):
-    """str or None: path of the YAML that describes the set; ``*.yaml`` with a key ``names``."""
+def _labels_of(images, source):
+    """dict: path of an image to that of its label file, for those that have one."""
+    files = _label_files(source)
+    # Names in the same case come later, so that they win.
+    by_name = {**{_key(path): path for path in files}, **{same_name(path): path for path in files}}
+    labels = {}
+    for image in images:
+        places = [f'{place}.txt' for place in _places(image, source)]
+        names = [form(place) for place in places for form in (same_name, _key)]
+        labels[image] = next((by_name[name] for name in names if name in by_name), None)
+    # What lies elsewhere is nobody's yet, and the only one of its name among images and labels.
+    rest, nameless = defaultdict(list), defaultdict(list)
+    for path in set(files) - set(labels.values()):
+        rest[_key(stem(path))].append(path)
+    for image in (image for image in images if labels[image] is None):
+        nameless[_key(stem(image))].append(image)
+    for name, paths in rest.items():
+        if len(paths) == 1:
+            labels.update(dict.fromkeys(nameless[name], paths[0]))
+    return {image: label for image, label in labels.items() if label}
+
+
+def _places(image, source):
+    """Yields where the label file of an image may lie, without the suffix, the likeliest first."""
+    bare = os.path.splitext(image)[0]
+    parts = os.path.relpath(bare, source).split(os.sep)
+    for k in reversed(range(len(parts) - 1)):
+        if parts[k].lower() == 'images':
+            yield os.path.join(source, *parts[:k], 'labels', *parts[k + 1:])
+    yield bare
+
+
+def _key(path):
+    return same_name(path).lower()
+
+
+def _data_yamls(source, encoding):
+    """dict: path to content of the YAMLs that describe the set, dictionaries with ``names``.
+
+    Raises:
+        ValueError: there is none but one that cannot be read.
+    """
+    found, unreadable = {}, []
     for path in files_below(source, ('.yaml', '.yml')):
         try:
-            content = load_yaml(read_text(path))
-        except (ValueError, YamlError):
-            continue
-        if isinstance(content, dict) and 'names' in content:
-            return path
-    return None
+            content = load_yaml(read_text(path, encoding))
+        except YamlError as error:
+            unreadable.append(f'{path}: {error.problem}; correct it')
+        except ValueError as error:
+            unreadable.append(str(error))
+        else:
+            if isinstance(content, dict) and 'names' in content:
+                found[path] = content
+    if unreadable and not found:
+        raise ValueError(unreadable[0])
+    return found
 
 
 def yolo_class_names(source, encoding=None):
@@ -203,22 +238,24 @@ def yolo_class_names(source, encoding=None):
         tuple of str or None: by number; None where nothing tells it.
 
     Raises:
-        ValueError: the names are no different names, or do not count from 0.
+        ValueError: the names are no different names, or do not count from 0, or those of several
+            files differ.
     """
-    path = _data_yaml(source)
-    if path:
-        content = load_yaml(read_text(path, encoding))
-        names = _checked(path, content['names'])
-        if content.get('nc', len(names)) != len(names):
-            raise ValueError(f'{path}: nc is {content["nc"]}, but there are {len(names)} names: '
-                             f'{", ".join(names)}; correct one of them')
-        return names
-    found = [path for path in files_below(source, ('.txt', '.names'))
-             if os.path.basename(path).lower() in CLASS_FILES]
-    if not found:
-        return None
-    return _checked(found[0], [line for line in read_text(found[0], encoding).splitlines()
-                               if line.strip()])
+    stated = {path: _yaml_names(path, content)
+              for path, content in _data_yamls(source, encoding).items()}
+    for path in files_below(source, ('.txt', '.names')):
+        if os.path.basename(path).lower() in CLASS_FILES:
+            lines = read_text(path, encoding).splitlines()
+            stated[path] = _checked(path, [line for line in lines if line.strip()])
+    return agreed_names(stated)
+
+
+def _yaml_names(path, content):
+    names = _checked(path, content['names'])
+    if content.get('nc', len(names)) != len(names):
+        raise ValueError(f'{path}: nc is {content["nc"]}, but there are {len(names)} names: '
+                         f'{", ".join(names)}; correct one of them')
+    return names
 
 
 def _checked(path, names):
@@ -240,8 +277,8 @@ def _checked(path, names):
 
 def _stated_splits(source, images, encoding, collector):
     """dict: image path to split, as data.yaml or the lists beside it say."""
-    path = _data_yaml(source)
-    entries = _yaml_splits(path, encoding) if path else {}
+    path, content = next(iter(_data_yamls(source, encoding).items()), (None, {}))
+    entries = _yaml_splits(content)
     folder = os.path.dirname(path) if path else source
     for list_path in files_below(source, '.txt'):
         part = SPLIT_NAMES.get(stem(list_path).lower())
@@ -253,14 +290,14 @@ def _stated_splits(source, images, encoding, collector):
             found = _images_of(place, folder, images, encoding)
             if not found:
                 collector.note(f'entry of {os.path.basename(path or source)} for {part}, '
-                               f'"{place}", leads to no image and does not count')
+                               f'"{place}", leads to no image and is ignored')
             for image in found:
-                splits.setdefault(image, part)
+                if splits.setdefault(image, part) != part:
+                    collector.note(IN_SEVERAL)
     return splits
 
 
-def _yaml_splits(path, encoding):
-    content = load_yaml(read_text(path, encoding))
+def _yaml_splits(content):
     return {part: [entries] if isinstance(entries, str) else entries or []
             for part, entries in ((part, content.get(part)) for part in ('train', 'val', 'test'))
             if isinstance(entries, (str, list))}
@@ -273,7 +310,7 @@ def _images_of(place, folder, images, encoding):
     for k in range(len(parts)):
         for base in (folder, images.folder):
             path = os.path.join(base, *parts[k:])
-            if os.path.isfile(path) and path.endswith('.txt'):
+            if os.path.isfile(path) and path.lower().endswith('.txt'):
                 lines = [line.strip() for line in read_text(path, encoding).splitlines()]
                 found = [images.find(line, os.path.dirname(path)) for line in lines if line]
                 return [paths[0] for paths in found if paths]

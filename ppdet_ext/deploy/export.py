@@ -20,7 +20,7 @@ from deploy.card import CARD, VERSION
 from deploy.results import read_image
 
 from ..modeling.cost import count_flops, count_parameters
-from ..modeling.weights import resolve_weights
+from ..modeling.weights import fingerprint, load_tensors, resolve_weights
 from ..safe_io.safe_yaml import load_yaml
 from ..utils.files import read_json, sha256, write_json
 from .candidates import suppression_of, write_formats, write_onnx
@@ -199,9 +199,16 @@ def _nms(model):
 
 
 def _metrics(weights):
-    """dict or None: the ``metrics.json`` that lies beside the weights."""
-    path = os.path.join(os.path.dirname(weights), 'metrics.json')
-    return read_json(path) if os.path.isfile(path) else None
+    """dict or None: the ``metrics.json`` beside the weights, if it is an evaluation of them."""
+    folder = os.path.dirname(weights)
+    path = os.path.join(folder, 'metrics.json')
+    metrics = read_json(path) if os.path.isfile(path) else {}
+    if metrics and metrics.get('fingerprint') == fingerprint(load_tensors(weights)):
+        return metrics
+    logger.warning(f'{path} {"was made with other weights" if metrics else "does not exist"}: the '
+                   f'card has no metrics; evaluate {weights} with tools/eval.py --output_eval '
+                   f'{folder} and export again')
+    return None
 
 
 def _versions():

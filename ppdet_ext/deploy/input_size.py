@@ -7,7 +7,7 @@ import deploy.preprocess
 
 from ..utils.suggest import did_you_mean
 
-__all__ = ['fix_input', 'operators']
+__all__ = ['fix_input', 'fixed_size', 'operators']
 
 ADVICE = 'give it with -o TestReader.inputs_def.image_shape=[3,H,W]'
 
@@ -16,10 +16,7 @@ def fix_input(cfg):
     """Gives the graph an input of one size: that of ``inputs_def``, or what the reader resizes to.
 
     Args:
-        cfg (dict): the configuration; ``TestReader.inputs_def.image_shape`` is set.
-
-    Returns:
-        tuple of int: height and width in pixels.
+        cfg (dict): ppdet's global configuration; ``TestReader.inputs_def.image_shape`` is set.
 
     Raises:
         ValueError: the reader resizes to no one size, or does what the runner cannot do.
@@ -32,6 +29,11 @@ def fix_input(cfg):
         raise ValueError(f'TestReader.inputs_def.image_shape is {shape}: an exported input has one '
                          f'size; {ADVICE}')
     reader['inputs_def'] = {**(reader.get('inputs_def') or {}), 'image_shape': [3, height, width]}
+
+
+def fixed_size(cfg):
+    """tuple of int: height and width in pixels, once ``fix_input`` has fixed them."""
+    _, height, width = cfg['TestReader']['inputs_def']['image_shape']
     return height, width
 
 

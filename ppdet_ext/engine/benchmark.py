@@ -24,11 +24,11 @@ __all__ = ['synthetic_batch', 'random_teacher', 'benchmark', 'build_fgd', 'measu
 LEARNING_RATE = 0.0
 
 
-def synthetic_batch(cfg, images, size, boxes, seed=0):
+def synthetic_batch(num_classes, images, size, boxes, seed=0):
     """Makes a training batch of seeded noise with random boxes.
 
     Args:
-        cfg (dict): for ``num_classes``.
+        num_classes (int): of the boxes.
         images (int): images in the batch.
         size (int): height and width in pixels.
         boxes (int): boxes an image.
@@ -40,7 +40,7 @@ def synthetic_batch(cfg, images, size, boxes, seed=0):
     rng = np.random.default_rng(seed)
     corner = rng.uniform(0, size / 2, [images, boxes, 2])
     bbox = np.concatenate([corner, corner + rng.uniform(8, size / 2, [images, boxes, 2])], axis=2)
-    classes = rng.integers(0, cfg.num_classes, [images, boxes, 1])
+    classes = rng.integers(0, num_classes, [images, boxes, 1])
     return {
         'image': paddle.to_tensor(rng.normal(size=[images, 3, size, size]).astype('float32')),
         'im_shape': paddle.full([images, 2], size, dtype='float32'),
@@ -64,32 +64,30 @@ def random_teacher(slim_config_path, folder):
     return path
 
 
-def build_fgd(cfg, slim_config_path, weights, model, folder):
+def build_fgd(cfg, slim_config_path, model, folder):
     """Builds paddledet's own FGD of the same pair, for comparison.
 
     Args:
-        cfg (dict): the student's configuration.
+        cfg (dict): the student's configuration, without ``pretrain_weights``.
         slim_config_path (str): the slim YAML, for its teacher.
-        weights (str): the teacher's weights.
         model (DistillModel): our model of the pair, for levels and channels.
         folder (str): where the FGD YAML is written.
 
     Returns:
         nn.Layer: ``ppdet.slim.FGDDistillModel``.
     """
-    layers = [layer for layer in model.distill_losses.values()
-              if hasattr(layer, 'student_channels')]
+    student, teacher = (detector.neck.out_shape
+                        for detector in (model.student_model, model.teacher_model))
     path = os.path.join(folder, 'fgd.yml')
     with open(path, 'w', encoding='utf-8') as f:
         yaml.safe_dump({
-            '_BASE_': [os.path.abspath(slim_config_path)], 'pretrain_weights': weights,
+            '_BASE_': [os.path.abspath(slim_config_path)], 'pretrain_weights': cfg.teacher_weights,
             'slim': 'Distill', 'slim_method': 'FGD', 'distill_loss': 'FGDFeatureLoss',
-            'distill_loss_name': [f'level_{k}' for k in range(len(layers))],
-            'FGDFeatureLoss': {'student_channels': layers[0].student_channels,
-                               'teacher_channels': layers[0].teacher_channels}
+            'distill_loss_name': [f'level_{k}' for k in range(len(student))],
+            'FGDFeatureLoss': {'student_channels': student[0].channels,
+                               'teacher_channels': teacher[0].channels}
         }, f)
     saved = dict(global_config)
-    cfg['pretrain_weights'] = None
     try:
         return FGDDistillModel(cfg, path)
     finally:
@@ -149,25 +147,27 @@ def terms_step(model, inputs):
     with model.student_taps:
         model.student_model(dict(inputs))
     taps = [(tap, tap.leaves()) for tap in (model.student_taps, model.teacher_taps)]
-    optimizer = paddle.optimizer.Momentum(LEARNING_RATE,
-                                          parameters=model.distill_losses.parameters())
+    trained = model.distill_losses.parameters()  # none of some losses
+    optimizer = trained and paddle.optimizer.Momentum(LEARNING_RATE, parameters=trained)
 
     def step(inputs):
         for tap, features in taps:
             tap.replay(features)
         sum(model.raw_values(inputs).values()).backward()
-        optimizer.step()
-        optimizer.clear_grad()
+        if optimizer:
+            optimizer.step()
+            optimizer.clear_grad()
 
     return step
 
 
-def measure_pair(cfg, slim_config_path, build, inputs, steps, warmup):
+def measure_pair(cfg, slim, build, inputs, steps, warmup):
     """Times student, teacher, distillation terms, whole step, and paddledet's FGD of the pair.
 
     Args:
-        cfg (dict): the student's configuration.
-        slim_config_path (str): the slim YAML.
+        cfg (RunConfig): the student's configuration with ``teacher_weights`` and without
+            ``pretrain_weights``.
+        slim (SlimConfig): the slim YAML.
         build (callable): ``build_slim_model``.
         inputs (dict): a batch.
         steps (int): timed rounds.
@@ -178,11 +178,10 @@ def measure_pair(cfg, slim_config_path, build, inputs, steps, warmup):
         ``ratio_to_fgd``; the latter None where paddledet's FGD does not know the detector.
     """
     with tempfile.TemporaryDirectory() as folder:
-        weights = cfg['teacher_weights'] = random_teacher(slim_config_path, folder)
-        model = build(cfg, slim_config_path)['model']
+        model = build(cfg, slim)['model']
         fgd = None
         if cfg.architecture in ('RetinaNet', 'PicoDet'):
-            fgd = build_fgd(cfg, slim_config_path, weights, model, folder)
+            fgd = build_fgd(cfg, slim.path, model, folder)
     runs = {
         'student': training_step(model.student_model),
         'teacher': teacher_step(model),

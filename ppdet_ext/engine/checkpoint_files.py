@@ -59,8 +59,8 @@ def save_checkpoint(path, contents, state, unchanged=None):
         os.rename(partial, complete)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
-        raise OSError(f'cannot save the checkpoint {path} ({error.strerror or error}); those saved '
-                      f'before are as they were. Make room, and continue with -r auto') from error
+        raise OSError(f'cannot save the checkpoint {path} ({error.strerror or error}); earlier '
+                      f'ones are untouched. Make room and continue with -r auto') from error
     for suffix in SUFFIXES:
         if suffix not in (*checksums, SIDECAR_SUFFIX) and os.path.exists(path + suffix):
             os.remove(path + suffix)
@@ -89,8 +89,8 @@ def save_weights(path, tensors):
     except OSError as error:
         if os.path.exists(partial):
             os.remove(partial)
-        raise OSError(f'cannot write {path} ({error.strerror or error}); a file that was there '
-                      f'before is as it was. Make room, or give another path') from error
+        raise OSError(f'cannot write {path} ({error.strerror or error}); an existing file is '
+                      f'untouched. Make room, or give another path') from error
 
 
 def _write(file, content):

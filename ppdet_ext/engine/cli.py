@@ -10,7 +10,7 @@ from ..utils import command_line
 from ..utils.command_line import add_verbose, boolean, not_empty, plain_parser, positive
 from ..utils.missing_package import explained
 
-__all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'not_empty', 'positive', 'apply_flags',
+__all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'not_empty', 'positive', 'settings',
            'log_versions', 'run_tool', 'init_processes']
 
 
@@ -65,16 +65,18 @@ class _Once(argparse.Action):
         setattr(namespace, self.dest, value)
 
 
-def apply_flags(cfg, args, names):
-    """Puts flags that were given into the configuration, where they win over all.
+def settings(args, names):
+    """Collects what the command line sets in the configuration.
 
     Args:
-        cfg (dict): ppdet's configuration.
-        args (argparse.Namespace): the flags; None for one that was not given.
-        names (iterable of str): which of them.
+        args (argparse.Namespace): the parsed command line; None for a flag that was not given.
+        names (iterable of str): the flags that are keys of the configuration, and win over ``-o``.
+
+    Returns:
+        dict: nested settings.
     """
     given = {name: getattr(args, name) for name in names}
-    cfg.update({name: value for name, value in given.items() if value is not None})
+    return {**args.opt, **{name: value for name, value in given.items() if value is not None}}
 
 
 def log_versions():
@@ -84,11 +86,13 @@ def log_versions():
     from ppdet.utils.logger import setup_logger
 
     import ppdet_ext
+    from ppdet_ext.compat import tested_versions
 
     logger = setup_logger('ppdet.engine')
     for module in (paddle, ppdet, ppdet_ext):
         logger.info(f'{module.__name__} {module.__version__} from '
                     f'{os.path.dirname(module.__file__)}')
+    logger.info(tested_versions.describe(paddle.__version__)[1])
 
 
 def init_processes(cfg):
@@ -97,15 +101,13 @@ def init_processes(cfg):
     Raises:
         ConnectionError: the port at which they meet is in use.
     """
-    import paddle.distributed as dist
     from ppdet.engine import init_fleet_env, init_parallel_env
 
     from .master_port import check_master_port
+    from .synchronization import uses_fleet
 
     check_master_port()
-    # Fleet would take a single process for a pipeline and stop.
-    cfg['fleet'] = bool(cfg.get('fleet')) and dist.ParallelEnv().world_size > 1
-    if cfg['fleet']:
+    if uses_fleet(cfg):
         init_fleet_env(cfg.get('find_unused_parameters', False))
     else:
         init_parallel_env()

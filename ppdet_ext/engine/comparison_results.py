@@ -137,8 +137,8 @@ def _mean(values):
     return f'{mean} ± {100 * statistics.stdev(values):.1f}' if len(values) > 1 else mean
 
 
-def _percent(share):
-    return '-' if share is None else f'{100 * share:.1f}'
+def _percent(fraction):
+    return '-' if fraction is None else f'{100 * fraction:.1f}'
 
 
 def _curves(comparison, runs):

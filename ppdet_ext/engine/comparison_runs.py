@@ -206,8 +206,9 @@ def _schedule(entry):
 def _plain(scheduler):
     """dict: of a YAML's mapping with a name, which is the only form that ``-o`` can give."""
     if not isinstance(scheduler, dict):
-        raise ValueError(f'a learning-rate schedule is {type(scheduler).__name__} of a tag; write '
-                         f'it as "name: {type(scheduler).__name__}" in the YAML')
+        name = type(scheduler).__name__
+        raise ValueError(f'the learning-rate schedule {name} is written with a YAML tag; write it '
+                         f'as "name: {name}"')
     return dict(scheduler)
 
 

@@ -15,7 +15,8 @@ from ppdet.engine.callbacks import Callback
 
 from .process_errors import COUNT as ERRORS
 
-__all__ = ['barrier', 'broadcast_from_rank0', 'DistributedStop', 'EpochBarrier']
+__all__ = ['barrier', 'broadcast_from_rank0', 'uses_fleet', 'DistributedStop',
+           'EpochBarrier']
 
 MEETINGS, NEWS = 'ppdet_ext/meetings', 'ppdet_ext/news'
 STOPS_ASKED, LAST_STEP = 'ppdet_ext/stops_asked', 'ppdet_ext/last_step'
@@ -33,6 +34,11 @@ def _store(method, *arguments):
         return getattr(core.create_or_get_global_tcp_store(), method)(*arguments)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, usual)
+
+
+def uses_fleet(cfg):
+    """bool: whether ``fleet`` has an effect; it would take a single process for a pipeline."""
+    return bool(cfg.get('fleet')) and dist.ParallelEnv().world_size > 1
 
 
 def barrier():

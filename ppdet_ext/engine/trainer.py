@@ -17,7 +17,7 @@ from ..data.images import image_sizes
 from ..metrics import ClasswiseCOCOMetric
 from ..modeling.finite import FiniteCheck
 from ..modeling.freeze import freeze_modules
-from ..modeling.weights import load_weights, resolve_weights
+from ..modeling.weights import fingerprint, load_weights, resolve_weights
 from ..utils.folder_lock import folder_lock
 from ..utils.missing_package import explained
 from .callbacks.checkpointer import Checkpointer
@@ -30,7 +30,8 @@ from .checks.schedule import check_schedule
 from .checks.teacher import check_teacher
 from .learning_rate import scaled_learning_rate
 from .stop_request import StopRequest
-from .synchronization import EpochBarrier, barrier, broadcast_from_rank0
+from .synchronization import EpochBarrier, barrier, broadcast_from_rank0, uses_fleet
+from .unlabelled import add_unlabelled, check_unlabelled
 
 __all__ = ['Trainer']
 
@@ -43,39 +44,47 @@ class Trainer(ppdet.engine.Trainer):
     """Drop-in for ``ppdet.engine.Trainer``.
 
     Args:
-        cfg (dict): ppdet's configuration; evaluation files go to ``output_eval``, by default the
-            run's own folder ``<save_dir>/<filename>``.
+        cfg (RunConfig|dict): the configuration, which is copied; evaluation files go to
+            ``output_eval``, by default the run's own folder ``<save_dir>/<filename>``.
         mode (str): ``train``, ``eval`` or ``test``.
+        seed (int|None): of a training; None for that of the configuration.
 
     Raises:
         ValueError: a training data set smaller than one batch, or one whose crowd boxes the
             detector would not ignore, as :func:`ppdet_ext.engine.checks.crowd.check_crowd` says;
-            another run trains in the same folder; images of a size that the network cannot take.
+            another run trains in the same folder; images of a size that the network cannot take; or
+        what :func:`ppdet_ext.engine.unlabelled.add_unlabelled` refuses.
 
     Attributes:
         validates (bool): whether training evaluates its snapshots.
+        unlabelled (UnlabelledBatches|None): images that a distillation sees beside the labelled
+            ones.
     """
     validates = False
+    unlabelled = None
 
-    def __init__(self, cfg, mode='train'):
+    def __init__(self, cfg, mode='train', seed=None):
         cfg = cfg.copy()  # what is set here must not reach the next run
+        cfg['fleet'] = uses_fleet(cfg)
         cfg['output_eval'] = cfg.get('output_eval') or os.path.join(cfg.save_dir, cfg.filename)
         cfg.setdefault('map_type', '11point')  # of VOC, as VOCMetric's own default
         if mode == 'train':
             self._folder = os.path.join(cfg.save_dir, cfg.filename)
             with self._locked():
                 pass  # rather now than after the teacher's check
-            self.seed = run_seed(cfg.get('seed'))
+            self.seed = run_seed(cfg.get('seed') if seed is None else seed)
             self.stop_request = StopRequest()
+            check_unlabelled(cfg)
             check_teacher(cfg)
         with scaled_learning_rate(cfg, mode):
             super().__init__(cfg, mode)
         if self.use_amp and paddle.device.get_device() == 'cpu':
-            logger.warning('mixed precision has no effect on a CPU: this run is in float32')
+            logger.warning('mixed precision has no effect on a CPU: this run uses float32')
         if mode == 'train':
             student = getattr(self.model, 'student_model', self.model)
             freeze_modules(student, cfg.get('freeze'))
             self._check_size()
+            self.unlabelled = add_unlabelled(cfg, self.model, self.loader)
             check_crowd(student, self.dataset)
             if dist.get_rank() == 0:
                 check_schedule(cfg, len(self.loader))
@@ -87,8 +96,8 @@ class Trainer(ppdet.engine.Trainer):
         if len(self.loader) == 0:
             raise ValueError(
                 f'TrainDataset has {len(self.dataset)} images, TrainReader.batch_size is '
-                f'{self.cfg.TrainReader["batch_size"]} in each of {self._nranks} processes: not '
-                f'one batch; lower it with -o TrainReader.batch_size=N')
+                f'{self.cfg.TrainReader["batch_size"]} in each of {self._nranks} processes: less '
+                f'than one batch; lower it with -o TrainReader.batch_size=N')
 
     def load_weights(self, weights):
         """Loads pretrained or trained weights and reports how many tensors fitted."""
@@ -221,8 +230,11 @@ class Trainer(ppdet.engine.Trainer):
         if self.mode != 'test':
             os.makedirs(self.cfg['output_eval'], exist_ok=True)
         super()._init_metrics(validate)
-        self._metrics = [_classwise(metric, self.cfg.get('base_metrics'))
+        self._metrics = [_classwise(metric, self.cfg.get('base_metrics'), self._fingerprint)
                          if type(metric) is COCOMetric else metric for metric in self._metrics]
+
+    def _fingerprint(self):
+        return fingerprint(getattr(self.model, 'student_model', self.model).state_dict())
 
 
 def _recover_if_free(folder):
@@ -242,7 +254,7 @@ def _find(path):
                                 f'checkpoint here, or use a folder that both share') from error
 
 
-def _classwise(metric, base_metrics):
+def _classwise(metric, base_metrics, weights):
     return ClasswiseCOCOMetric(
-        metric.anno_file, metric.output_eval, base_metrics, clsid2catid=metric.clsid2catid,
+        metric.anno_file, metric.output_eval, base_metrics, weights, clsid2catid=metric.clsid2catid,
         bias=metric.bias, IouType=metric.iou_type, save_prediction_only=metric.save_prediction_only)

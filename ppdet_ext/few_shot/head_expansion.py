@@ -125,7 +125,7 @@ def _check_class_names(target, part, where, words):
 def _check_class_count(detector):
     name = f'{LAYERS[0].prefix}weight'
     if name not in detector.tensors:
-        raise ValueError(f'{detector.source} has no {name}: it is no Faster R-CNN of '
+        raise ValueError(f'{detector.source} has no {name}: it is not a Faster R-CNN of '
                          f'PaddleDetection')
     found = detector.tensors[name].shape[-1] - LAYERS[0].background
     if found != detector.num_classes:
@@ -143,7 +143,7 @@ def _check_names(target, base, may_be_new, may_be_dropped):
                          f'tensors are missing, first {missing[0]}')
     if unknown:
         raise ValueError(f'{base.source} does not fit {target.source}: it has {len(unknown)} '
-                         f'tensors that are none of this detector, first {unknown[0]}')
+                         f'tensors that this detector does not have, first {unknown[0]}')
 
 
 def _class_layer(name, fresh, target):

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Results of an incremental few-shot experiment, as in the tables of the DKAN paper.
 
-AP_B, AP_N and AP_All are the mean over the base, the novel and all classes, shares between 0 and
+AP_B, AP_N and AP_All are the mean over the base, the novel and all classes, fractions between 0 and
 1; forgetting is AP_B of the base detector minus AP_B after the novel classes were learned.
 """
 import glob
@@ -146,7 +146,7 @@ def _content(result):
 def _read_metrics(path):
     metrics = read_json(path)
     if 'few_shot' not in metrics:
-        raise ValueError(f'{path} has no figures of base and novel classes; was its set made by '
+        raise ValueError(f'{path} has no metrics of base and novel classes; was its set made by '
                          f'tools/make_few_shot.py?')
     return metrics
 

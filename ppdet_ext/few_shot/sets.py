@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Few-shot sets of a COCO data set: base training, K-shot fine-tuning, validation and test.
 
-Classes stand in the order base, then novel, in every file: class k of the detector is category
+Classes come in the order base, then novel, in every file: class k of the detector is category
 k + 1. Files of the base classes have no other categories.
 
 A training image may show objects that its set does not label: novel ones in base training,
@@ -131,7 +131,7 @@ def make_few_shot(dataset_dir, classes, shots, seeds, unlabelled='drop_image',
     for number in shots:
         if number < 1:
             raise ValueError(f'shots: expected integers from 1, got {number}')
-    parts, names = _read_dataset(dataset_dir)
+    parts, names, description = _read_dataset(dataset_dir)
     _check_classes(classes, names, dataset_dir)
     sizes = [(number, seed) for seed in seeds for number in shots]
     rule = UNLABELLED[unlabelled]
@@ -139,7 +139,8 @@ def make_few_shot(dataset_dir, classes, shots, seeds, unlabelled='drop_image',
         parts, choices = _authors_choices(authors_splits, parts, classes.all, sizes)
     else:
         choices = {size: rule.choose(parts['train'], classes.all, *size) for size in sizes}
-    info = {'base_classes': list(classes.base), 'novel_classes': list(classes.novel)}
+    info = {'base_classes': list(classes.base), 'novel_classes': list(classes.novel),
+            **({'source': description} if description else {})}
     train_info = {**info, 'unlabelled': unlabelled}
     sets = {'base_train': _base_training_set(parts['train'], classes, rule, train_info)}
     for (number, seed), chosen in choices.items():
@@ -157,21 +158,23 @@ def make_few_shot(dataset_dir, classes, shots, seeds, unlabelled='drop_image',
 
 
 def _read_dataset(dataset_dir):
-    """Returns the images of each part, ``{'train': [Image ...] ...}``, and the class names."""
-    parts, names = {}, None
+    """Returns the images of each part, ``{'train': [Image ...] ...}``, the class names, and what
+    the data set says of itself."""
+    parts, names, description = {}, None, None
     for part in SPLITS:
         path = os.path.join(dataset_dir, 'annotations', f'{part}.json')
-        parts[part], part_names = _read_coco(path)
+        parts[part], part_names, info = _read_coco(path)
         names = names or part_names
+        description = description or info.get('description')
         if part_names != names:
             raise ValueError(f'{path} has the classes {part_names}, but train.json has {names}; '
                              'prepare the data set again')
     _check_overlap(parts, dataset_dir)
-    return parts, names
+    return parts, names, description
 
 
 def _read_coco(path):
-    """Returns the images of a COCO file and its class names in the order of their ids."""
+    """Returns the images of a COCO file, its class names in the order of their ids, its info."""
     if not os.path.isfile(path):
         raise FileNotFoundError(f'{path} does not exist; prepare the data set with '
                                 'tools/prepare_neu_det.py, or correct the path')
@@ -184,7 +187,7 @@ def _read_coco(path):
     images = {record['id']: Image(record, []) for record in content.images}
     for box in content.annotations:
         images[box['image_id']].boxes.append({**box, 'class_name': names[box['category_id']]})
-    return list(images.values()), [names[number] for number in sorted(names)]
+    return list(images.values()), [names[number] for number in sorted(names)], content.info
 
 
 def _check_overlap(parts, where):
@@ -195,9 +198,8 @@ def _check_overlap(parts, where):
                 twice.append(f'{image.name} is in {seen[image.name]} and in {part}')
             seen[image.name] = part
     if twice:
-        raise ValueError(f'{where}: {len(twice)} images are there twice, first {twice[0]}; a '
-                         'test on images of the training shows nothing: give each image to '
-                         'one part only')
+        raise ValueError(f'{where}: {len(twice)} images appear twice, first {twice[0]}; a '
+                         'test on training images shows nothing: give each image to one part only')
 
 
 def _check_classes(classes, names, where):

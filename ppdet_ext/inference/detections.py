@@ -17,8 +17,8 @@ from ..data.images import IMAGE_SUFFIXES, check_depth, image_size, is_image_name
 from ..utils.files import write_json
 from ..utils.suggest import near_file
 
-__all__ = ['find_images', 'check_output_dir', 'name_classes', 'detection_records', 'describe',
-           'save_records']
+__all__ = ['find_images', 'check_output_dir', 'find_labels', 'name_classes',
+           'detection_records', 'describe', 'save_records']
 
 SHOWN = 5  # names of files
 
@@ -99,24 +99,21 @@ def _identity(path):
     return status.st_dev, status.st_ino
 
 
-def name_classes(cfg):
+def find_labels(cfg):
     """Makes sure that the classes have their own names, from the data set or ``class_names``.
 
     ppdet would fall back on COCO's 80 names where the label file is missing.
 
     Args:
-        cfg (dict): the configuration; its TestDataset is pointed at a label list made from
-            ``class_names`` where the data set is not there.
-
-    Returns:
-        list of str: the names, in the order of the model's classes.
+        cfg (dict): ppdet's global configuration; its TestDataset is pointed at a label list made
+            from ``class_names`` where the data set is not there.
 
     Raises:
         FileNotFoundError: neither a label file nor ``class_names``.
-        ValueError: another number of names than ``num_classes``, or what are not names.
+        ValueError: ``class_names`` are not names.
     """
     dataset = dataset_fields(cfg, 'TestDataset')
-    path = os.path.join(dataset.get('dataset_dir') or '', dataset.get('anno_path') or '')
+    path = _label_file(dataset)
     if not os.path.isfile(path):
         if not cfg.get('class_names'):
             raise FileNotFoundError(
@@ -125,12 +122,31 @@ def name_classes(cfg):
                 f'TestDataset.anno_path=FILE, or write class_names: [...] into the config')
         path = _label_list(cfg['class_names'])
         dataset['dataset_dir'], dataset['anno_path'] = os.path.split(path)
+
+
+def _label_file(dataset):
+    return os.path.join(dataset.get('dataset_dir') or '', dataset.get('anno_path') or '')
+
+
+def name_classes(cfg):
+    """Reads the names of the classes, once ``find_labels`` has found them.
+
+    Args:
+        cfg (dict): the configuration.
+
+    Returns:
+        list of str: the names, in the order of the model's classes.
+
+    Raises:
+        ValueError: another number of names than ``num_classes``, or what are not names.
+    """
+    path = _label_file(dataset_fields(cfg, 'TestDataset'))
     with naming('TestDataset'):
         (category_names if path.endswith('.json') else read_class_names)(path)
         try:
             class_to_category, names_of = get_categories(cfg.metric, anno_file=path)
         except (KeyError, TypeError) as error:
-            raise ValueError(f'{path} is no COCO annotation file ({error!r})') from error
+            raise ValueError(f'{path} is not a COCO annotation file ({error!r})') from error
     names = [names_of[class_to_category[k]] for k in range(len(class_to_category))]
     if len(names) != cfg.num_classes:
         raise ValueError(f'{path} names {len(names)} classes, but num_classes is '

@@ -34,16 +34,19 @@ class ClasswiseCOCOMetric(COCOMetric):
         anno_file (str): COCO annotations.
         output_eval (str): folder of the two files.
         base_metrics (str|None): ``metrics.json`` of the base detector, for what was forgotten.
+        fingerprint (callable|None): returns the fingerprint of the evaluated weights, which is kept
+            with the metrics.
         **kwargs: as for ``ppdet.metrics.COCOMetric``.
 
     Raises:
         ValueError: ``base_metrics`` is no ``metrics.json``.
     """
 
-    def __init__(self, anno_file, output_eval, base_metrics=None, **kwargs):
+    def __init__(self, anno_file, output_eval, base_metrics=None, fingerprint=None, **kwargs):
         os.makedirs(output_eval, exist_ok=True)
         self.base_classes = load_base_classes(base_metrics)
         self.summary = None
+        self._fingerprint = fingerprint
         super().__init__(anno_file, output_eval=output_eval, **kwargs)
 
     def accumulate(self):
@@ -51,10 +54,11 @@ class ClasswiseCOCOMetric(COCOMetric):
         path = os.path.join(self.output_eval, 'bbox.json')
         write_json(path, self.results['bbox'])
         if self.save_prediction_only:
-            logger.info(f'detections saved to {path}; nothing evaluated, as asked')
+            logger.info(f'detections saved to {path}; nothing was evaluated, as requested')
             return
+        weights = {'fingerprint': self._fingerprint()} if self._fingerprint else {}
         self.summary = _evaluate(self.anno_file, self.results['bbox'], self.output_eval,
-                                 self.base_classes)
+                                 self.base_classes, **weights)
         self.eval_results = {'bbox': [self.summary[name] for name in SUMMARY_NAMES]}
 
 
@@ -92,8 +96,8 @@ def evaluate_saved_boxes(cfg, folder):
     _evaluate(annotations, detections, folder, load_base_classes(cfg.get('base_metrics')))
 
 
-def _evaluate(anno_file, detections, folder, base_classes):
-    summary = evaluate_boxes(anno_file, detections, base_classes)
+def _evaluate(anno_file, detections, folder, base_classes, **facts):
+    summary = {**evaluate_boxes(anno_file, detections, base_classes), **facts}
     path = os.path.join(folder, 'metrics.json')
     write_json(path, summary)
     logger.info(f'evaluation of {anno_file}, kept in {path}:\n{summary_table(summary)}')
@@ -112,7 +116,7 @@ def evaluate_boxes(anno_file, detections, base_classes=None, image_ids=None):
     Returns:
         dict: ``mAP`` (IoU 0.5:0.95), ``AP50``, ``AP75``, ``AP_small`` (area below 32^2 pixels),
         ``AP_medium`` (below 96^2), ``AP_large``, and ``classes``: class name to ``AP``, ``AP50``
-        and ``objects``, their number. Shares between 0 and 1; None where there is no such object.
+        and ``objects``, their number. Fractions from 0 to 1; None where there is no such object.
         For a few-shot set also ``few_shot``: ``base``, ``novel``, ``all`` and, with
         ``base_classes``, ``forgetting``, each with ``AP`` and ``AP50``.
     """

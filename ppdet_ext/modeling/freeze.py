@@ -6,7 +6,7 @@ from ppdet.utils.logger import setup_logger
 
 from ..utils.suggest import did_you_mean
 
-__all__ = ['freeze', 'freeze_modules', 'is_frozen']
+__all__ = ['BATCH_NORMS', 'freeze', 'freeze_modules', 'is_frozen']
 
 logger = setup_logger('ppdet.engine')
 

@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Loading weights with a report of what fitted."""
+import hashlib
 import os
 import urllib.error
 import urllib.request
@@ -16,7 +17,7 @@ from ..safe_io.safe_pickle import load_state
 from ..utils.suggest import did_you_mean, near_file
 from .pretrained import BACKBONE, PACKAGES, backbone_tensors, packaged_weights
 
-__all__ = ['load_tensors', 'load_weights', 'resolve_weights']
+__all__ = ['fingerprint', 'load_tensors', 'load_weights', 'resolve_weights']
 
 logger = setup_logger('ppdet.engine')
 
@@ -71,6 +72,20 @@ def _downloaded(url):
     return get_weights_path(url)
 
 
+def fingerprint(state):
+    """str: SHA-256 of names and values, the same for a model and for the file of its weights.
+
+    Args:
+        state (dict of str to Tensor|ndarray): a ``state_dict``.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(state):
+        value = np.ascontiguousarray(state[name])
+        digest.update(f'{name} {value.dtype} {value.shape}'.encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()
+
+
 def load_tensors(path):
     """Reads a ``.pdparams`` file, or a backbone that PyTorch saved.
 
@@ -118,7 +133,7 @@ def load_weights(model, weights, role, minimum=0.0):
         model (nn.Layer): a detector.
         weights (str): path, URL or name, as :func:`resolve_weights` takes it.
         role (str): what the model is called in the report.
-        minimum (float): share of the model's tensors that must load.
+        minimum (float): fraction of the model's tensors that must load.
 
     Raises:
         ValueError: fewer tensors than ``minimum`` fit, one is not finite, or the file is refused,

@@ -14,7 +14,7 @@ PATCHES = ('boxes_beyond_image', 'decoded_images', 'distill_evaluation', 'distil
          'downloaded_archives', 'drawn_labels', 'empty_assignment', 'evaluated_names',
          'fcos_background', 'frozen_teacher', 'loss_meters', 'named_classes', 'pan_levels',
          'pillow_textsize', 'progress_lines', 'reader_epochs', 'reader_errors', 'text_files',
-         'visualdl_writer', 'weights_files', 'yaml_files', 'yaml_numbers')
+         'valuable_region', 'visualdl_writer', 'weights_files', 'yaml_files', 'yaml_numbers')
 
 
 @functools.cache

@@ -98,8 +98,8 @@ def _raise_kept_error(original, self):
             raise self.reading_error from None
         if killed:
             raise ChildProcessError(
-                f'the process {killed[0]}, which loads images, was killed from outside; for want '
-                f'of memory maybe: lower worker_num or the batch size') from error
+                f'the process {killed[0]}, which loads images, was killed from outside, maybe '
+                f'for lack of memory: lower worker_num or the batch size') from error
         raise
 
 

@@ -58,7 +58,10 @@ def _bars(panel, labels, series):
     panel.set_xticks(np.arange(len(labels)), labels, rotation=25 if slanted else 0,
                      ha='right' if slanted else 'center')
     panel.grid(axis='x', visible=False)
-    panel.legend()
+    highest = max((value or 0 for _, values in series for value in values), default=0)
+    panel.set_ylim(0, None if highest > 0 else 1)
+    # Within the panel it would lie on bars.
+    panel.figure.legend(loc='outside upper left', ncols=len(series))
 
 
 @_drawn

@@ -171,7 +171,7 @@ def figures(models, evaluations, settings):
     gains = [_gain(model, _baseline(model, models)) for model in models
              if model.role == 'distilled' and _baseline(model, models)]
     return {
-        'synthetic': 'synthetic' in str(truth.info.get('description', '')).lower(),
+        'synthetic': _is_synthetic(truth.info),
         'rule': {key: value for key, value in settings.rule._asdict().items() if value is not None},
         'costs': {'escape': settings.cost_of_escape, 'overkill': settings.cost_of_overkill},
         'validated': 'validation' in evaluations,
@@ -183,6 +183,11 @@ def figures(models, evaluations, settings):
         'image_decisions': _image_decisions(models, settings),
         'gains': gains,
     }
+
+
+def _is_synthetic(info):
+    """bool: what a data set says of itself, or of the one that a few-shot set was made of."""
+    return any('synthetic' in str(info.get(key)).lower() for key in ('description', 'source'))
 
 
 def _mean(values):

@@ -2,29 +2,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fonts of charts: Matplotlib's own has no Chinese."""
 import functools
-import re
 
 from matplotlib import font_manager
 from matplotlib.ft2font import FT2Font
 
+from ..utils.fonts import find_font
+
 __all__ = ['families', 'can_draw', 'class_labels']
 
 OWN = 'DejaVu Sans'
-# Files of fonts with Chinese, as Linux distributions, Windows and macOS name them.
-CHINESE = re.compile(r'(CJK|SourceHanSans|wqy|msyh|simhei|PingFang|STHeiti|DroidSansFallback)',
-                     re.IGNORECASE)
 
 
 @functools.lru_cache(maxsize=1)
 def families():
     """list of str: Matplotlib's font and, where this machine has one, a Chinese font."""
-    # Not Matplotlib's list, which it keeps from before a font was installed.
-    for path in sorted(filter(CHINESE.search, font_manager.findSystemFonts())):
-        if 'Bold' in path or 'Serif' in path:
-            continue
-        font_manager.fontManager.addfont(path)
-        return [OWN, FT2Font(path).family_name]
-    return [OWN]
+    try:
+        _, path = find_font('中文')
+    except LookupError:
+        return [OWN]
+    # Matplotlib keeps a list of its own from before a font was installed.
+    font_manager.fontManager.addfont(path)
+    return [OWN, FT2Font(path).family_name]
 
 
 @functools.lru_cache(maxsize=1)

@@ -9,9 +9,8 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from PIL import Image, ImageOps
 
-from ..data.images import IMAGE_FORMATS
+from ..data.images import open_rgb, own_maximum
 from .fonts import families
 
 __all__ = ['Choice', 'choose_images', 'draw_image', 'draw_samples']
@@ -71,10 +70,10 @@ def _merit(result):
     return len(result.hit) - len(result.false)
 
 
-def _open(folder, name):
-    path = os.path.join(folder, name)
-    with Image.open(path, formats=IMAGE_FORMATS) as file:
-        image = ImageOps.exif_transpose(file.convert('RGB'))
+def _open(evaluation, position):
+    """tuple: the image as the detector saw it, and its scale."""
+    path = os.path.join(evaluation.images, evaluation.truth.file_names[position])
+    image = open_rgb(path, evaluation.image_maximum or own_maximum(path))
     width = image.width
     image.thumbnail((LARGEST_SIZE, LARGEST_SIZE))
     return image, image.width / width
@@ -85,7 +84,8 @@ def _panels(columns, ratio):
     height = SIDE * min(max(ratio, 0.3), 3) + TITLE
     figure = Figure(figsize=(SIDE * columns, height))
     figure.subplots_adjust(left=0, right=1, bottom=0, top=1 - TITLE / height, wspace=0.03)
-    return figure.subplots(1, columns, squeeze=False)[0]
+    # Ticks take long to place, even where they are not drawn.
+    return figure.subplots(1, columns, squeeze=False, subplot_kw={'xticks': [], 'yticks': []})[0]
 
 
 def _jpeg(figure):
@@ -94,14 +94,12 @@ def _jpeg(figure):
     return buffer.getvalue()
 
 
-def draw_image(truth, models, position, folder, labels, title):
+def draw_image(models, position, labels, title):
     """Draws an image with its true boxes and, beside it, with what each model makes of them.
 
     Args:
-        truth (Truth): of the images.
         models (list of Model): a column each.
         position (int): of the image.
-        folder (str): of the images.
         labels (list of str): of the classes.
         title (str): over the true boxes.
 
@@ -109,9 +107,10 @@ def draw_image(truth, models, position, folder, labels, title):
         bytes: a JPEG.
 
     Raises:
-        OSError: the image cannot be read.
+        OSError, ValueError: the image cannot be read.
     """
-    image, scale = _open(folder, truth.file_names[position])
+    evaluation = models[0].first.evaluation
+    truth, (image, scale) = evaluation.truth, _open(evaluation, position)
     columns = 1 + len(models)
     with matplotlib.rc_context({'font.family': families(), 'font.size': 8}):
         panels = _panels(columns, image.height / image.width)
@@ -146,15 +145,17 @@ def _draw_box(panel, box, text, style):
                bbox={'facecolor': 'black', 'alpha': 0.65, 'pad': 0.8, 'linewidth': 0})
 
 
-def draw_samples(truth, folder, labels, count=4):
-    """bytes: a JPEG of some images with their true boxes, spread over the set."""
-    count = min(count, len(truth.file_names))
-    positions = [k * len(truth.file_names) // count for k in range(count)]
+def draw_samples(evaluation, labels, count=4):
+    """bytes: a JPEG of some images with true boxes, if any have some, spread over the set."""
+    truth = evaluation.truth
+    shown = np.unique(truth.images) if len(truth.images) else np.arange(len(truth.file_names))
+    count = min(count, len(shown))
+    positions = [int(shown[k * len(shown) // count]) for k in range(count)]
     with matplotlib.rc_context({'font.family': families(), 'font.size': 8}):
         width, height = truth.sizes[positions[0]]
         panels = _panels(count, height / width)
         for panel, position in zip(panels, positions):
-            image, scale = _open(folder, truth.file_names[position])
+            image, scale = _open(evaluation, position)
             panel.imshow(image, cmap='gray')
             panel.set_axis_off()
             own = truth.images == position

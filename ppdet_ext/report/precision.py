@@ -32,29 +32,41 @@ def _interpolated(matches, thresholds, weights):
     """array: [B, K, T, 101]."""
     if weights is None:
         weights = np.ones([1, matches.objects.shape[1]])
-    images = matches.detections.images
-    return np.stack([
-        np.stack([_precision(rank[~matches.ignored[t, rank]], matches.found[t], images, objects,
-                             weights) for t in thresholds], axis=1)
-        for rank, objects in zip(matches.ranks, matches.objects)], axis=1)
+    weights = np.asarray(weights, 'int32')  # half the memory of what numpy draws
+    return np.stack([np.stack(list(_class_curves(matches, kind, thresholds, weights)), axis=1)
+                     for kind in range(len(matches.ranks))], axis=1)
 
 
-def _precision(rank, found, images, objects, weights):
-    """array: the highest precision at each recall or above, [B, 101].
+def _class_curves(matches, kind, thresholds, weights):
+    """Yields precision at each recall, [B, 101], of a class at each IoU threshold."""
+    rank, images = matches.ranks[kind], matches.detections.images
+    total, ignored = weights @ matches.objects[kind], None
+    for t in thresholds:
+        # Nearly always the same at every threshold, and the counts of all detections with it.
+        if ignored is None or not np.array_equal(ignored, matches.ignored[t, rank]):
+            ignored = matches.ignored[t, rank]
+            counted = rank[~ignored]
+            seen = np.cumsum(weights[:, images[counted]], axis=1, dtype='int32')
+        hits = np.flatnonzero(matches.found[t, counted])
+        hit = np.cumsum(weights[:, images[counted[hits]]], axis=1)
+        yield _highest_precision(hit, seen[:, hits], total)
+
+
+def _highest_precision(hit, seen, total):
+    """The highest precision at each recall or above.
 
     Only detections that found a box raise the recall, so precision is needed at these alone.
+
+    Args:
+        hit, seen (array): boxes found, and detections, up to each detection that found one, [B, H].
+        total (array): true boxes, [B].
+
+    Returns:
+        array: [B, 101]; nan where there is no true box.
     """
-    total = weights @ objects
-    found, images = found[rank], images[rank]
-    hits = np.flatnonzero(found)
-    false = np.zeros([len(hits), weights.shape[1]])
-    before = np.searchsorted(hits, np.flatnonzero(~found))  # the hit that each false one precedes
-    counts = before < len(hits)
-    np.add.at(false, (before[counts], images[~found][counts]), 1)
-    hit = np.cumsum(weights[:, images[hits]], axis=1)
-    precision = hit / np.maximum(hit + np.cumsum(weights @ false.T, axis=1), 1e-12)
+    precision = hit / np.maximum(seen, 1)
     precision = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    result = np.full([len(weights), len(RECALLS)], np.nan)
+    result = np.full([len(hit), len(RECALLS)], np.nan)
     for b in np.flatnonzero(total):
         places = np.searchsorted(hit[b] / total[b], RECALLS)
         result[b] = np.append(precision[b], 0)[places]

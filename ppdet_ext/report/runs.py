@@ -3,16 +3,16 @@
 """Finds trained runs and their evaluations, and has missing ones made by tools/eval.py.
 
 A run is a folder with weights, as tools/train.py leaves it: ``best_model.pdparams``, or
-``model_final.pdparams`` where nothing was evaluated in training. What it was trained with stands in
+``model_final.pdparams`` where nothing was evaluated in training. What it was trained with is in
 ``train_command.json``, or in ``run.json`` where tools/run_comparison.py trained it.
 """
 import argparse
 import os
 import re
-import subprocess
 import sys
 from typing import NamedTuple, Optional
 
+from ..utils.commands import run_logged
 from ..utils.files import read_json
 from .matching import Detections, Truth, make_detections, read_truth
 
@@ -21,7 +21,6 @@ __all__ = ['SETS', 'Command', 'Evaluation', 'Run', 'find_runs', 'find_roles', 'e
 SETS = {'validation': 'val.json', 'test': 'test.json'}  # and their files in annotations/
 WEIGHTS = ('best_model.pdparams', 'model_final.pdparams')
 SEED = re.compile(r'[_-]?seed(\d+)$')
-LAST_LINES = 5  # of the log of an evaluation that failed
 
 
 class Command(NamedTuple):
@@ -80,6 +79,7 @@ class Evaluation(NamedTuple):
         metrics (dict): ``metrics.json``.
         images (str or None): folder of the images.
         cost (dict): ``cost.json``, where the evaluation measured it.
+        image_maximum (int or None): value that is white in images of 16 bits a channel.
     """
     folder: str
     truth: Truth
@@ -87,6 +87,7 @@ class Evaluation(NamedTuple):
     metrics: dict
     images: Optional[str]
     cost: dict
+    image_maximum: Optional[int] = None
 
 
 def find_runs(role, folders):
@@ -101,7 +102,8 @@ def find_runs(role, folders):
 
     Raises:
         FileNotFoundError: a folder is none, or holds no finished run.
-        ValueError: two runs have the same label and seed.
+        ValueError: two runs have the same label and seed, or one of role ``distilled`` was trained
+            without a distillation.
     """
     runs = []
     for folder in folders:
@@ -116,6 +118,9 @@ def find_runs(role, folders):
                                     f'{WEIGHTS[0]} or {WEIGHTS[1]} in it or in its folders')
         runs += filter(None, found)
     for run in runs:
+        if role == 'distilled' and run.training and not run.training.slim_config:
+            raise ValueError(f'--distilled: {run.folder} was trained without --slim_config, so it '
+                             f'is not a distilled run; give it with --student or --model')
         twins = [other.folder for other in runs if other.name == run.name]
         if len(twins) > 1:
             raise ValueError(f'{" and ".join(twins[:2])} are both {run.name}: name the folders of '
@@ -309,23 +314,21 @@ def _make(run, name, truth, dataset_dir, folder, tools, measure):
                *(f'{key}={value}' for key, value in options.items())]
     log = os.path.join(folder, 'eval.log')
     print(f'evaluating {run.folder} on the {name} images, log in {log}', flush=True)
-    with open(log, 'w', encoding='utf-8') as file:
-        code = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=file,
-                              stderr=subprocess.STDOUT).returncode
-    if code:
-        with open(log, encoding='utf-8', errors='replace') as file:
-            last = ''.join(file.readlines()[-LAST_LINES:]).strip()
-        raise ChildProcessError(f'the evaluation of {run.folder} failed; the end of {log}:\n{last}')
+    try:
+        run_logged(command, log)
+    except ChildProcessError as error:
+        raise ChildProcessError(f'the evaluation of {run.folder} failed: {error}') from error
 
 
 def _read(run, folder, truth, dataset_dir):
     path = os.path.join(folder, 'bbox.json')
     detections = make_detections(read_json(path), truth, path)
     record = os.path.join(folder, 'eval_command.json')
-    images = read_json(record).get('images') if os.path.isfile(record) else None
+    record = read_json(record) if os.path.isfile(record) else {}
     data = dataset_dir or _dataset_dir(run)
-    images = images or (os.path.join(data, 'images') if data else None)
+    images = record.get('images') or (os.path.join(data, 'images') if data else None)
     cost = os.path.join(folder, 'cost.json')
     return Evaluation(folder, truth, detections, read_json(os.path.join(folder, 'metrics.json')),
                       images if images and os.path.isdir(images) else None,
-                      read_json(cost) if os.path.isfile(cost) else {})
+                      read_json(cost) if os.path.isfile(cost) else {},
+                      record.get('image_maximum'))

@@ -136,7 +136,8 @@ def _threshold(value):
 
 
 def _signed(value):
-    return '-' if value is None else f'{100 * value:+.1f}'
+    # Not "-0.0", which looks like a loss.
+    return '-' if value is None else f'{round(100 * value, 1) + 0.0:+.1f}'
 
 
 def _rule(source):
@@ -263,10 +264,9 @@ def _data(source):
         yield Chart(words['sizes_chart'], 'box_sizes', charts.box_sizes(
             data, [_chart_words(source)[name] for name in data], _chart_words(source)))
         yield Text(words['sizes_note'])
-    folder = source.models[0].first.evaluation.images
-    if folder:
-        yield Picture(words['samples'], 'samples',
-                      pictures.draw_samples(source.truth, folder, labels))
+    evaluation = source.models[0].first.evaluation
+    if evaluation.images:
+        yield Picture(words['samples'], 'samples', pictures.draw_samples(evaluation, labels))
 
 
 def _chart_words(source):
@@ -298,7 +298,7 @@ def _accuracy(source):
         for name in models[0]['accuracy']])
     if all(model['few_shot'] for model in models):
         yield Table(words['few_shot_table'], ['', *titles], [
-            [f'{words.get(group, group)}, {figure}',
+            [f'{words.get(group, group)}{words["comma"]}{figure}',
              *(_spread(model['few_shot'][group][figure]) if group in model['few_shot'] else '-'
                for model in models)]
             for group in dict.fromkeys(group for m in models for group in m['few_shot'])
@@ -365,7 +365,7 @@ def _chosen(source):
         for key, kind in (('at_threshold', 'one_threshold'),
                           ('at_class_thresholds', 'class_thresholds')):
             found = model[key]
-            rows.append([f'{model["title"]}, {words[kind]}', _spread(found['recall']),
+            rows.append([f'{model["title"]}{words["comma"]}{words[kind]}', _spread(found['recall']),
                          _spread(found['precision']), _spread(found['false_alarms'], _rate)])
     yield Table(words['chosen_table'].format(rule=_rule(source)),
                 ['', *(words[key] for key in ('recall', 'precision', 'false_alarms'))], rows)
@@ -409,7 +409,8 @@ def _images(source):
                           ('cheapest', 'by_cost')):
             found = decision[key]
             if found:
-                rows.append([f'{model["title"]}, {words[kind]}', _limits(found['threshold']),
+                title = f'{model["title"]}{words["comma"]}{words[kind]}'
+                rows.append([title, _limits(found['threshold']),
                              _share(found, 'escape'), _share(found, 'overkill'),
                              f'{found["cost"]:g}' if counts['sound'] else '-'])
     yield Table(words['images_table'], [words[key] for key in (
@@ -459,8 +460,7 @@ def _kinds(source):
 
 def _pictures(source):
     words, truth = source.words, source.truth
-    folder = source.models[0].first.evaluation.images
-    if not folder:
+    if not source.models[0].first.evaluation.images:
         yield Text(words['pictures_none'])
         return
     choices = pictures.choose_images(source.models, source.pictures)
@@ -476,7 +476,7 @@ def _pictures(source):
         caption = words['picture_alt'].format(reason=reason_text, file=truth.file_names[position],
                                               models=counts)
         yield Picture(caption, f'{number:02}_{reason}', pictures.draw_image(
-            truth, source.models, position, folder, labels, _chart_words(source)['truth']))
+            source.models, position, labels, _chart_words(source)['truth']))
 
 
 def _cost(source):

@@ -11,6 +11,7 @@ ENGLISH = {
     'contents': 'Contents',
     'skip': 'Skip to the verdict',
     'separator': '; ',
+    'comma': ', ',
     'synthetic': 'Synthetic data: a program drew these images. The figures say nothing about real '
                  'steel.',
     'teacher': 'teacher', 'student': 'student', 'distilled': 'distilled', 'model': 'model',
@@ -196,6 +197,7 @@ CHINESE = {
     'contents': '目录',
     'skip': '跳到结论',
     'separator': '；',
+    'comma': '，',
     'synthetic': '合成数据：图片由程序绘制，指标不代表真实钢材上的效果。',
     'teacher': '教师',
     'student': '学生',
@@ -337,7 +339,7 @@ CHINESE = {
     'background': '背景',
     'kinds_note': '所选阈值下的误报和漏检，取各种子的平均，按 TIDE 分类。位置错：与同类框的 IoU '
                   '在 0.1 到 0.5 之间。类别错：与他类框的 IoU 达到 0.5。重复：该框已被检出。背景'
-                  '：该处没有框。位置和类别都错。漏检：附近没有任何检测。',
+                  '：该处没有框。都错：位置和类别都不对。漏检：附近没有任何检测。',
     'kinds_table': '各类错误的框数',
     'kind': '类型',
     'kind_place': '位置错',

@@ -138,7 +138,7 @@ def _tar_members(archive):
         for member in file:
             if not member.isdir():
                 yield member.name, member.isreg(), _opener(file.extractfile, member)
-        # The sums that tell whether the content is sound stand at the end.
+        # The sums that tell whether the content is sound come at the end.
         for _ in range(LEAST_LIMIT // PIECE):
             if not file.fileobj.read(PIECE):
                 break

@@ -246,7 +246,7 @@ def _join_slices(state):
             raise ValueError(f'the slices of {name} are not arrays of one type')
         left -= sum(part.nbytes for part in slices)
         if left < 0:
-            raise ValueError(f'the slices of {name} are there twice')
+            raise ValueError(f'the slices of {name} appear twice')
         state[name] = np.concatenate(slices).reshape(parts['OriginShape'])
 
 

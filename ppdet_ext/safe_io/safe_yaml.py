@@ -9,7 +9,7 @@ import yaml
 REGISTRY = 'ppdet.core.config.yaml_helpers'  # where ppdet's @serializable adds its tags
 # The first calls anything, the second hands the name of its video to the shell.
 REFUSED = ('Callable', 'MOTImageFolder')
-OPERATORS = 'ppdet.data.transform'  # stand in readers by name; some make folders when built
+OPERATORS = 'ppdet.data.transform'  # appear in readers by name; some make folders when built
 MOST_VALUES = 1_000_000
 
 
@@ -37,7 +37,7 @@ class ConfigLoader(yaml.SafeLoader):
             return super().construct_object(node, deep)
         except (yaml.YAMLError, RecursionError):
             raise
-        except Exception as error:  # of a date that is none, or whatever a class of ppdet raises
+        except Exception as error:  # of an invalid date, or whatever a class of ppdet raises
             raise yaml.constructor.ConstructorError(
                 None, None, f'{_written(node.tag)} cannot be built: {error}',
                 node.start_mark) from error
@@ -47,7 +47,7 @@ class ConfigLoader(yaml.SafeLoader):
         if _size(node, {}) > MOST_VALUES:
             raise yaml.composer.ComposerError(
                 None, None, f'with every alias (*name) written out it holds more than '
-                f'{MOST_VALUES:,} values, or itself', node.start_mark)
+                f'{MOST_VALUES:,} values, or contains itself', node.start_mark)
         return node
 
     def refuse(self, node):
@@ -118,7 +118,7 @@ def load_yaml(stream, Loader=None):
 
     Args:
         stream (file or str): the YAML.
-        Loader: not used; there since this stands in the place of ``yaml.load``.
+        Loader: not used; there since this replaces ``yaml.load``.
 
     Returns:
         object: the content.

@@ -5,11 +5,14 @@
 That code leaves them at PyTorch's default. Paddle's own default has 2.4 times its standard
 deviation in a 3x3 convolution, which makes the first MGD loss nearly twice as large.
 """
-from paddle import nn
+import paddle
+from paddle import ParamAttr, nn
+from paddle.nn import functional as F
+from paddle.nn.initializer import Constant, KaimingNormal
 
 from ..modeling.initializers import uniform_fan_in
 
-__all__ = ['align_conv', 'generation_block']
+__all__ = ['CrossAttention', 'GlobalContext', 'align_conv', 'generation_block']
 
 
 def align_conv(student_channels, teacher_channels, bias=True):
@@ -23,3 +26,78 @@ def generation_block(channels):
     start = uniform_fan_in(9 * channels)
     return nn.Sequential(nn.Conv2D(channels, channels, 3, padding=1, **start), nn.ReLU(),
                          nn.Conv2D(channels, channels, 3, padding=1, **start))
+
+
+class GlobalContext(nn.Layer):
+    """Adds to every cell what the whole map is about; keeps [N, C, H, W].
+
+    The block of GCNet (Cao et al., ICCV Workshops 2019) with which FGD compares the relations
+    between cells. Its last convolution starts at zero, and the block with it as the identity.
+
+    Args:
+        channels (int): C.
+    """
+
+    def __init__(self, channels):
+        super().__init__()
+        hidden = max(channels // 2, 1)
+        zero = ParamAttr(initializer=Constant(0.0))
+        # Without bias, which the softmax would take away again.
+        self.mask = nn.Conv2D(channels, 1, 1, bias_attr=False, weight_attr=ParamAttr(
+            initializer=KaimingNormal(fan_in=channels)))
+        self.transform = nn.Sequential(
+            nn.Conv2D(channels, hidden, 1, **uniform_fan_in(channels)),
+            nn.LayerNorm([hidden, 1, 1]), nn.ReLU(),
+            nn.Conv2D(hidden, channels, 1, weight_attr=zero, bias_attr=zero))
+
+    def forward(self, feature):
+        """Tensor: the map and its context."""
+        weight = F.softmax(self.mask(feature).flatten(2), axis=2)
+        context = paddle.matmul(feature.flatten(2), weight, transpose_y=True).unsqueeze(3)
+        return feature + self.transform(context)
+
+
+class CrossAttention(nn.Layer):
+    """Adds to every cell of the student what all cells of the teacher answer to it.
+
+    The block of CanKD (Sun and Ohyama, WACV 2026): a non-local block (Wang et al., CVPR 2018) in
+    dot-product form whose queries are the student's and whose keys and values the teacher's, at
+    every second cell in each direction. Its norm starts at zero, and the block with it as the
+    identity.
+
+    Args:
+        channels (int): of both maps, C.
+    """
+
+    def __init__(self, channels):
+        super().__init__()
+        hidden = max(channels // 2, 1)
+        self.query, self.key, self.value = (
+            nn.Conv2D(channels, hidden, 1, **uniform_fan_in(channels)) for _ in range(3))
+        # Without bias, which the norm would take away again.
+        self.extend = nn.Conv2D(hidden, channels, 1, **uniform_fan_in(hidden, bias=False))
+        self.norm = nn.BatchNorm2D(channels, weight_attr=ParamAttr(initializer=Constant(0.0)))
+
+    def forward(self, feature_s, feature_t):
+        """Attends to the teacher.
+
+        Args:
+            feature_s (Tensor): shape [N, C, H, W].
+            feature_t (Tensor): shape [N, C, H, W].
+
+        Returns:
+            Tensor: shape [N, C, H, W].
+        """
+        query = self.query(feature_s).flatten(2)
+        key, value = (_every_second(layer(feature_t)).flatten(2)
+                      for layer in (self.key, self.value))
+        # Without a softmax the products may be taken in any order; this one has no matrix of cells
+        # times cells.
+        answers = paddle.matmul(value, key, transpose_y=True) / key.shape[2]
+        attended = paddle.matmul(answers, query).reshape([*query.shape[:2], *feature_s.shape[2:]])
+        return feature_s + self.norm(self.extend(attended))
+
+
+def _every_second(feature):
+    """The largest of every 2 x 2 cells, where the map has as many."""
+    return F.max_pool2d(feature, [min(2, size) for size in feature.shape[2:]])

@@ -8,7 +8,7 @@ from ppdet.utils.logger import setup_logger
 
 from ..data.transforms import KEPT_BOXES
 
-__all__ = ['Batch', 'keep_boxes']
+__all__ = ['Batch', 'check_boxes', 'keep_boxes']
 
 logger = setup_logger('ppdet.engine')
 
@@ -52,23 +52,34 @@ def keep_boxes(cfg):
 
     Args:
         cfg (dict): ppdet's global configuration; ``TrainReader`` is changed.
-
-    Raises:
-        ValueError: the reader does not give boxes in pixels.
     """
     reader = cfg.get('TrainReader') or {}
     batch = list(reader.get('batch_transforms') or [])
-    names = [next(iter(entry)) for entry in batch]
-    used = {next(iter(entry)) for entry in reader.get('sample_transforms') or []} | set(names)
-    rewriting = sorted(used & set(REWRITING_OPERATORS))
-    if rewriting:
-        raise ValueError(f'TrainReader: {", ".join(rewriting)} rewrites the boxes; this '
-                         f'distillation needs x1, y1, x2, y2 in pixels')
+    names = _operators(batch)
     targets = [name for name in names if name.startswith('Gt2')]
     if targets and 'KeepGTBox' not in names:
         batch.insert(names.index(targets[0]), {'KeepGTBox': {}})
         reader['batch_transforms'] = batch
         logger.info(f'TrainReader: the boxes are kept beside {targets[0]}, for the distillation')
+
+
+def check_boxes(cfg):
+    """Makes sure that the training reader gives boxes in pixels.
+
+    Raises:
+        ValueError: one of its operators rewrites them.
+    """
+    reader = cfg.get('TrainReader') or {}
+    used = {name for key in ('sample_transforms', 'batch_transforms')
+            for name in _operators(reader.get(key) or [])}
+    rewriting = sorted(used & set(REWRITING_OPERATORS))
+    if rewriting:
+        raise ValueError(f'TrainReader: {", ".join(rewriting)} rewrites the boxes; this '
+                         f'distillation needs x1, y1, x2, y2 in pixels')
+
+
+def _operators(transforms):
+    return [next(iter(entry)) for entry in transforms]
 
 
 def _real(boxes):

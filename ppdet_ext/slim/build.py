@@ -1,22 +1,22 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Builds a distillation model from the student's configuration and a slim YAML."""
-from ppdet.core.workspace import create, merge_config
+from ppdet.core.workspace import create
 from ppdet.utils.logger import setup_logger
 
 from ..config.scope import SlimConfig, isolated_config
 from ..data.dataset_files import class_names_of
 from ..modeling.freeze import freeze_modules
 from ..modeling.weights import load_weights
-from .batch import keep_boxes
+from .batch import check_boxes, keep_boxes
 from .distill_model import DistillModel
-from .terms import FeatureTerm
+from .terms import adjust_reader, build_term
 
 __all__ = ['ConfiguredDistillModel']
 
 logger = setup_logger('ppdet.engine')
 
-# Below this share of loaded tensors the file is not this teacher's.
+# Below this fraction of loaded tensors the file is not this teacher's.
 MINIMUM_LOADED = 0.9
 
 
@@ -28,9 +28,9 @@ class ConfiguredDistillModel(DistillModel):
     ``check_classes``.
 
     Args:
-        cfg (dict): ppdet's global configuration, holding the student's YAML. The training keys of
-            the slim YAML are merged into it, and the run is named after the slim YAML.
-        slim_config_path (str): the slim YAML: teacher, terms, training keys.
+        cfg (dict): the configuration of the run, holding the student's YAML.
+        slim_config (SlimConfig|str): the slim YAML: teacher, terms, training keys. Of a path, as
+            PaddleDetection's own tools give it, ``cfg`` is settled here.
 
     Raises:
         ValueError: terms, channels, class counts or weights that do not fit.
@@ -40,13 +40,15 @@ class ConfiguredDistillModel(DistillModel):
     default_loss = None
     default_terms = ({}, )  # entries of distill_losses, where the slim YAML has none
     term_name = None  # in the log; the method's name
-    minimum_loaded = 0.0  # share of the student's tensors that its weights must fill
+    minimum_loaded = 0.0  # fraction of the student's tensors that its weights must fill
     method_keys = ('distill_losses', 'inherit')
 
-    def __init__(self, cfg, slim_config_path):
-        slim = SlimConfig(slim_config_path, self.method_keys)
-        merge_config(slim.training)
-        cfg['filename'] = slim.name
+    def __init__(self, cfg, slim_config):
+        slim = slim_config
+        if not isinstance(slim, SlimConfig):
+            slim = SlimConfig(slim_config, self.method_keys)
+            slim.merge_into(cfg)
+            self.prepare_reader(cfg, slim)
         student = _build_student(cfg, self.minimum_loaded)
         teacher, classes = self._build_teacher(cfg, slim)
         _inherit(student, teacher, slim.content.get('inherit') or [])
@@ -54,7 +56,7 @@ class ConfiguredDistillModel(DistillModel):
         super().__init__(student, teacher, self.build_terms(student, teacher, slim))
         self.teacher_classes = classes  # how many the teacher detects
         if any(term.needs_boxes for term in self.terms):
-            keep_boxes(cfg)
+            check_boxes(cfg)
 
     def _build_teacher(self, cfg, slim):
         weights = cfg.get('teacher_weights') or slim.content.get('pretrain_weights')
@@ -104,16 +106,36 @@ class ConfiguredDistillModel(DistillModel):
             list of Term: not connected yet; here the entries of ``distill_losses``.
 
         Raises:
-            ValueError: an entry that cannot be meant.
+            ValueError: an invalid entry.
         """
+        name = self.term_name or self.method_name
+        return [build_term(entry, name, self.default_loss, student, teacher)
+                for entry in self._entries(slim)]
+
+    @classmethod
+    def prepare_reader(cls, cfg, slim):
+        """Makes the training reader give what the terms need, before the configuration is frozen.
+
+        Args:
+            cfg (dict): ppdet's global configuration; ``TrainReader`` may be changed.
+            slim (SlimConfig): the slim YAML.
+
+        Raises:
+            ValueError: an invalid entry, or a reader that cannot give it.
+        """
+        keep_boxes(cfg)
+        for entry in cls._entries(slim):
+            adjust_reader(entry, cls.default_loss, cfg)
+
+    @classmethod
+    def _entries(cls, slim):
         entries = slim.content.get('distill_losses')
-        entries = list(self.default_terms) if entries is None else entries
+        entries = list(cls.default_terms) if entries is None else entries
         if not isinstance(entries, list) or not entries:
             raise ValueError(f'{slim.path}: distill_losses is a list of entries like "- loss: '
-                             f'MGDFeatureLoss", got {entries!r}; without the key the method has '
-                             f'its usual ones')
-        name = self.term_name or self.method_name
-        return [FeatureTerm(entry, name, self.default_loss) for entry in entries]
+                             f'MGDFeatureLoss", got {entries!r}; without the key the method uses '
+                             f'its defaults')
+        return entries
 
 
 def _build_student(cfg, minimum_loaded):

@@ -3,82 +3,86 @@
 """Cross-response distillation: the student's features answer through the teacher's head."""
 from paddle import nn
 from paddle.nn import functional as F
+from ppdet.core.workspace import register
 
 from ..utils.options import FLAG, NOT_NEGATIVE, check_options
 from . import functional
 from .adapters import align_conv
-from .head_access import find_head_adapter, head_families
+from .head_access import head_adapters
 from .levels import level_names, level_shapes
-from .terms import Term
+from .terms import HeadTerm
 
-__all__ = ['CrossResponse', 'build_cross_response']
-
-
-# The cuts are checked against the heads.
-OPTIONS = {'reused_teacher_head_idx': None, 'student_head_idx': None, 'align': FLAG,
-           'alpha_cls': NOT_NEGATIVE, 'alpha_box': NOT_NEGATIVE}
+__all__ = ['CrossKDLoss', 'build_cross_response']
 
 
-class CrossResponse(Term):
-    """The cross-response term of TSKD, which is CrossKD's (Wang et al., CVPR 2024).
+@register
+class CrossKDLoss(HeadTerm):
+    """CrossKD, https://arxiv.org/abs/2306.11369 (Wang et al., CVPR 2024); TSKD's cross response.
 
     The student's head is cut after some convolutions. Its features there, brought to the
     teacher's statistics, run through the rest of the teacher's frozen head, and the class scores
     and boxes that come out mimic the teacher's own: ``cls`` by ``quality_focal_kd_loss``, ``box``
-    by ``weighted_giou_loss``, weighted by the teacher's best score. (The released code takes CIoU
-    or IoU for some pairs.)
+    by ``weighted_giou_loss``, weighted by the teacher's best score, and of GFL's heads ``ld``, the
+    divergence of the distributions of the sides, weighted alike. (The released code takes CIoU or
+    IoU for some pairs.) Uses the ground-truth boxes, for the assignment of the teacher's head.
 
     Args:
         student (nn.Layer): the student.
         teacher (nn.Layer): the frozen teacher, kept out of the sublayers.
+        name (str): what its values are called: ``<name>_cls`` and ``<name>_box`` in the log.
+        weight (float): further factor of every value.
         reused_teacher_head_idx (int|None): convolutions of the teacher's towers before the cut,
             from 0 to their number; 3 of 4 in the released RetinaNet, 2 in FCOS. None leaves one
             behind the cut, where there is more than one.
         student_head_idx (int|None): the same of the student's towers; None is the teacher's.
         align (bool): whether a 1x1 convolution in each tower brings the student's channels to the
             teacher's, where they differ.
-        alpha_cls (float): weight of ``cls``.
-        alpha_box (float): weight of ``box``.
-        name (str): what its values are called: ``<name>_cls`` and ``<name>_box`` in the log.
+        alpha_cls (float): weight of ``cls``. The defaults are those of the released RetinaNet.
+        alpha_box (float): weight of ``box``; 2 in the released GFL.
+        alpha_ld (float): weight of ``ld``; 3 in the released GFL, above 0 for its heads only.
+        unlabelled (bool): must be false where the run has unlabelled images: the term is divided
+            by the number of objects, and would be far too large where the teacher finds none.
+        place (str): what errors call it.
 
     Raises:
         ValueError: a head without adapter, a cut that does not exist, or features that do not fit.
     """
 
+    # The cuts are checked against the heads.
+    OPTIONS = {'reused_teacher_head_idx': None, 'student_head_idx': None, 'align': FLAG,
+               'alpha_cls': NOT_NEGATIVE, 'alpha_box': NOT_NEGATIVE, 'alpha_ld': NOT_NEGATIVE}
+
     def __init__(self,
                  student,
                  teacher,
+                 name='crosskd',
+                 weight=1.0,
                  reused_teacher_head_idx=None,
                  student_head_idx=None,
                  align=False,
                  alpha_cls=1.0,
                  alpha_box=1.0,
-                 name='response'):
-        super().__init__()
-        own, self.adapter = _adapter(student, 'student'), _adapter(teacher, 'teacher')
-        if type(own) is not type(self.adapter):
-            raise ValueError(f'cross_response: the student has a {type(own.head).__name__}, the '
-                             f'teacher a {type(self.adapter.head).__name__}; both must be of one '
-                             f'family')
+                 alpha_ld=0.0,
+                 unlabelled=True,
+                 place='distill_losses: CrossKDLoss'):
+        super().__init__(student, teacher, name, weight, unlabelled, place)
+        own, self.adapter = head_adapters(student, teacher, place)
         self.index = reused_teacher_head_idx
         if self.index is None:
             self.index = max(self.adapter.depth - 1, min(1, self.adapter.depth))
-        _check_index('reused_teacher_head_idx', self.index, self.adapter)
+        _check_index(f'{place}: reused_teacher_head_idx', self.index, self.adapter)
         if student_head_idx is None:
             student_head_idx = self.index
-            _check_depth(own, self.adapter)
-        _check_index('student_head_idx', student_head_idx, own)
+            _check_depth(place, own, self.adapter)
+        _check_index(f'{place}: student_head_idx', student_head_idx, own)
         self.alphas = {'cls': alpha_cls, 'box': alpha_box}
+        if alpha_ld:
+            self.adapter.check_distributions(own, place)
+            self.alphas['ld'] = alpha_ld
         self.student_names = own.feature_names(student_head_idx)
         self.teacher_names = self.adapter.feature_names(self.index)
-        self.name = name
         self.aligns = nn.LayerList()
         self._align_wanted = align
-
-    @property
-    def needs_boxes(self):
-        """bool: true, for the assignment of the teacher's head."""
-        return True
 
     def connect(self, student_taps, teacher_taps):
         """Adds the taps, and checks or aligns what they give.
@@ -96,11 +100,11 @@ class CrossResponse(Term):
         shapes_t = level_shapes(teacher_taps, self.teacher_names)[self.teacher_names[0]]
         strides_s, strides_t = ([stride for _, stride in shapes] for shapes in (shapes_s, shapes_t))
         if strides_s != strides_t:
-            raise ValueError(f'cross_response: the student\'s head has levels of stride '
+            raise ValueError(f'{self.place}: the student\'s head has levels of stride '
                              f'{strides_s}, the teacher\'s {strides_t}; they must be the same')
         channels_s, channels_t = shapes_s[0][0], shapes_t[0][0]
         if channels_s != channels_t and not self._align_wanted:
-            raise ValueError(f'cross_response: the student\'s head has {channels_s} channels, the '
+            raise ValueError(f'{self.place}: the student\'s head has {channels_s} channels, the '
                              f'teacher\'s {channels_t}; make them equal, or set "align: true"')
         if channels_s != channels_t:
             # Without bias, which the scaling to the teacher's statistics would take away again.
@@ -109,12 +113,10 @@ class CrossResponse(Term):
         self.layers['cross_response'] = nn.LayerDict({'aligns': self.aligns})
         self.level_names = level_names(strides_s)
         for part, alpha in self.alphas.items():
-            for level in self.level_names:
-                self.weights[f'{self.name}_{part}_{level}'] = alpha
-                self.logged[f'{self.name}_{part}_{level}'] = f'{self.name}_{part}'
+            self.add_value(part, self.level_names, alpha)
 
     def compute(self, student_taps, teacher_taps, batch):
-        """The raw values ``<name>_cls_<level>`` and ``<name>_box_<level>``."""
+        """The raw values ``<name>_<part>_<level>``."""
         features = self._aligned_features(student_taps, teacher_taps)
         scores_t, boxes_t = ([feature.astype('float32') for feature in teacher_taps[name]]
                              for name in self.adapter.predictor_names())
@@ -133,6 +135,11 @@ class CrossResponse(Term):
                 *scores, weight=weight, avg_factor=divisor)
             values[f'{self.name}_box_{name}'] = functional.weighted_giou_loss(
                 *boxes, weight=quality, avg_factor=divisor)
+            if 'ld' in self.alphas:
+                sides = [self.adapter.distributions(maps, level)
+                         for maps in (answers[1], boxes_t[level])]
+                divergence = functional.row_divergence(*sides, tau=1.0).mean(axis=1)
+                values[f'{self.name}_ld_{name}'] = (divergence * quality).sum() / divisor
         return values
 
     def _aligned_features(self, student_taps, teacher_taps):
@@ -153,37 +160,27 @@ def build_cross_response(student, teacher, options, name):
     Args:
         student (nn.Layer): the student.
         teacher (nn.Layer): the frozen teacher.
-        options (dict): keyword arguments of ``CrossResponse``.
+        options (dict): options of ``CrossKDLoss``.
         name (str): of its values.
 
     Returns:
-        CrossResponse: not connected yet.
+        CrossKDLoss: not connected yet.
 
     Raises:
         ValueError: an unknown option, or one of another kind.
     """
-    check_options('cross_response', options, OPTIONS)
-    return CrossResponse(student, teacher, name=name, **options)
+    check_options('cross_response', options, {'unlabelled': FLAG, **CrossKDLoss.OPTIONS})
+    return CrossKDLoss(student, teacher, name, place='cross_response', **options)
 
 
-def _adapter(model, role):
-    adapter = find_head_adapter(model)
-    if adapter is None:
-        heads = [type(child).__name__ for name, child in model.named_children() if 'head' in name]
-        raise ValueError(f'cross_response needs a head of {", ".join(head_families())}; the '
-                         f'{role}, {type(model).__name__}, has {", ".join(heads) or "none"}. Set '
-                         f'"cross_response: false" in the slim YAML for the other terms alone')
-    return adapter
-
-
-def _check_depth(own, reused):
+def _check_depth(place, own, reused):
     if own.depth != reused.depth:
-        raise ValueError(f'cross_response: the towers of the student\'s head have {own.depth} '
+        raise ValueError(f'{place}: the towers of the student\'s head have {own.depth} '
                          f'convolutions, the teacher\'s {reused.depth}; make them equal, or say '
                          f'with student_head_idx where the student\'s is cut')
 
 
 def _check_index(key, index, adapter):
     if type(index) is not int or not 0 <= index <= adapter.depth:
-        raise ValueError(f'cross_response: {key} counts convolutions of a tower, from 0 to '
-                         f'{adapter.depth} here, got {index!r}')
+        raise ValueError(f'{key} counts convolutions of a tower, from 0 to {adapter.depth} here, '
+                         f'got {index!r}')

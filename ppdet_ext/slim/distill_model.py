@@ -6,9 +6,11 @@ from paddle import nn
 from ppdet.utils.logger import setup_logger
 
 from ..compat.low_precision import keep_float32
+from ..data.unlabelled_batches import UNLABELLED
 from ..modeling.finite import check_finite
 from .batch import Batch
 from .feature_tap import FeatureTap
+from .unlabelled_step import check_terms, detected_boxes, kept_statistics
 
 __all__ = ['DistillModel']
 
@@ -44,9 +46,12 @@ class DistillModel(nn.Layer):
         self.student_taps, self.teacher_taps = FeatureTap(student), FeatureTap(teacher)
         self.terms = list(terms)
         layers, self._weights, self._logged = {}, {}, {}
+        self._student_names = {}  # of each term
         for term in self.terms:
+            earlier = len(self.student_taps.asked)
             term.connect(self.student_taps, self.teacher_taps)
-            twice = sorted(set(term.weights) & set(self._weights))
+            self._student_names[term] = self.student_taps.asked[earlier:]
+            twice = sorted(set(term.weights) & set(self._weights) | set(term.layers) & set(layers))
             if twice:
                 raise ValueError(f'distill_losses: {", ".join(twice)} appears twice; give one of '
                                  f'the entries a "name"')
@@ -55,6 +60,7 @@ class DistillModel(nn.Layer):
             self._logged.update(term.logged)
         self.distill_losses = nn.LayerDict(layers)
         keep_float32(self.distill_losses)  # as the features they are given
+        self._unlabelled_terms, self._score_threshold = [], None
         self._step = 0
 
     @property
@@ -62,26 +68,57 @@ class DistillModel(nn.Layer):
         """nn.Layer: the frozen teacher."""
         return self._teacher[0]
 
+    def see_unlabelled(self, score_threshold=None):
+        """Prepares for batches that hold unlabelled images beside the labelled ones.
+
+        Args:
+            score_threshold (float|None): from which score on the teacher's detections in them are
+                their boxes; None where terms that need boxes are to be refused.
+
+        Raises:
+            ValueError: a term that sees them needs labels, or no term sees them.
+        """
+        self._unlabelled_terms = check_terms(self.terms, score_threshold is not None)
+        self._score_threshold = score_threshold
+        for term in self._unlabelled_terms:
+            self._logged.update({_unlabelled(value): _unlabelled(logged)
+                                 for value, logged in term.logged.items()})
+
     def forward(self, inputs):
         """Runs the student; in training also the teacher, and adds the distillation terms.
 
+        A term that sees unlabelled images is the mean over all images that it sees, as if they
+        were one batch: each part counts by its share of them.
+
         Args:
-            inputs (dict): a batch of PaddleDetection's reader.
+            inputs (dict): a batch of PaddleDetection's reader. In training ``unlabelled`` may be a
+                batch of images without labels, of any size, which the student's own losses do not
+                see; it is ignored without ``see_unlabelled``.
 
         Returns:
             dict: in training the student's own losses, the weighted terms as ``distill_<name>``,
-            and the sum ``loss``, all scalars; in evaluation the student's own output.
+            those of unlabelled images as ``distill_unlabelled_<name>``, and the sum ``loss``, all
+            scalars; in evaluation the student's own output.
 
         Raises:
             FloatingPointError: a value is not finite; the message names it and the step.
         """
         if not self.training:
             return self.student_model(inputs)
+        inputs = dict(inputs)
+        unlabelled = inputs.pop(UNLABELLED, None)
         self.teacher_forward(inputs)
         with self.student_taps:
             losses = self.student_model(inputs)
         raw = self.raw_values(inputs)
         weighted = {name: self._weights[name] * value for name, value in raw.items()}
+        if self._unlabelled_terms and unlabelled is not None:
+            values = self._unlabelled_values({**unlabelled, 'epoch_id': inputs.get('epoch_id')})
+            share = len(unlabelled['image']) / (len(inputs['image']) + len(unlabelled['image']))
+            for name, value in values.items():
+                weighted[name] = (1.0 - share) * weighted[name]
+                raw[_unlabelled(name)] = value
+                weighted[_unlabelled(name)] = share * self._weights[name] * value
         total = losses['loss'].astype('float32') + sum(weighted.values())
         self.student_taps.clear()
         self.teacher_taps.clear()
@@ -99,11 +136,38 @@ class DistillModel(nn.Layer):
         self.teacher_model.eval()
         self.teacher_taps.run(inputs)
 
-    def raw_values(self, inputs):
-        """Computes the values of all terms from what the taps hold.
+    def _unlabelled_values(self, inputs):
+        """The raw values of the terms that see unlabelled images.
+
+        They leave the student's batch-norm statistics alone, which stay those of the images that
+        its head has learned from.
+        """
+        calls = self.student_taps.calls()
+        calls = {name: calls[name] for term in self._unlabelled_terms
+                 for name in self._student_names[term]}
+        if self._score_threshold is None:
+            self.teacher_forward(inputs)
+        else:
+            inputs['gt_bbox'] = self._pseudo_boxes(inputs)
+        with kept_statistics(self.student_model):
+            self.student_taps.follow(inputs, calls)
+        return self.raw_values(inputs, self._unlabelled_terms)
+
+    def _pseudo_boxes(self, inputs):
+        """Runs the whole teacher; its boxes come in pixels of the batch."""
+        images, _, height, width = inputs['image'].shape
+        with self.teacher_taps, paddle.no_grad():
+            detections = self.teacher_model({
+                **inputs, 'scale_factor': paddle.ones([images, 2]),
+                'im_shape': paddle.to_tensor([[height, width]] * images, dtype='float32')})
+        return detected_boxes(detections, self._score_threshold)
+
+    def raw_values(self, inputs, terms=None):
+        """Computes the values of terms from what the taps hold.
 
         Args:
             inputs (dict): the batch.
+            terms (list of Term|None): which; None all.
 
         Returns:
             dict of str to Tensor: float32 scalars without their weights, the same names at every
@@ -111,7 +175,7 @@ class DistillModel(nn.Layer):
         """
         batch, values = Batch(inputs), {}
         with paddle.amp.auto_cast(enable=False):
-            for term in self.terms:
+            for term in self.terms if terms is None else terms:
                 values.update(term.compute(self.student_taps, self.teacher_taps, batch))
         return values
 
@@ -140,3 +204,7 @@ class DistillModel(nn.Layer):
         if total > DWARFING_RATIO * detection_loss:
             logger.warning(f'the distillation terms ({total:.4g}) dwarf the detection loss '
                            f'({detection_loss:.4g}); lower their weight in the slim YAML')
+
+
+def _unlabelled(name):
+    return f'{UNLABELLED}_{name}'

@@ -24,10 +24,14 @@ class FeatureTap:
 
     Raises:
         ValueError: a name is not a sublayer of ``model``; the message lists the nearest names.
+
+    Attributes:
+        asked (list of str): the names, as often as they were added.
     """
 
     def __init__(self, model, names=()):
         self._model = model
+        self.asked = []
         self._layers = {}
         self._calls = {}
         self._handles = []
@@ -47,7 +51,9 @@ class FeatureTap:
         Raises:
             ValueError: a name is not a sublayer.
         """
+        names = list(names)
         self._layers.update({name: _find_sublayer(self._model, name) for name in names})
+        self.asked += names
 
     def __enter__(self):
         self._calls = {name: [] for name in self._layers}
@@ -106,6 +112,35 @@ class FeatureTap:
             raise ValueError(f'{type(self._model).__name__}.forward never runs its sublayer(s) '
                              f'{", ".join(missed)}: no feature can be taken from there')
 
+    def calls(self):
+        """dict of str to int: how often each sublayer was called in what is recorded."""
+        return {name: len(outputs) for name, outputs in self._calls.items()}
+
+    def follow(self, inputs, calls):
+        """Runs the model, with gradient, until some sublayers have been called so often.
+
+        A detector whose forward computes its losses ends before it would need labels.
+
+        Args:
+            inputs (dict): a batch, of which labels may be missing.
+            calls (dict of str to int): of tapped sublayers, as ``calls`` gives them after a whole
+                forward in the same mode.
+
+        Raises:
+            ValueError: the forward pass needs a label before it reaches one of the sublayers.
+        """
+        with self:
+            self._end_after_calls(calls)
+            try:
+                self._model(dict(inputs))
+            except _AllRecorded:
+                pass
+            except KeyError as error:
+                raise ValueError(
+                    f'{type(self._model).__name__}.forward needs {error} of the labels before it '
+                    f'reaches {", ".join(calls)}: no feature of an unlabelled image can be taken '
+                    f'from there; set "unlabelled: false" in the entry that taps it') from error
+
     def _recorder(self, name):
         def record(layer, inputs, output):
             self._calls[name].append(output)
@@ -123,6 +158,16 @@ class FeatureTap:
                     raise _AllRecorded
 
             self._handles.append(getattr(self._model, child).register_forward_post_hook(end))
+
+    def _end_after_calls(self, calls):
+        """Hooks sublayers, behind what records them, to end the forward with the last call."""
+
+        def end(layer, inputs, output):
+            if all(len(self._calls[name]) >= calls[name] for name in calls):
+                raise _AllRecorded
+
+        for name in calls:
+            self._handles.append(self._layers[name].register_forward_post_hook(end))
 
 
 def _find_sublayer(model, name):

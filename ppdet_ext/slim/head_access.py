@@ -1,13 +1,14 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What cross-response distillation has to know of a head, one adapter a head family."""
+"""What the distillation of heads has to know of a head, one adapter a head family."""
 import abc
 
 import paddle
 from paddle.nn import functional as F
 from ppdet.modeling.bbox_utils import delta2bbox, distance2bbox
 
-__all__ = ['HeadAdapter', 'register_head_adapter', 'head_families', 'find_head_adapter']
+__all__ = ['HeadAdapter', 'register_head_adapter', 'head_families', 'find_head_adapter',
+           'head_adapters']
 
 _adapters = {}
 
@@ -50,6 +51,38 @@ def find_head_adapter(model):
     return None
 
 
+def head_adapters(student, teacher, where):
+    """Finds the heads of a pair.
+
+    Args:
+        student (nn.Layer): the student.
+        teacher (nn.Layer): the teacher.
+        where (str): what errors call the term that needs the heads.
+
+    Returns:
+        tuple of HeadAdapter: the student's and the teacher's, of one family.
+
+    Raises:
+        ValueError: a head without adapter, or heads of two families.
+    """
+    own, other = (_adapter(model, role, where)
+                  for model, role in ((student, 'student'), (teacher, 'teacher')))
+    if type(own) is not type(other):
+        raise ValueError(f'{where}: the student has a {type(own.head).__name__}, the teacher a '
+                         f'{type(other.head).__name__}; both must be of one family')
+    return own, other
+
+
+def _adapter(model, role, where):
+    adapter = find_head_adapter(model)
+    if adapter is None:
+        heads = [type(child).__name__ for name, child in model.named_children() if 'head' in name]
+        raise ValueError(f'{where} needs a head of {", ".join(head_families())}; the {role}, '
+                         f'{type(model).__name__}, has {", ".join(heads) or "none"}. Take losses '
+                         f'of the neck alone, in TSKD with "cross_response: false"')
+    return adapter
+
+
 class HeadAdapter(abc.ABC):
     """A head of two towers, classification and box, each a row of convolutions and a predictor.
 
@@ -60,6 +93,7 @@ class HeadAdapter(abc.ABC):
 
     tower = 'conv_feat'  # the sublayer that holds both towers
     predictors = ()  # names of the sublayers that give class scores and boxes
+    bins = None  # of the distribution that is predicted for each side of a box, where it is one
 
     def __init__(self, name, head):
         self.name = name
@@ -111,6 +145,22 @@ class HeadAdapter(abc.ABC):
         """Spreads a level's class scores to [R, K]; R rows in the order image, row, column,
         anchor, K classes."""
         return _rows(scores, self.head.num_classes)
+
+    def check_distributions(self, other, where):
+        """Refuses heads whose sides of boxes are not distributions of equally many bins.
+
+        Args:
+            other (HeadAdapter): of the other detector.
+            where (str): what errors call the term that compares them.
+
+        Raises:
+            ValueError: they are not.
+        """
+        if self.bins is None or self.bins != other.bins:
+            raise ValueError(f'{where} compares the distributions that a GFLHead predicts for the '
+                             f'sides of a box; student and teacher have a '
+                             f'{type(other.head).__name__} with {other.bins or "none"} and a '
+                             f'{type(self.head).__name__} with {self.bins or "none"} (reg_max + 1)')
 
     @abc.abstractmethod
     def priors(self, scores):
@@ -231,7 +281,7 @@ class GFLHeadAdapter(PointHeadAdapter):
     """GFL: the distance is the mean of a predicted distribution; divided by the positive cells.
 
     TSKD's released code has no GFL. The form of its terms is kept; what CrossKD does for GFL
-    beyond them, a divergence between the distributions, is left out.
+    beyond them, a divergence between the distributions, is an option.
     """
 
     predictors = ('gfl_head_cls', 'gfl_head_reg')
@@ -239,15 +289,55 @@ class GFLHeadAdapter(PointHeadAdapter):
     def __init__(self, name, head):
         super().__init__(name, head)
         if head.dgqp_module is not None or not head.use_sigmoid:
-            raise ValueError('cross_response takes a GFLHead with sigmoid scores and without '
-                             'dgqp_module; set "cross_response: false" in the slim YAML to do '
-                             'without it')
+            raise ValueError('the distillation of heads takes a GFLHead with sigmoid scores and '
+                             'without dgqp_module; in TSKD "cross_response: false" does without it')
+        self.bins = head.reg_max + 1
 
     def assign(self, batch, priors):
         """The reader's targets ``label_weights`` and ``pos_num``."""
         weights = batch.inputs['label_weights'].astype('float32')
         positive = batch.inputs['pos_num'].astype('float32').sum()
         return _by_level(weights, priors), positive.clip(min=1.0)
+
+    def distributions(self, predicted, level):
+        """The logits of the distributions of a level.
+
+        Args:
+            predicted (Tensor): what the box predictor returned.
+            level (int): index of the level.
+
+        Returns:
+            Tensor: shape [R, 4, bins]; R rows in the order image, row, column.
+        """
+        rows = _rows(self.head.scales_regs[level](predicted), 4 * self.bins)
+        return rows.reshape([-1, 4, self.bins])
+
+    def positives(self, batch, priors):
+        """The cells that the reader has assigned to a box.
+
+        Args:
+            batch (Batch): with the reader's target ``labels``.
+            priors (list of Tensor): of every level.
+
+        Returns:
+            list of Tensor: of every level, shape [R], 1 for such a cell and 0 for others.
+        """
+        labels = batch.inputs['labels']
+        assigned = paddle.logical_and(labels >= 0, labels < self.head.num_classes)
+        return _by_level(assigned.astype('float32'), priors)
+
+    def valuable(self, batch, priors):
+        """The cells around the assigned ones that localization distillation calls valuable.
+
+        Args:
+            batch (Batch): with the reader's ``vlr_regions``.
+            priors (list of Tensor): of every level.
+
+        Returns:
+            list of Tensor: of every level, shape [R]; the overlap of a cell with its box, and 0
+            outside of the region.
+        """
+        return _by_level(batch.inputs['vlr_regions'].astype('float32'), priors)
 
     def _centres(self, score, stride):
         y, x = self.head.get_single_level_center_point(score.shape[2:], stride,

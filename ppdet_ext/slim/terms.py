@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a distillation adds to the loss: terms, each with its taps, its layers and its weights."""
 import inspect
+import re
 
 import paddle
 from paddle.nn import functional as F
@@ -9,6 +10,7 @@ from ppdet.core.config.schema import SchemaDict
 from ppdet.core.workspace import global_config
 
 from ..utils.options import (
+    FLAG,
     NOT_NEGATIVE,
     NUMBER,
     Kind,
@@ -23,13 +25,13 @@ from .batch import Batch
 from .levels import level_names, level_shapes
 from .losses import ONLY, DistillLoss
 
-__all__ = ['Term', 'FeatureTerm']
+__all__ = ['FeatureTerm', 'HeadTerm', 'Term', 'adjust_reader', 'build_term']
 
 LEVELS = Kind('a list of indices, counted from 0, like [0, 1]', lambda value: (
     isinstance(value, list) and bool(value) and all(type(level) is int for level in value)))
 # Loss, name and feature are checked where they are read.
 TERM_KEYS = {'loss': None, 'name': None, 'feature': None, 'levels': optional(LEVELS),
-             'weight': NOT_NEGATIVE,
+             'weight': NOT_NEGATIVE, 'unlabelled': FLAG,
              'interpolate': optional(one_of('nearest', 'bilinear', 'bicubic', 'area'))}
 CHANNELS = {'student_channels', 'teacher_channels'}
 
@@ -44,15 +46,20 @@ class Term:
         weights (dict of str to float): what each raw value is multiplied with, by its name.
         logged (dict of str to str): under which name, without ``distill_``, each value is logged.
             Values of one name have one weight and are added up in the log.
+        unlabelled (bool): whether it is to see unlabelled images too, where the run has any.
+        place (str): the entry of the slim YAML that it comes from, for messages.
+        needs_boxes (bool): whether it reads the boxes of a batch, or anything else of its labels.
+            A subclass that does not says so, and may then see unlabelled images.
+        takes_pseudo_boxes (bool): whether ``batch.gt_boxes`` is all that it reads of the labels,
+            so that boxes which the teacher has found do as well.
     """
 
-    def __init__(self):
-        self.layers, self.weights, self.logged = {}, {}, {}
+    needs_boxes = True
+    takes_pseudo_boxes = False
 
-    @property
-    def needs_boxes(self):
-        """bool: whether the reader has to give the boxes of every batch."""
-        return False
+    def __init__(self, place='distill_losses', unlabelled=True):
+        self.layers, self.weights, self.logged = {}, {}, {}
+        self.place, self.unlabelled = place, unlabelled
 
     def connect(self, student_taps, teacher_taps):
         """Adds its taps, checks what they give and builds its layers.
@@ -80,14 +87,66 @@ class Term:
         raise NotImplementedError
 
 
+class HeadTerm(Term):
+    """A term that compares heads instead of maps; its class is the ``loss`` of its entry.
+
+    A subclass carries PaddleDetection's ``@register``, so that its name stands in a slim YAML, and
+    takes the arguments of this class and its options.
+
+    Attributes:
+        OPTIONS (dict of str to Kind): the options of an entry, beside ``name`` and ``weight``.
+
+    Args:
+        student (nn.Layer): the student.
+        teacher (nn.Layer): the frozen teacher, kept out of the sublayers.
+        name (str): what its values are called in the log.
+        weight (float): further factor of every value.
+        unlabelled (bool): whether it is to see unlabelled images too, where the run has any.
+        place (str|None): the entry of the slim YAML that it comes from, for messages.
+    """
+
+    OPTIONS = {}
+
+    def __init__(self, student, teacher, name, weight=1.0, unlabelled=True, place=None):
+        super().__init__(place or f'distill_losses: {type(self).__name__}', unlabelled)
+        self.name, self.weight = name, weight
+
+    @staticmethod
+    def adjust_reader(cfg, options):
+        """Makes the training reader give what the loss needs beside the boxes; mostly nothing.
+
+        Args:
+            cfg (dict): ppdet's global configuration; ``TrainReader`` may be changed.
+            options (dict): the entry.
+
+        Raises:
+            ValueError: the reader cannot give it.
+        """
+
+    def add_value(self, part, levels, alpha):
+        """Adds ``<name>_<part>_<level>`` to ``weights``, for each level, logged as their sum.
+
+        Args:
+            part (str): which value.
+            levels (list of str): names of the levels.
+            alpha (float): its weight.
+        """
+        for level in levels:
+            value = f'{self.name}_{part}_{level}'
+            self.weights[value] = self.weight * alpha
+            self.logged[value] = f'{self.name}_{part}'
+
+
 class FeatureTerm(Term):
     """One entry of ``distill_losses`` in the slim YAML, checked.
 
-    Keys of an entry: ``loss`` (registered class), ``name`` (in the log, default the method's),
+    Keys of an entry: ``loss`` (registered class), ``name`` (in the log; by default the method's,
+    and for another loss than the method's own that of the loss, like ``fgd`` for ``FGDLoss``),
     ``feature`` (dotted sublayer, or ``{student: a, teacher: b}``; default ``neck``), ``levels``
     (indices into what the sublayer returns, default all), ``weight`` (default 1),
-    ``interpolate`` (mode of ``F.interpolate`` for the student's map where sizes differ); all
-    others are options of the loss class.
+    ``interpolate`` (mode of ``F.interpolate`` for the student's map where sizes differ),
+    ``unlabelled`` (false keeps it to the labelled images, default true); all others are options of
+    the loss class.
 
     Args:
         entry (dict): the entry.
@@ -99,13 +158,12 @@ class FeatureTerm(Term):
             another kind than the key takes.
     """
 
+    takes_pseudo_boxes = True
+
     def __init__(self, entry, method_name, default_loss):
         super().__init__()
-        if not isinstance(entry, dict):
-            raise ValueError(f'distill_losses: every entry is a mapping like "loss: '
-                             f'MGDFeatureLoss", got {entry!r}')
-        self.loss_class = _loss_class(entry.get('loss', default_loss))
-        self.name = str(entry.get('name', method_name)).lower()
+        self.loss_class, self.name = _loss_and_name(entry, method_name, default_loss)
+        self.place = f'distill_losses: {self.loss_class.__name__} "{self.name}"'
         self.student_tap, self.teacher_tap = _taps(entry.get('feature', 'neck'))
         self.levels = entry.get('levels')
         self.weight = entry.get('weight', 1.0)
@@ -114,6 +172,7 @@ class FeatureTerm(Term):
         for key in TERM_KEYS.keys() & entry.keys():
             if TERM_KEYS[key]:
                 check_value(f'{self.name}: {key}', entry[key], TERM_KEYS[key])
+        self.unlabelled = entry.get('unlabelled', True)
         self._check_options()
 
     def _check_options(self):
@@ -129,7 +188,7 @@ class FeatureTerm(Term):
 
     @property
     def needs_boxes(self):
-        """bool: whether the loss asks for them."""
+        """bool: whether the loss asks for them; else it is given nothing of the labels."""
         return 'gt_boxes' in self._batch_arguments
 
     @property
@@ -217,17 +276,79 @@ def _taps(feature):
     return taps['student'], taps['teacher']
 
 
+def build_term(entry, method_name, default_loss, student, teacher):
+    """Builds what an entry of ``distill_losses`` asks for.
+
+    Args:
+        entry (dict): the entry.
+        method_name (str): default name of the method's own loss.
+        default_loss (str|None): default loss class.
+        student (nn.Layer): the student.
+        teacher (nn.Layer): the teacher.
+
+    Returns:
+        Term: not connected yet.
+
+    Raises:
+        ValueError: an unknown loss or option, a value of another kind than the key takes, or heads
+            that do not fit.
+    """
+    loss_class, name = _loss_and_name(entry, method_name, default_loss)
+    if not issubclass(loss_class, HeadTerm):
+        return FeatureTerm(entry, method_name, default_loss)
+    options = {key: value for key, value in entry.items() if key not in ('loss', 'name')}
+    check_options(f'distill_losses: {loss_class.__name__}', options,
+                  {'weight': NOT_NEGATIVE, 'unlabelled': FLAG, **loss_class.OPTIONS})
+    return loss_class(student, teacher, name, **options)
+
+
+def adjust_reader(entry, default_loss, cfg):
+    """Makes the training reader give what an entry of ``distill_losses`` needs beside the boxes.
+
+    Args:
+        entry (dict): the entry.
+        default_loss (str|None): default loss class.
+        cfg (dict): ppdet's global configuration; ``TrainReader`` may be changed.
+
+    Raises:
+        ValueError: an unknown loss, or a reader that cannot give it.
+    """
+    loss_class, _ = _loss_and_name(entry, '', default_loss)
+    if issubclass(loss_class, HeadTerm):
+        loss_class.adjust_reader(cfg, entry)
+
+
+def _loss_and_name(entry, method_name, default_loss):
+    """tuple: the class that an entry names, and what its values are called."""
+    if not isinstance(entry, dict):
+        raise ValueError(f'distill_losses: every entry is a mapping like "loss: MGDFeatureLoss", '
+                         f'got {entry!r}')
+    loss = entry.get('loss', default_loss)
+    loss_class = _loss_class(loss)
+    usual = method_name if loss == default_loss else re.sub('(Feature)?Loss$', '', loss)
+    return loss_class, str(entry.get('name', usual)).lower()
+
+
 def _loss_class(name):
     section = global_config.get(str(name))
+    if _is_distill_loss(section):
+        return getattr(section.pymodule, name)
+    losses = [key for key, value in global_config.items() if _is_distill_loss(value)]
+    # PaddleDetection's FGDFeatureLoss is FGDLoss here, and so on.
+    ours = str(name).replace('Feature', '')
+    near = did_you_mean(ours if ours in losses else name, losses)
+    what = (f'no registered loss "{name}"' if not isinstance(section, SchemaDict) else
+            f'{name} is no loss of distill_losses')
+    raise ValueError(f'distill_losses: {what}{near}; known: {", ".join(sorted(losses))}')
+
+
+def _is_distill_loss(section):
+    """Whether a section of the configuration is a class that an entry may name."""
     if not isinstance(section, SchemaDict):
-        losses = [key for key, value in global_config.items()
-                  if isinstance(value, SchemaDict) and key.endswith('Loss')]
-        raise ValueError(f'distill_losses: no registered loss "{name}"{did_you_mean(name, losses)}')
-    loss_class = getattr(section.pymodule, name)
-    if not (issubclass(loss_class, DistillLoss) and CHANNELS <= set(section.schema)):
-        raise ValueError(f'distill_losses: {name} does not compare feature maps; a loss here is a '
-                         f'DistillLoss that takes student_channels and teacher_channels')
-    return loss_class
+        return False
+    loss_class = getattr(section.pymodule, section.name, None)
+    return inspect.isclass(loss_class) and (issubclass(loss_class, HeadTerm) or (
+        issubclass(loss_class, DistillLoss) and CHANNELS <= set(section.schema)))
 
 
 def _kind(default):

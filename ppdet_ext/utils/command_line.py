@@ -61,6 +61,14 @@ def _describe(error):
     return f'{summary(error)}, in {place(error)}; --verbose shows the traceback'
 
 
+def _warn_of_file_names():
+    """Python takes them for ASCII in a container or service that sets no language."""
+    encoding = sys.getfilesystemencoding()
+    if encoding.lower() not in ('utf-8', 'utf8'):
+        print(f'warning: Python reads the names of files as {encoding} here, so that names with '
+              f'Chinese or accented letters are not found; set PYTHONUTF8=1', file=sys.stderr)
+
+
 def run_tool(main, earlier_error=lambda text: None):
     """Runs a tool's ``main(argv)``; any error ends it with one line and code 1.
 
@@ -75,6 +83,7 @@ def run_tool(main, earlier_error=lambda text: None):
         # A console that cannot show a character must not end a work that is done.
         if hasattr(stream, 'reconfigure'):
             stream.reconfigure(errors='backslashreplace')
+    _warn_of_file_names()
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt as stop:

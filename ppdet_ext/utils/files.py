@@ -65,7 +65,7 @@ def read_json(path, encoding=None):
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f'{path} is no JSON ({error})') from error
+        raise ValueError(f'{path} is not JSON ({error})') from error
 
 
 def sha256(path):

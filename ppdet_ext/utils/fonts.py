@@ -56,7 +56,8 @@ def find_font(text, path=None, size=SIZE):
         return None, None
     for name in FONTS:
         for folder in map(os.path.expanduser, FOLDERS):
-            for found in sorted(glob.glob(os.path.join(folder, '**', name), recursive=True)):
+            files = glob.glob(os.path.join(folder, '**', name), recursive=True)
+            for found in sorted(files, key=lambda file: ('Regular' not in file, file)):
                 try:
                     font = ImageFont.truetype(found, size)
                 except OSError:

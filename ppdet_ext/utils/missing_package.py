@@ -3,6 +3,7 @@
 """Says in one line which package is missing; needs none itself."""
 import contextlib
 import sys
+from importlib.machinery import PathFinder
 
 __all__ = ['explain', 'explained']
 
@@ -50,8 +51,10 @@ def _remedy():
     if not PYTHONS[0] <= found <= PYTHONS[1]:
         return (f'This is Python {found[0]}.{found[1]} ({sys.executable}); ppdet_ext needs 3.9, '
                 f'3.10 or 3.11')
+    # The extra would replace a Paddle that is there, maybe one for the GPU.
+    project = '.' if PathFinder.find_spec('paddle') else '".[cpu]"'
     return (f'Install what ppdet_ext needs into this Python ({sys.executable}): pip install -e '
-            f'".[cpu]" in its folder, or activate the environment that has it')
+            f'{project} in its folder, or activate the environment that has it')
 
 
 def _in_one_line(usual):

@@ -15,7 +15,7 @@ class ConfigError(ValueError):
     """A section, key or value that is invalid.
 
     Args:
-        key (str): where it stands, sections and key joined by dots.
+        key (str): its place, sections and key joined by dots.
         message (str): what is wrong, the key included.
     """
 

@@ -1,12 +1,9 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Steps of a long experiment: commands that are run once, and again only if that is asked for."""
-import contextlib
 import hashlib
 import os
 import shlex
-import signal
-import subprocess
 import sys
 import threading
 import time
@@ -15,14 +12,12 @@ from dataclasses import dataclass
 
 import yaml
 
-from ..utils.files import write_json
-from .files import read_json
+from .commands import run_logged
+from .files import read_json, write_json
 
 __all__ = ['Step', 'check_finished', 'run_steps']
 
 RECORD = 'run.json'
-LAST_LINES = 15  # of a log, in an error
-POLL_INTERVAL = 0.2  # seconds
 
 
 @dataclass(frozen=True)
@@ -86,13 +81,14 @@ class Step:
         record = {**self._settings(), 'seconds': None}
         spent = self._record().get('spent', 0.0) if self.resumes else 0.0
         self._write({**record, 'spent': spent})
+        environment = {**os.environ, 'OMP_NUM_THREADS': str(threads)} if threads else None
         start = time.monotonic()
         try:
             for number, (tool, *arguments) in enumerate(self.commands):
                 before = [other for other, *_ in self.commands[:number + 1]].count(tool)
                 log = f'{tool}.log' if before == 1 else f'{tool}_{before}.log'
-                _execute([sys.executable, os.path.join(tools, f'{tool}.py'), *arguments],
-                         os.path.join(self.folder, log), threads, stopped)
+                run_logged([sys.executable, os.path.join(tools, f'{tool}.py'), *arguments],
+                           os.path.join(self.folder, log), 'a', stopped=stopped, env=environment)
         finally:
             spent = round(spent + time.monotonic() - start, 1)
             self._write({**record, 'spent': spent})
@@ -163,34 +159,6 @@ def _fingerprint(path):
     if path.endswith(('.yml', '.yaml')):
         content = yaml.serialize(yaml.compose(content)).encode()
     return hashlib.sha256(content).hexdigest()
-
-
-def _execute(command, log, threads, stopped):
-    """Runs a command in a session of its own, which a Ctrl-C of the terminal does not reach."""
-    environment = {**os.environ, 'OMP_NUM_THREADS': str(threads)} if threads else None
-    with open(log, 'a', encoding='utf-8') as f:
-        f.write(f'{shlex.join(command)}\n')
-        f.flush()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=f,
-                                   stderr=subprocess.STDOUT, env=environment,
-                                   start_new_session=True)
-        try:
-            while process.poll() is None:
-                if stopped and stopped.is_set():
-                    raise KeyboardInterrupt
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(POLL_INTERVAL)
-        except BaseException:
-            # A training that is killed goes on from the end of an epoch, to the same bits as
-            # without; one that is asked to stop would repeat part of an epoch.
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-            raise
-    if process.returncode:
-        with open(log, encoding='utf-8', errors='replace') as f:
-            last = ''.join(f.readlines()[-LAST_LINES:])
-        raise ChildProcessError(f'{os.path.basename(command[1])} ended with code '
-                                f'{process.returncode}; the end of {log}:\n{last}')
 
 
 def run_steps(steps, tools, jobs=1, begin=lambda step: None, end=lambda step: None):

@@ -6,7 +6,7 @@ import os
 
 __all__ = ['did_you_mean', 'near_file']
 
-ALIKE = 0.8  # share of the letters of a file's name; other names are not a slip of the hand
+ALIKE = 0.8  # fraction of the letters of a file's name; other names are not a slip of the hand
 
 
 def did_you_mean(name, known):

@@ -4,7 +4,7 @@
 import codecs
 import unicodedata
 
-__all__ = ['clean_name', 'decode_text', 'same_name']
+__all__ = ['alike', 'clean_name', 'decode_text', 'same_name']
 
 # Those of UTF-32 first: they begin with those of UTF-16.
 MARKS = ((codecs.BOM_UTF8, 'utf-8-sig'), (codecs.BOM_UTF32_LE, 'utf-32'),
@@ -52,6 +52,11 @@ def clean_name(text):
     """str: a name as it is meant: composed, without blanks around and invisible characters."""
     visible = ''.join(c for c in text if unicodedata.category(c) != 'Cf')
     return unicodedata.normalize('NFC', visible).strip()
+
+
+def alike(text):
+    """str: the same for names that differ in case, width or blanks only, as DENT and dent."""
+    return ''.join(unicodedata.normalize('NFKC', text).casefold().split())
 
 
 def same_name(text):

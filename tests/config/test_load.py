@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 import paddle
 import pytest
-from tiny import student_yaml, write_yaml
+from ppdet.core.workspace import global_config
+from tiny import slim_yaml, student_yaml, write_yaml
 
 from ppdet_ext.config.load import load_run_config
+from ppdet_ext.config.scope import SlimConfig
 
 
 def test_a_config_of_this_repository_passes(tmp_path):
@@ -14,13 +16,16 @@ def test_a_config_of_this_repository_passes(tmp_path):
 
 
 def test_the_last_setting_wins(tmp_path):
-    cfg = load_run_config(student_yaml(tmp_path, seed=1), {'epoch': 9}, {'seed': 2, 'epoch': 8})
-    assert (cfg.seed, cfg.epoch) == (2, 9)
+    slim = SlimConfig(slim_yaml(tmp_path, 'teacher.yml', slim_method=None, seed=2, epoch=8))
+    cfg = load_run_config(student_yaml(tmp_path, seed=1), {'epoch': 9}, slim)
+    assert (cfg.seed, cfg.epoch, cfg.filename) == (2, 9, 'mgd')
+    assert load_run_config(student_yaml(tmp_path), {'filename': 'own'}, slim).filename == 'own'
 
 
 def test_nothing_is_left_of_an_earlier_run(tmp_path):
     first = load_run_config(student_yaml(tmp_path), {'seed': 1, 'FPN': {'norm_type': 'bn'}})
-    first.update(model='its model', slim='Distill', amp=True)
+    first.copy()['FPN']['norm_type'] = 'gn'
+    global_config.update(model='its model', slim='Distill', amp=True)
     second = load_run_config(student_yaml(tmp_path), {})
     assert not {'seed', 'model', 'slim', 'amp'} & set(second)
     assert 'norm_type' not in second['FPN']
@@ -51,7 +56,7 @@ def test_nothing_is_left_of_a_data_set_that_a_tag_has_built(tmp_path):
     ({'LearningRate': {'schedulers': [{'max_epochs': 3}]}},
      r'LearningRate.schedulers: unknown name "None"; known: CosineDecay'),
     ({'LearningRate': {'schedulers': [{'name': 'LinearWarmup'}, {'name': 'CosineDecay'}]}},
-     r"expected are a decay and, .* a warmup after it \(AttributeError: 'LinearWarmup'"),
+     r"expected a decay and, .* a warmup after it \(AttributeError: 'LinearWarmup'"),
     ({'OptimizerBuilder': {'optimizer': {'type': 'lr'}}}, r'type: unknown name "lr"; known'),
     ({'OptimizerBuilder': {'optimizer': {'type': 'LBFGS'}}}, r'type: unknown name "LBFGS"'),
     ({'OptimizerBuilder': {'optimizer': {'type': 'AdamWDL', 'layerdecay': 0.75}}},
@@ -93,25 +98,25 @@ def test_a_decay_that_a_tag_has_built_passes(tmp_path):
 
 
 @pytest.mark.parametrize('text, message', [
-    ('a: &x {b: [*x]}\n', 'line 1: with every alias .* it holds more than 1,000,000 values, or it'),
+    ('a: &x {b: [*x]}\n', 'line 1: with every alias .* it holds more than 1,000,000 values'),
     ('_BASE_:\n', r'_BASE_ is a list of paths, like \[../runtime.yml\], got None'),
     ('_BASE_: [3]\n', r'_BASE_ is a list of paths, .* got \[3\]'),
 ])
-def test_a_yaml_that_is_not_meant_so(tmp_path, text, message):
+def test_an_invalid_yaml(tmp_path, text, message):
     path = tmp_path / 'x.yml'
     path.write_text(text)
     with pytest.raises(ValueError, match=message):
         load_run_config(str(path))
 
 
-def test_a_key_that_stands_twice_is_warned_of(tmp_path, log):
+def test_a_key_that_appears_twice_is_warned_of(tmp_path, log):
     path = tmp_path / 'x.yml'
     path.write_text(f'_BASE_: [{student_yaml(tmp_path)}]\nepoch: 1\nFPN: {{out_channel: 16,\n'
                     f'  out_channel: 24}}\nepoch: 2\n')
     assert load_run_config(str(path)).epoch == 2
     assert [message for level, message in log if level == 'WARNING'] == [
-        f'{path}, line 5: "epoch" stands in line 2 already, which has no effect',
-        f'{path}, line 4: "out_channel" stands in line 3 already, which has no effect']
+        f'{path}, line 5: "epoch" was set in line 2 already, which has no effect',
+        f'{path}, line 4: "out_channel" was set in line 3 already, which has no effect']
 
 
 def test_an_alias_may_be_used_several_times(tmp_path):
@@ -153,11 +158,12 @@ def test_a_config_that_is_no_mapping(tmp_path):
     ({}, {'FPN': {'out_channel': 8}}, {}, 'base.yml'),  # sets another key of the section
 ])
 def test_the_message_names_who_has_set_the_key(tmp_path, values, options, slim_keys, origin):
+    slim = SlimConfig(slim_yaml(tmp_path, 'teacher.yml', **slim_keys))
     wrong = {'FPN': {'out_channels': 8}} if origin == 'base.yml' else {}
     base = write_yaml(tmp_path / 'base.yml', {'_BASE_': [student_yaml(tmp_path)], **wrong})
     path = write_yaml(tmp_path / 'own.yml', {'_BASE_': [base], **values})
     with pytest.raises(ValueError) as error:
-        load_run_config(path, options, slim_keys)
+        load_run_config(path, options, slim)
     expected = str(tmp_path / origin) if origin.endswith('.yml') else origin
     assert str(error.value).startswith(f'{expected}: ')
 

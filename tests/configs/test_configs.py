@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Every shipped YAML loads, builds and says what the tables in configs/README*.md say."""
+import functools
 import glob
 import os
 import re
@@ -12,10 +13,10 @@ from ppdet.core.workspace import create
 from tiny import CONFIGS
 
 from ppdet_ext.config.load import load_run_config
-from ppdet_ext.config.scope import SlimConfig, isolated_config
+from ppdet_ext.config.scope import isolated_config
 from ppdet_ext.config.yaml_file import read_yaml
 from ppdet_ext.data.coco import NEU_DET_CLASSES
-from ppdet_ext.slim import build_slim_model
+from ppdet_ext.slim import build_slim_model, distill_methods, prepare_reader, read_slim_config
 
 CONFIGS = os.path.abspath(CONFIGS)
 FOLDERS = ('nano', 'lite', 'retinanet', 'fcos', 'gfl', 'faster_rcnn', 'picodet', 'ppyoloe')
@@ -30,6 +31,9 @@ def shipped(pattern):
 DETECTORS = [path for folder in FOLDERS for path in shipped(f'{folder}/*.yml')]
 MGD = shipped('slim/distill/*_mgd_distill.yml')
 TSKD = shipped('slim/distill/*_tskd_distill.yml')
+DKAN = shipped('slim/distill/*_dkan_distill.yml')
+OF_HEADS = ('_crosskd_distill.yml', '_ld_distill.yml')  # they compare no maps of the neck
+OTHERS = sorted(set(shipped('slim/distill/*.yml')) - {*MGD, *TSKD, *DKAN})
 
 
 def stem(path):
@@ -49,6 +53,8 @@ def test_every_folder_has_detectors():
     assert len(MGD) >= len(FOLDERS), 'each detector family has its MGD pair'
     heads = {os.path.basename(path).split('_')[0] for path in TSKD}
     assert heads == {'retinanet', 'fcos', 'gfl'}, 'so has each family with a head adapter'
+    shown = {read_yaml(os.path.join(CONFIGS, path))['slim_method'] for path in OTHERS}
+    assert shown == set(distill_methods()) - {'MGD', 'TSKD', 'DKAN', 'PPYOLOEDistill'}
 
 
 @pytest.mark.parametrize('path', shipped('**/*.yml') + shipped('*/_base_/*.yml'))
@@ -103,24 +109,30 @@ def plain(value):
 
 
 def without_kept_boxes(cfg):
-    """The configuration without the operator that a method may add to the training reader."""
+    """The configuration without what a method may add to the training reader."""
     cfg = plain(cfg)
     reader = cfg['TrainReader']
     reader['batch_transforms'] = [entry for entry in reader.get('batch_transforms') or []
                                   if 'KeepGTBox' not in entry]
+    for entry in reader['batch_transforms']:
+        entry.get('Gt2GFLTarget', {}).pop('compute_vlr_region', None)
     return cfg
 
 
-def channels_in_words(levels, side):
+def channels_of(model):
+    """list of int: of the levels of a detector's neck."""
+    return [shape.channels for shape in model.neck.out_shape]
+
+
+def in_words(numbers):
     """'256' where all levels have as many, '384, 192, 96' otherwise, in the order of levels."""
-    numbers = [getattr(level, f'{side}_channels') for level in levels]
     return ', '.join(str(n) for n in (numbers[:1] if len(set(numbers)) == 1 else numbers))
 
 
-@pytest.mark.parametrize('path', MGD + TSKD)
+@pytest.mark.parametrize('path', MGD + TSKD + OTHERS)
 def test_pair_builds_and_leaves_the_student_alone(tmp_path, path):
     slim_path = os.path.join(CONFIGS, path)
-    slim = SlimConfig(slim_path, ('distill_losses', 'cross_response'))
+    slim = read_slim_config(slim_path)
     with open(slim_path, encoding='utf-8') as f:
         student = re.search(r'-c configs/(\S+)', f.read()).group(1)
     assert student in DETECTORS, 'the command in the comment names a shipped student'
@@ -131,18 +143,23 @@ def test_pair_builds_and_leaves_the_student_alone(tmp_path, path):
         assert cfg.num_classes == 6
         paddle.save(create(cfg.architecture).state_dict(), weights)
 
-    cfg = load_run_config(os.path.join(CONFIGS, student),
-                          {'pretrain_weights': None, 'teacher_weights': weights})
-    create(cfg.architecture)  # PaddleDetection itself completes sections when it builds
-    before = without_kept_boxes(cfg)
+    student, options = os.path.join(CONFIGS, student), {
+        'pretrain_weights': None, 'teacher_weights': weights}
+    before = without_kept_boxes(load_run_config(student, options))
     assert {'epoch', 'LearningRate', 'TrainDataset', 'num_classes', 'save_dir'} < set(before)
-    build_slim_model(cfg, slim_path)
+    cfg = load_run_config(student, options, slim, [functools.partial(prepare_reader, slim)])
     before['filename'] = stem(path)  # the run is named after the slim YAML
     assert without_kept_boxes({key: cfg[key] for key in before}) == before
+    cfg = build_slim_model(cfg, slim)
 
-    levels = list(cfg.model.terms[0].layers.values())
-    assert len(levels) == len(cfg.model.student_model.neck.out_shape)
-    assert ('cross_response' in cfg.model.distill_losses) == ('cross_response' in slim.content)
-    words = f'{channels_in_words(levels, "teacher")} -> {channels_in_words(levels, "student")}'
+    models = cfg.model.teacher_model, cfg.model.student_model
+    levels = [layer for layer in cfg.model.distill_losses.values()
+              if hasattr(layer, 'student_channels')]
+    assert len(levels) == len(models[1].neck.out_shape) or path.endswith(OF_HEADS)
+    assert [[layer.teacher_channels, layer.student_channels] for layer in levels] == [
+        list(channels) for channels in zip(*map(channels_of, models))][:len(levels)]
+    assert ('cross_response' in cfg.model.distill_losses) == (
+        'cross_response' in slim.content or path.endswith('_crosskd_distill.yml'))
+    words = ' -> '.join(in_words(channels_of(model)) for model in models)
     for readme in READMES:
         assert table_row(readme, path)[-1] == words

@@ -15,7 +15,7 @@ from ppdet_ext.few_shot.configs import dataset_configs, detector_configs, detect
 from ppdet_ext.few_shot.head_expansion import Detector, expand_head
 from ppdet_ext.few_shot.sets import NEU_DET_SPLITS, ClassSplit
 from ppdet_ext.modeling import CosineSimBBoxHead, MultiClassSoftNMS
-from ppdet_ext.slim import build_slim_model
+from ppdet_ext.slim import build_slim_model, read_slim_config
 
 DETECTORS = ('nano', 'lite0', 'r50', 'r101')
 RUNS = [f'faster_rcnn_{detector}_fpn_neu_det_split{split}'
@@ -143,9 +143,10 @@ def test_the_chain_fits_from_base_detector_to_dkan(run, path_of, tmp_path):
     assert type(model.bbox_post_process.nms) is MultiClassSoftNMS
     tensors, _ = expand_head(cosine, base)
     paddle.save({name: paddle.to_tensor(value) for name, value in tensors.items()}, student)
+    slim = read_slim_config(path_of(run, 'dkan_distill'))
     cfg = load_run_config(path_of(run, 'tfa'),
-                          {'pretrain_weights': student, 'teacher_weights': teacher})
-    model = build_slim_model(cfg, path_of(run, 'dkan_distill'))['model']
+                          {'pretrain_weights': student, 'teacher_weights': teacher}, slim)
+    model = build_slim_model(cfg, slim)['model']
     assert cfg.filename == stem(path_of(run, 'dkan_distill'))
     assert list(model.distill_losses.keys()) == [
         'dkan_fka_p2', 'dkan_fka_p3', 'dkan_fka_p4', 'dkan_fka_p5', 'dkan_lka']

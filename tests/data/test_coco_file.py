@@ -127,12 +127,12 @@ def test_annotations_wait_for_sound_images(tmp_path):
 
 
 @pytest.mark.parametrize('text, reason', [
-    ('', r'a.json is no JSON \(Expecting value'),
-    ('[]', r'a.json is no COCO annotation file \(no list "images"\)'),
+    ('', r'a.json is not JSON \(Expecting value'),
+    ('[]', r'a.json is not a COCO annotation file \(no list "images"\)'),
     ('{"images": [], "categories": {}}', r'\(no list "categories"\)'),
     ('{"images": [], "categories": null}', r'\(no list "categories"\)'),
     ('{"images": [], "categories": [], "annotations": null}', r'\(no list "annotations"\)'),
-    ('[' * 100000 + ']' * 100000, r'a.json is no JSON \(.*recursion'),
+    ('[' * 100000 + ']' * 100000, r'a.json is not JSON \(.*recursion'),
     (b'{"a": "\xe9"}', r"a.json is not text in UTF-8 \('utf-8' codec can't decode"),
 ])
 def test_a_file_that_is_none(tmp_path, text, reason):

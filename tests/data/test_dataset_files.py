@@ -53,8 +53,8 @@ def test_a_data_set_that_fits(coco):
 @pytest.mark.parametrize('content, dataset, error, message', [
     (annotations(classes=5), {}, ValueError, 'has 5 classes, but num_classes is 6'),
     (annotations(images=()), {}, ValueError, 'lists no image'),
-    ('{"images": [', {}, ValueError, 'train.json is no JSON .Expecting'),
-    ({'images': []}, {}, ValueError, 'no COCO annotation file .no list "categories"'),
+    ('{"images": [', {}, ValueError, 'train.json is not JSON .Expecting'),
+    ({'images': []}, {}, ValueError, 'is not a COCO annotation file .no list "categories"'),
     (annotations(), {'image_dir': 'image'}, FileNotFoundError,
      'image does not exist. Prepare the data set'),
     (annotations(images=('a.jpg', 'c.jpg', 'd.jpg')), {}, FileNotFoundError,
@@ -103,7 +103,7 @@ def test_a_missing_data_set_says_how_to_get_it(tmp_path):
 
 def evaluation(coco, **dataset):
     """The section EvalDataset of a config, of the images a.jpg with a box and b.jpg without."""
-    cfg = coco(annotations())
+    cfg = coco(annotations()).copy()
     cfg['EvalDataset'] = {**dataset_fields(cfg, 'TrainDataset'), **dataset}
     return cfg
 
@@ -131,7 +131,7 @@ def test_says_which_images_an_evaluation_leaves_out(coco, log, allow_empty):
 def test_an_evaluation_without_boxes(coco, change, only_predict):
     content = annotations()
     change(content)
-    cfg = coco(content)
+    cfg = coco(content).copy()
     cfg['EvalDataset'], cfg['save_prediction_only'] = cfg['TrainDataset'], only_predict
     if only_predict and 'annotations' not in content:
         check_datasets(cfg, ['EvalDataset'])
@@ -250,8 +250,8 @@ def test_metric_and_data_set_are_of_one_kind(tmp_path, folder, coco, metric, kin
 @pytest.mark.parametrize('key, value', [('save_prediction_only', True), ('bias', True),
                                         ('base_metrics', 'metrics.json')])
 def test_what_only_coco_knows_is_refused_with_voc(tmp_path, folder, key, value):
-    cfg = voc(tmp_path, folder, voc_xml(SOUND_BOX), section='EvalDataset', metric='VOC')
-    cfg[key] = value
+    cfg = voc(tmp_path, folder, voc_xml(SOUND_BOX), section='EvalDataset', metric='VOC',
+              **{key: value})
     with pytest.raises(ValueError, match=f'{key} is for metric: COCO and has no effect with VOC'):
         check_datasets(cfg, ['EvalDataset'])
 
@@ -265,9 +265,8 @@ def test_lists_of_voc_that_other_programs_wrote(tmp_path, folder, change):
     (folder / 'part 1.xml').write_text(voc_xml(SOUND_BOX, name='划痕'))
     xml = '<?xml version="1.0" encoding="gbk"?>' + voc_xml(SOUND_BOX, name='划痕 ')
     labels = '\ufeff划痕\r\n' + '\r\n'.join(NEU_DET_CLASSES[1:])
-    cfg = voc(tmp_path, folder, xml.encode('gbk'), labels, listed=change('images/a.jpg a.xml\n'))
-    cfg['class_names'] = ['划痕', *NEU_DET_CLASSES[1:]]
-    cfg['EvalDataset'] = cfg['TestDataset'] = None
+    cfg = voc(tmp_path, folder, xml.encode('gbk'), labels, listed=change('images/a.jpg a.xml\n'),
+              class_names=['划痕', *NEU_DET_CLASSES[1:]], EvalDataset=None, TestDataset=None)
     check_datasets(cfg, ['TrainDataset'])
     fields = dict(dataset_fields(cfg, 'TrainDataset'), data_fields=['image', 'gt_bbox', 'gt_class'])
     fields.pop('name')
@@ -336,7 +335,7 @@ def test_label_lists_are_compared_too(tmp_path, folder):
     ('data_fields', ['image'], 'EvalDataset: metric VOC reads gt_bbox, gt_class, difficult too'),
 ])
 def test_what_an_evaluation_of_voc_reads(tmp_path, folder, key, value, message):
-    cfg = voc(tmp_path, folder, voc_xml(SOUND_BOX), section='EvalDataset', metric='VOC')
+    cfg = voc(tmp_path, folder, voc_xml(SOUND_BOX), section='EvalDataset', metric='VOC').copy()
     dataset_fields(cfg, 'EvalDataset')[key] = value
     with pytest.raises(ValueError, match=message):
         check_datasets(cfg, ['EvalDataset'])

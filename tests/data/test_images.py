@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Grey values of 16 bits become what the detector sees, everywhere alike, or are refused."""
 import io
+import pathlib
+import struct
 
 import cv2
 import numpy as np
@@ -13,8 +15,8 @@ from tiny import student_yaml
 
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.data import images
-from ppdet_ext.data.dataset_files import check_datasets
-from ppdet_ext.data.images import decode_bgr, image_size, largest_value, open_rgb
+from ppdet_ext.data.dataset_files import _check_image, check_datasets
+from ppdet_ext.data.images import check_depth, decode_bgr, image_size, largest_value, open_rgb
 from ppdet_ext.inference import detections
 
 GREY = np.random.default_rng(0).integers(0, 256, [6, 8], dtype='uint8')
@@ -81,6 +83,69 @@ def test_other_depths_are_refused(tmp_path, form, pixels):
         decode_bgr((tmp_path / 'a.tif').read_bytes(), 4095)
     with pytest.raises(ValueError, match='32 bits'):
         image_size(str(tmp_path / 'a.tif'))
+
+
+def tiff(pixels, sample_format):
+    """bytes: a TIFF of one channel, which says of its values that they are of a format."""
+    height, width = pixels.shape
+    data, short, long = pixels.tobytes(), 3, 4
+    tags = [(256, long, width), (257, long, height), (258, short, 8 * pixels.itemsize),
+            (259, short, 1), (262, short, 1), (273, long, 8), (277, short, 1), (278, long, height),
+            (279, long, len(data)), (339, short, sample_format)]
+    entries = b''.join(struct.pack('<HHII', tag, kind, 1, value) for tag, kind, value in tags)
+    return (struct.pack('<4sI', b'II*\0', 8 + len(data)) + data
+            + struct.pack('<H', len(tags)) + entries + bytes(4))
+
+
+@pytest.mark.parametrize('kind, sample_format, message', [
+    ('int16', 2, 'grey values with a sign'), ('int8', 2, 'grey values with a sign'),
+    ('float16', 3, 'grey values of floating point')])
+def test_grey_values_that_are_no_integers_from_0_are_refused(tmp_path, kind, sample_format,
+                                                             message):
+    path = tmp_path / 'a.tif'
+    path.write_bytes(tiff(GREY.astype(kind), sample_format))
+    for read in (image_size, check_depth,
+                 lambda path: decode_bgr(pathlib.Path(path).read_bytes(), 65535)):
+        with pytest.raises(ValueError, match=message):
+            read(str(path))
+    path.write_bytes(tiff(GREY.astype('uint16'), 1))
+    assert np.array_equal(decode_bgr(pathlib.Path(path).read_bytes(), 255), plain(GREY))
+
+
+def turned(number):
+    exif = Image.Exif()
+    exif[images.ORIENTATION] = number
+    return exif
+
+
+@pytest.mark.parametrize('form, options, message', [
+    ('WEBP', {'exif': turned(6)}, 'its EXIF orientation turns it'),
+    ('WEBP', {'exif': turned(3)}, 'its EXIF orientation turns it'),
+    ('WEBP', {'save_all': True, 'append_images': [Image.fromarray(255 - GREY)]},
+     'OpenCV, by which detectors read images, cannot decode it; save it as PNG'),
+    ('TIFF', {'compression': 'lzma'}, 'OpenCV, by which .* cannot decode it; save it as PNG'),
+])
+def test_what_a_detector_sees_otherwise_is_refused_before_training(tmp_path, form, options,
+                                                                   message):
+    path = tmp_path / 'a.img'
+    path.write_bytes(encoded(GREY, form, **options))
+    for read in image_size, lambda path: _check_image(path, None):
+        with pytest.raises(ValueError, match=message):
+            read(str(path))
+
+
+@pytest.mark.parametrize('form', ['JPEG', 'PNG', 'TIFF'])
+@pytest.mark.parametrize('bits', [8, 16])
+def test_exif_turns_an_image_everywhere(tmp_path, form, bits):
+    if (form, bits) == ('JPEG', 16):
+        return
+    path = tmp_path / 'a.img'
+    pixels = np.repeat(np.repeat(GREY, 8, axis=0), 8, axis=1).astype(f'uint{bits}')
+    path.write_bytes(encoded(pixels, form, exif=turned(6)))
+    right = np.rot90(pixels, -1)
+    assert image_size(str(path)) == _check_image(str(path), 255) == right.shape[::-1]
+    assert images.image_sizes([str(path)]) == {right.shape}
+    assert np.abs(np.int32(open_rgb(str(path), 255))[..., 0] - right).mean() < 3
 
 
 @pytest.fixture

@@ -95,11 +95,11 @@ def test_data_set_passes_the_check_of_prepared_data(dataset):
         == {'train': 42, 'val': 12, 'test': 6}
 
 
-@pytest.mark.parametrize('split, share', [('train', 7), ('val', 2), ('test', 1)])
-def test_every_class_has_the_same_share_of_each_split(dataset, split, share):
+@pytest.mark.parametrize('split, images', [('train', 7), ('val', 2), ('test', 1)])
+def test_every_class_has_the_same_fraction_of_each_split(dataset, split, images):
     names = [image['file_name'] for image in load(dataset, split)['images']]
     assert Counter(name.rsplit('_', 1)[0] for name in names) \
-        == dict.fromkeys(NEU_DET_CLASSES, share)
+        == dict.fromkeys(NEU_DET_CLASSES, images)
 
 
 @pytest.mark.parametrize('split', ['train', 'val', 'test'])

@@ -3,6 +3,7 @@
 """Every fault in a VOC data set is found, named with file and line, and can be skipped."""
 import os
 import shutil
+import unicodedata
 
 import pytest
 
@@ -34,12 +35,10 @@ def messages(data):
      'ANNOTATIONS/a.xml:2: refused: it defines the entity "lol"'),
     ('<annotation>', '<!DOCTYPE x [<!ENTITY file SYSTEM "file:///etc/hosts">]><annotation>',
      'ANNOTATIONS/a.xml:1: refused: it defines the entity "file"'),
-    ('<size><width>20</width><height>20</height><depth>1</depth></size>', '',
-     'ANNOTATIONS/a.xml:1: there is no <size>'),
     ('<width>20', '<width>21',
      'ANNOTATIONS/a.xml:3: <size> says 21x20, the image is 20x20'),
     ('<width>20</width>', '', 'ANNOTATIONS/a.xml:3: <size> says x20, the image is 20x20'),
-], ids=['unclosed', 'misspelt', 'encoding', 'entities', 'external entity', 'no size', 'other size',
+], ids=['unclosed', 'misspelt', 'encoding', 'entities', 'external entity', 'other size',
         'no width'])
 def test_fault_of_the_annotation_leaves_the_image_out(voc_tree, old, new, expected):
     tree = voc_tree()
@@ -142,11 +141,71 @@ def test_coordinates_may_count_from_zero(voc_tree):
     assert [box['bbox'] for box in image.boxes] == [(0, 0, 20, 20), (1.5, 2, 3.25, 4)]
 
 
-def test_missing_difficult_is_zero(voc_tree):
+@pytest.mark.parametrize('written, difficult', [('', 0), ('<difficult/>', 0),
+                                                ('<difficult>False</difficult>', 0),
+                                                ('<difficult>true</difficult>', 1)])
+def test_spellings_of_difficult(voc_tree, written, difficult):
     tree = voc_tree()
     tree.add('a', [OTHER])
-    edited(tree.path('xml', 'a.xml'), '<difficult>1</difficult>', '')
-    assert read_voc(tree.root, CLASSES).images[0].boxes[0]['difficult'] == 0
+    edited(tree.path('xml', 'a.xml'), '<difficult>1</difficult>', written)
+    assert read_voc(tree.root, CLASSES).images[0].boxes[0]['difficult'] == difficult
+
+
+@pytest.mark.parametrize('size, notes', [
+    ('', ['1 annotations state no size; that of the image counts']),
+    ('<size><width>0</width><height>0</height></size>',
+     ['1 annotations state no size; that of the image counts']),
+    ('<size><width>20.0</width><height>20.0</height></size>', []),
+])
+def test_a_size_that_is_not_stated_is_the_image_s(voc_tree, size, notes):
+    tree = voc_tree()
+    tree.add('a', [GOOD])
+    edited(tree.path('xml', 'a.xml'),
+           '<size><width>20</width><height>20</height><depth>1</depth></size>', size)
+    data = read_voc(tree.root, CLASSES)
+    assert data.faults == [] and data.notes == notes
+    assert (data.images[0].width, data.images[0].height) == (20, 20)
+
+
+def test_a_wide_encoding_that_the_file_does_not_have(voc_tree):
+    tree = voc_tree()
+    tree.add('a', [GOOD])
+    edited(tree.path('xml', 'a.xml'), '<annotation>',
+           '<?xml version="1.0" encoding="utf-16"?><annotation>')
+    assert read_voc(tree.root, CLASSES).faults == []
+
+
+def test_image_and_annotation_whose_names_differ_in_case_or_form(voc_tree):
+    tree = voc_tree()
+    tree.add_image('PART_1.jpg')
+    tree.add_xml('part_1', [GOOD])
+    tree.add_image('pärt.jpg')
+    tree.add_xml(unicodedata.normalize('NFD', 'pärt'), [GOOD])
+    for name in ('a', 'A'):  # with their own, however the others are spelt
+        tree.add(name, [GOOD if name == 'a' else OTHER])
+    data = read_voc(tree.root, CLASSES)
+    assert data.faults == []
+    assert {image.name: [box['class_name'] for box in image.boxes] for image in data.images} == {
+        'PART_1.jpg': ['crazing'], 'pärt.jpg': ['crazing'], 'a.jpg': ['crazing'],
+        'A.jpg': ['scratches']}
+
+
+@pytest.mark.parametrize('name, line', [
+    ('train.txt', './IMAGES/part 1.jpg ./ANNOTATIONS/part 1.xml'),  # of PaddleDetection
+    ('ImageSets/Main/train.txt', 'part 1'), ('ImageSets/Main/train.txt', 'part 1  1'),
+    ('train.txt', '.\\IMAGES\\part 1.jpg'),
+])
+def test_lists_of_splits(voc_tree, name, line):
+    tree = voc_tree()
+    tree.add('part 1', [GOOD])
+    tree.add('b', [GOOD])
+    for path, text in ((name, line), ('ImageSets/Segmentation/val.txt', 'part 1\nb')):
+        path = os.path.join(tree.root, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, 'w') as f:
+            f.write(text + '\n')
+    assert {image.name: image.split for image in read_voc(tree.root, CLASSES).images} == {
+        'part 1.jpg': 'train', 'b.jpg': None}
 
 
 def test_filename_field_does_not_matter(voc_tree):

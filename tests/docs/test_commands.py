@@ -11,8 +11,9 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[2]
 TRANSLATED = (('README.md', 'README_cn.md'),
               ('docs/getting_started.md', 'docs/getting_started_cn.md'),
-              ('docs/mgd.md', 'docs/mgd_cn.md'),
+              ('docs/methods.md', 'docs/methods_cn.md'), ('docs/mgd.md', 'docs/mgd_cn.md'),
               ('docs/tskd.md', 'docs/tskd_cn.md'), ('docs/dkan.md', 'docs/dkan_cn.md'),
+              ('docs/unlabelled.md', 'docs/unlabelled_cn.md'),
               ('docs/training.md', 'docs/training_cn.md'),
               ('docs/pretrained_backbones.md', 'docs/pretrained_backbones_cn.md'),
               ('docs/several_processes.md', 'docs/several_processes_cn.md'),

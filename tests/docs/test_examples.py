@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """The files that the documentation shows are built and trained as they stand there."""
+import functools
 import importlib.util
 import json
 import os
@@ -19,7 +20,7 @@ from tiny import batch
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.config.scope import isolated_config
 from ppdet_ext.few_shot.head_expansion import Detector, expand_head
-from ppdet_ext.slim import build_slim_model, factory
+from ppdet_ext.slim import build_slim_model, factory, prepare_reader, read_slim_config
 
 ROOT = pathlib.Path(__file__).parents[2]
 PAGES = ('adding_a_method.md', )
@@ -71,10 +72,12 @@ def distill(checkout):
         with isolated_config(str(path)) as cfg:
             paddle.seed(1)
             paddle.save(create(cfg.architecture).state_dict(), weights)
+        slim = read_slim_config(str(path))
         cfg = load_run_config(str(checkout / 'configs' / student), {
-            'pretrain_weights': None, 'teacher_weights': weights})
+            'pretrain_weights': None, 'teacher_weights': weights}, slim, [
+                functools.partial(prepare_reader, slim)])
         paddle.seed(0)
-        return build_slim_model(cfg, str(path))
+        return build_slim_model(cfg, slim)
 
     return build
 
@@ -188,12 +191,13 @@ def test_the_classes_of_ones_own_go_from_base_detector_to_dkan(few_shot_folder, 
     for path, tensors in ((teacher, base.tensors), (student, expand_head(target, base)[0])):
         paddle.save({name: paddle.to_tensor(value) for name, value in tensors.items()}, path)
 
+    path = folder / f'{run}_dkan_distill.yml'
+    assert f'pretrain_weights: {weights}.pdparams' in path.read_text(encoding='utf-8')
+    slim = read_slim_config(str(path))
     cfg = load_run_config(target.source, {'pretrain_weights': student,
-                                          'teacher_weights': teacher})
-    slim = folder / f'{run}_dkan_distill.yml'
-    assert f'pretrain_weights: {weights}.pdparams' in slim.read_text(encoding='utf-8')
+                                          'teacher_weights': teacher}, slim)
     paddle.seed(0)
-    model = build_slim_model(cfg, str(slim))['model']
+    model = build_slim_model(cfg, slim)['model']
     classes = [paddle.zeros_like(c) + 2 for c in batch()['gt_class']]
     losses = train_step(model, gt_class=classes)
     assert [name for name in losses if name.startswith('distill_')] == [

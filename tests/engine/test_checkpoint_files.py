@@ -132,7 +132,7 @@ def test_a_full_disk(tmp_path):
     assert process.exitcode == 0 and receiver.poll()
     message = receiver.recv()
     assert message.startswith(f'cannot save the checkpoint {tmp_path}/best_model (File too large)')
-    assert 'those saved before are as they were' in message
+    assert 'earlier ones are untouched' in message
     assert number_of(tmp_path / 'best_model') == 1
     assert not [name for name in os.listdir(tmp_path) if name.startswith('.')]
 

@@ -6,6 +6,7 @@ import pytest
 from ppdet.core.workspace import create
 
 from ppdet_ext.engine import cli
+from ppdet_ext.utils import command_line
 
 
 def parse(*options):
@@ -51,9 +52,7 @@ def test_fleet_is_for_several_processes(monkeypatch, processes, uses_fleet):
     monkeypatch.setenv('PADDLE_TRAINERS_NUM', processes)
     monkeypatch.setattr('ppdet.engine.init_fleet_env', lambda unused: started.append('fleet'))
     monkeypatch.setattr('ppdet.engine.init_parallel_env', lambda: started.append('parallel'))
-    cfg = {'fleet': True}
-    cli.init_processes(cfg)
-    assert cfg['fleet'] == uses_fleet
+    cli.init_processes({'fleet': True})
     assert started == ['fleet' if uses_fleet else 'parallel']
 
 
@@ -95,3 +94,12 @@ def test_an_unexpected_error_shows_its_traceback_on_demand(monkeypatch, capsys):
     with pytest.raises(SystemExit):
         cli.run_tool(failing(RuntimeError('a bug')))
     assert capsys.readouterr().err.startswith('Traceback')
+
+
+@pytest.mark.parametrize('encoding, warned', [('utf-8', False), ('ascii', True)])
+def test_names_of_files_that_are_not_found_here(monkeypatch, capsys, encoding, warned):
+    monkeypatch.setattr(sys, 'getfilesystemencoding', lambda: encoding)
+    with pytest.raises(SystemExit) as stopped:
+        command_line.run_tool(lambda argv: 0)
+    assert stopped.value.code == 0
+    assert ('set PYTHONUTF8=1' in capsys.readouterr().err) == warned

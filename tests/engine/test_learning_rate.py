@@ -6,6 +6,7 @@ from ppdet.core.workspace import create
 from tiny import student_yaml
 
 from ppdet_ext.config.load import load_run_config
+from ppdet_ext.config.scope import SlimConfig
 from ppdet_ext.engine.learning_rate import scaled_learning_rate
 
 RATES = {'LearningRate': {'base_lr': 0.01, 'schedulers': [
@@ -52,7 +53,9 @@ def test_all_rates_are_multiplied_and_the_warm_up_keeps_its_length(load, process
 
 
 def test_a_batch_of_the_slim_yaml_counts_as_the_configs_own(load):
-    cfg = load(1, {'auto_scale_lr': True}, slim={'TrainReader': {'batch_size': 2}})
+    slim = SlimConfig('slim.yml', content={'_BASE_': ['teacher.yml'], 'slim': 'Distill',
+                                           'TrainReader': {'batch_size': 2}})
+    cfg = load(1, {'auto_scale_lr': True}, slim=slim)
     assert cfg['base_batch_size'] == 2
     assert max(schedule(cfg)) == pytest.approx(0.01)
 

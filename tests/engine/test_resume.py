@@ -16,7 +16,7 @@ from ppdet_ext.config.load import load_run_config
 from ppdet_ext.engine import Trainer
 from ppdet_ext.engine.checkpoint_files import SUFFIXES
 from ppdet_ext.engine.stop_request import Interrupted
-from ppdet_ext.slim import build_slim_model
+from ppdet_ext.slim import build_slim_model, read_slim_config
 
 IMAGES, EPOCHS = 8, 4
 AVERAGE = {'use_ema': True, 'ema_decay': 0.9}
@@ -25,6 +25,10 @@ GRID_MASK = {'TrainReader': {'sample_transforms': [
     {'Decode': {}}, {'GridMask': {'prob': 1.0, 'upper_iter': IMAGES * EPOCHS}},
     {'NormalizeImage': {'is_scale': True, 'mean': [0.5] * 3, 'std': [0.25] * 3}},
     {'Permute': {}}]}}
+
+
+# Below the data set's folder, which they share with the labelled ones.
+UNLABELLED = {'UnlabelledDataset': {'image_dir': 'images'}, 'UnlabelledReader': {'batch_size': 3}}
 
 
 class Killed(Exception):
@@ -52,15 +56,16 @@ def make(tmp_path, teacher_yaml):
         tmp_path, epoch=EPOCHS, worker_num=0, use_gpu=False, TrainDataset=dataset,
         EvalDataset=dataset, log_iter=1, seed=3, TrainReader={'batch_size': 2, 'shuffle': True},
         EvalReader={'batch_size': 4})
-    slim = slim_yaml(tmp_path, teacher_yaml)
+    slim = read_slim_config(slim_yaml(tmp_path, teacher_yaml))
 
     def make_trainer(run, distill=False, **options):
-        cfg = load_run_config(student, {'save_dir': str(tmp_path / run), **options})
+        if 'UnlabelledDataset' in options:
+            options['UnlabelledDataset'] = {**dataset, **options['UnlabelledDataset']}
+        cfg = load_run_config(student, {'save_dir': str(tmp_path / run), **options},
+                              slim if distill else None)
         unique_name.switch()  # Paddle names parameters, and optimizers their state, by counting
         paddle.seed(0)
-        if distill:
-            build_slim_model(cfg, slim)
-        return Trainer(cfg)
+        return Trainer(build_slim_model(cfg, slim) if distill else cfg)
 
     return make_trainer
 
@@ -99,6 +104,7 @@ def assert_same(trainer, other, name):
     (False, ('train', 2, 1), GRID_MASK),
     (True, ('train', 2, 1), {'worker_num': 2}),
     (True, ('train', 2, 1), AVERAGE),
+    (True, ('train', 2, 1), UNLABELLED),
     (True, ('eval', 1, 0), {}),
     (True, ('eval', 1, 0), AVERAGE),
 ])

@@ -1,11 +1,13 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
+import copy
 import os
 
 import numpy as np
 import paddle
 import pytest
 from noise_set import noise_set
+from ppdet.core.workspace import global_config
 from tiny import student_yaml
 
 from ppdet_ext.config.load import load_run_config
@@ -39,10 +41,16 @@ def checkpoint(load):
 
 def test_a_second_run_of_a_process_has_a_folder_of_its_own(load, tmp_path):
     cfg = load()
-    first, cfg['filename'] = Trainer(cfg), 'other'
-    second = Trainer(cfg)
+    first, second = Trainer(cfg), Trainer(load(filename='other'))
     assert first.cfg.output_eval == str(tmp_path / 'output' / 'student')
     assert second.cfg.output_eval == str(tmp_path / 'output' / 'other')
+
+
+def test_a_run_leaves_the_configuration_as_it_was_loaded(load):
+    cfg = load(auto_scale_lr=True, base_batch_size=1)
+    before = copy.deepcopy(cfg.copy())
+    Trainer(cfg).train(validate=True)
+    assert cfg == before and global_config['LearningRate'] == before['LearningRate']
 
 
 def test_what_the_yaml_freezes_does_not_train(load):
@@ -61,9 +69,7 @@ def test_fewer_images_than_a_batch(load):
 
 @pytest.mark.parametrize('amp', [False, True])
 def test_warns_of_mixed_precision_on_a_cpu(load, log, amp):
-    cfg = load()
-    cfg['amp'] = amp
-    Trainer(cfg)
+    Trainer(load(amp=amp))
     assert any('mixed precision' in text for _, text in log) == amp
 
 

@@ -97,8 +97,8 @@ def test_the_given_tensors_are_left_alone():
     (detector(5), detector(2)._replace(num_classes=3, class_names=None),
      'classifies 2 classes, its config says 3'),
     (detector(5), detector(2, **{'neck.weight': None}), '1 of its tensors are missing, first neck'),
-    (detector(5), detector(2, **{f'{SCORE}weight': None}), 'it is no Faster R-CNN of Paddle'),
-    (detector(5), detector(2, **{'head.weight': np.zeros(3)}), 'it has 1 tensors that are none of'),
+    (detector(5), detector(2, **{f'{SCORE}weight': None}), 'it is not a Faster R-CNN of Paddle'),
+    (detector(5), detector(2, **{'head.weight': np.zeros(3)}), 'it has 1 tensors that this'),
     (detector(5), detector(2, **{'neck.weight': np.zeros([3, 4])}),
      'neck.weight is 3 x 4, expected 4 x 4'),
     (detector(5), detector(2, **{f'{SCORE}weight': np.zeros([8, 3])}),
@@ -107,7 +107,7 @@ def test_the_given_tensors_are_left_alone():
     (detector(5, agnostic=True), detector(2), 'bbox_delta.weight is 4 x 8, expected 4 x 4'),
     (detector(5), detector(2, cosine=True), 'tensors are missing, first bbox_head.bbox_score.bias'),
     (detector(5, cosine=True), detector(2, **{f'{SCORE}scale': np.ones(1)}),
-     'none of this detector, first bbox_head.bbox_score.scale'),
+     'that this detector does not have, first bbox_head.bbox_score.scale'),
 ])
 def test_what_does_not_fit_is_an_error(target, base, message):
     with pytest.raises(ValueError, match=message):

@@ -135,6 +135,13 @@ def test_files_are_sound_coco(source, tmp_path):
     info = json.loads((tmp_path / 'out' / 'base_train.json').read_text())['info']
     assert info == {'description': 'base_train', 'base_classes': ['ash', 'burr'],
                     'novel_classes': ['crack', 'dent'], 'unlabelled': 'crowd'}
+    path = os.path.join(source.folder, 'annotations', 'train.json')
+    with open(path) as f:
+        content = {**json.load(f), 'info': {'description': 'Synthetic steel'}}
+    with open(path, 'w') as f:
+        json.dump(content, f)
+    sets = make_few_shot(str(source.folder), CLASSES, [1], [1])
+    assert {each.info['source'] for each in sets.values()} == {'Synthetic steel'}
 
 
 # Objects that a training set does not label
@@ -309,7 +316,7 @@ def test_missing_file(source):
 
 
 @pytest.mark.parametrize('text, reason', [
-    ('{', r'train.json is no JSON'), ('{"images": []}', 'is no COCO annotation file'),
+    ('{', r'train.json is not JSON'), ('{"images": []}', 'is not a COCO annotation file'),
     ('{"images": [{"id": 1}], "annotations": [], "categories": []}',
      r'train.json, images\[0\]: file_name is missing'),
     ('{"images": [], "categories": [{"id": 1, "name": null}]}',

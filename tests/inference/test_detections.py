@@ -92,63 +92,58 @@ def test_images_that_are_not_there(image, folder, error, message):
         detections.find_images(image, folder)
 
 
-def load(tmp_path, **dataset):
-    return load_run_config(student_yaml(tmp_path), {'TestDataset': {
-        'dataset_dir': str(tmp_path), **dataset}})
+def names_of(tmp_path, options=None, **dataset):
+    cfg = load_run_config(student_yaml(tmp_path), {**(options or {}), 'TestDataset': {
+        'dataset_dir': str(tmp_path), **dataset}}, prepare=[detections.find_labels])
+    return detections.name_classes(cfg)
 
 
 def test_names_come_from_the_data_set(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # the config's own training set is not there
     (tmp_path / 'labels.txt').write_text('a\nb\nc\nd\ne\nf\n')
-    cfg = load(tmp_path, anno_path='labels.txt')
-    cfg['class_names'] = None
-    assert detections.name_classes(cfg) == list('abcdef')
+    assert names_of(tmp_path, {'class_names': None}, anno_path='labels.txt') == list('abcdef')
 
 
 def test_names_come_from_the_config_where_the_data_set_is_absent(tmp_path):
-    assert detections.name_classes(load(tmp_path)) == NAMES
+    assert names_of(tmp_path) == NAMES
 
 
 def test_names_for_a_data_set_as_older_yamls_write_it(tmp_path):
     path = tmp_path / 'tag.yml'
     path.write_text(f'_BASE_: [{student_yaml(tmp_path)}]\nTestDataset: !ImageFolder\n'
                     f'  anno_path: {tmp_path}/nowhere.json\n')
-    cfg = load_run_config(str(path))
+    cfg = load_run_config(str(path), prepare=[detections.find_labels])
     assert detections.name_classes(cfg) == NAMES
     assert cfg['TestDataset'].get_anno().endswith('label_list.txt')
 
 
 def test_never_cocos_names(tmp_path):
-    cfg = load(tmp_path)
-    cfg['class_names'] = None
     with pytest.raises(FileNotFoundError, match=r'label file .*val.json does not exist, so the '
                        r'classes have no names'):
-        detections.name_classes(cfg)
+        names_of(tmp_path, {'class_names': None})
 
 
 def test_another_number_of_names_than_classes(tmp_path):
     (tmp_path / 'labels.txt').write_text('a\nb\n')
     with pytest.raises(ValueError, match='names 2 classes, but num_classes is 6'):
-        detections.name_classes(load(tmp_path, anno_path='labels.txt'))
+        names_of(tmp_path, anno_path='labels.txt')
 
 
 @pytest.mark.parametrize('names', [[1, 2, 3, 4, 5, 6], ['a', 'a', 'b', 'c', 'd', 'e'], 'abcdef'])
 def test_class_names_that_are_none(tmp_path, names):
-    cfg = load(tmp_path)
-    cfg['class_names'] = names
     with pytest.raises(ValueError, match='class_names is a list of different names, got'):
-        detections.name_classes(cfg)
+        detections.find_labels({'TestDataset': {}, 'class_names': names})
 
 
 def test_names_from_an_annotation_file_that_pycocotools_cannot_read(tmp_path):
     (tmp_path / 'a.json').write_text(json.dumps({
         'categories': [{'id': k, 'name': name} for k, name in enumerate(NAMES)],
         'annotations': [{}]}))
-    with pytest.raises(ValueError, match='TestDataset: .*a.json is no COCO .* .KeyErr'):
-        detections.name_classes(load(tmp_path, anno_path='a.json'))
+    with pytest.raises(ValueError, match='TestDataset: .*a.json is not a COCO .* .KeyErr'):
+        names_of(tmp_path, anno_path='a.json')
     (tmp_path / 'a.json').write_text(json.dumps({
         'categories': [{'id': k, 'name': name} for k, name in enumerate(NAMES)]}))
-    assert detections.name_classes(load(tmp_path, anno_path='a.json')) == NAMES
+    assert names_of(tmp_path, anno_path='a.json') == NAMES
 
 
 @pytest.mark.parametrize('link', [os.symlink, os.link])

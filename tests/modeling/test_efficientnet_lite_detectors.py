@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """The configs of docs/pretrained_backbones.md train and evaluate."""
+import functools
 import json
 import os
 import re
@@ -60,9 +61,8 @@ def merged(first, second):
     return both
 
 
-def load_small(path, size):
-    """Loads a run's configuration and gives all of its images one size."""
-    cfg = load_run_config(path, {})
+def shrink(size, cfg):
+    """Gives all images of a configuration one size."""
     readers = [cfg[name] for name in ('TrainReader', 'EvalReader', 'TestReader')]
     for transform in (transform for reader in readers
                       for kind in ('sample_transforms', 'batch_transforms')
@@ -72,7 +72,6 @@ def load_small(path, size):
                 options['target_size'] = [size, size]
     if 'eval_size' in cfg:
         cfg['eval_size'] = [size, size]
-    return cfg
 
 
 @pytest.mark.parametrize('name', FAMILIES)
@@ -88,7 +87,7 @@ def test_a_pretrained_backbone_trains_and_evaluates(tmp_path, log, name):
             {'name': 'PiecewiseDecay', 'gamma': 0.1, 'milestones': [10]},
             {'name': 'LinearWarmup', 'start_factor': 1.0, 'steps': 1}]},
         'OptimizerBuilder': {'regularizer': {'factor': 0.0}}, **small}, shown_configs()[name]))
-    trainer = Trainer(load_small(path, size))
+    trainer = Trainer(load_run_config(path, prepare=[functools.partial(shrink, size)]))
     trainer.load_weights(trainer.cfg.pretrain_weights)
     assert f'model: {tensors} of {tensors} backbone tensors loaded' in log[-1][1]
 

@@ -17,6 +17,7 @@ from tool_runs import imported, refusal
 from ppdet_ext.metrics import evaluate_boxes
 from ppdet_ext.report import fonts
 from ppdet_ext.report.figures import Model, _baseline
+from ppdet_ext.report.sections import _signed
 from ppdet_ext.report.words import WORDS
 
 CHINESE = ['划痕', '斑块']
@@ -32,6 +33,9 @@ def report(folder, *arguments, **kwargs):
             *((output / f'report.{kind}').read_text(encoding='utf-8') for kind in ('html', 'md'))]
 
 
+DISTILLATION = ('--slim_config', 'distill.yml')
+
+
 @pytest.fixture(scope='module')
 def compared(tmp_path_factory):
     """Teacher, student and distilled student, two seeds of each but the first, in Chinese."""
@@ -40,7 +44,8 @@ def compared(tmp_path_factory):
     four.write_run(folder / 'teacher' / 'seed0', BETTER, truth=truth)
     for seed in (0, 1):
         four.write_run(folder / 'student' / f'seed{seed}', four.DETECTIONS, seed, truth=truth)
-        four.write_run(folder / 'MGD' / f'seed{seed}', BETTER, seed, truth=truth)
+        four.write_run(folder / 'MGD' / f'seed{seed}', BETTER, seed, truth=truth,
+                       train=DISTILLATION)
     return folder, report(folder, '--teacher', folder / 'teacher', '--student', folder / 'student',
                           '--distilled', folder / 'MGD', '--language', 'cn', '--false_alarms', 0.5)
 
@@ -165,8 +170,10 @@ def test_images_without_any_box(tmp_path):
 def test_one_seed_is_no_claim_and_synthetic_data_says_so(tmp_path):
     truth = four.content(info={'description': 'Synthetic steel', 'base_classes': ['scratch'],
                                'novel_classes': ['patch']})
-    runs = [four.write_run(tmp_path / name / 'seed0', records, truth=truth, sets=('test', ))
-            for name, records in (('student', four.DETECTIONS), ('DKAN', BETTER))]
+    runs = [four.write_run(tmp_path / name / 'seed0', records, truth=truth, sets=('test', ),
+                           train=train)
+            for name, records, train in (('student', four.DETECTIONS, ()),
+                                         ('DKAN', BETTER, DISTILLATION))]
     content, html, markdown = report(tmp_path, '--student', runs[0], '--distilled', runs[1])
     assert content['synthetic'] and WORDS['en']['synthetic'] in html
     assert f'**{WORDS["en"]["synthetic"]}**' in markdown
@@ -189,13 +196,18 @@ def test_figures_of_other_detections(tmp_path, monkeypatch, capsys):
 @pytest.mark.parametrize('arguments, message', [
     ([], 'name the runs, either by'),
     (['--auto', 'a', '--model', 'b'], 'name the runs, either by'),
-    (['--model', 'a', '--miss', '2'], 'argument --miss: invalid share value'),
+    (['--model', 'a', '--miss', '2'], 'argument --miss: invalid fraction value'),
     (['--model', 'a', '--miss', '0.1', '--false_alarms', '1'], 'not allowed with argument'),
 ])
 def test_arguments_that_are_refused(arguments, message, capsys):
     with pytest.raises(SystemExit):
         imported('report').parse_args([*arguments, '--output', 'x'])
     assert message in capsys.readouterr().err
+
+
+def test_a_difference_that_rounds_to_nothing_has_no_minus():
+    assert [_signed(value) for value in (-0.0004, 0.0004, -0.0006, None)] == [
+        '+0.0', '+0.0', '-0.1', '-']
 
 
 def test_both_languages_say_the_same():

@@ -39,6 +39,15 @@ def test_folders_that_are_no_runs(tmp_path):
         find_runs('teacher', [str(tmp_path)])
 
 
+def test_a_run_that_was_not_distilled(tmp_path):
+    path = four.write_run(tmp_path / 'student' / 'seed0', [])
+    with pytest.raises(ValueError, match='--distilled: .*seed0 was trained without --slim_config'):
+        find_runs('distilled', [path])
+    assert find_runs('student', [path])
+    (tmp_path / 'student' / 'seed0' / 'run.json').unlink()  # nobody knows
+    assert find_runs('distilled', [path])
+
+
 def test_two_runs_of_one_name(tmp_path):
     paths = [four.write_run(tmp_path / part / 'nano', []) for part in 'ab']
     with pytest.raises(ValueError, match='a/nano and .*b/nano are both nano_seed0'):
@@ -97,5 +106,6 @@ def test_an_evaluation_that_fails_shows_the_end_of_its_log(tmp_path):
     truth = four.write_json(tmp_path / 'test.json', four.content())
     (tmp_path / 'tools').mkdir()
     (tmp_path / 'tools' / 'eval.py').write_text('import sys\nsys.exit("error: broken")')
-    with pytest.raises(ChildProcessError, match='seed0 failed; the end of .*eval.log:\nerror: bro'):
+    with pytest.raises(ChildProcessError, match='seed0 failed: eval.py ended with code 1; the '
+                                                'end of .*eval.log:\n.*\nerror: broken'):
         evaluate_all(runs, {'test': truth}, None, str(tmp_path / 'out'), str(tmp_path / 'tools'))

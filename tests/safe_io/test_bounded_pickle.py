@@ -125,7 +125,7 @@ FILES = {
         b'tR'), 'expected the type of an array, got a tuple'),
     'wide name of a slice': (lambda: with_names(SLICE_TABLE, SLICES_OF % WIDE), NAMES),
     'wide name of a parameter': (lambda: with_names(NAME_TABLE, b']' + WIDE + b'a'), NAMES),
-    'one array of many names': (one_array_of_many_names, 'the slices of weight are there twice'),
+    'one array of many names': (one_array_of_many_names, 'the slices of weight appear twice'),
     'slices that become text': (slices_that_become_text,
                                 'the slices of weight are not arrays of one type'),
     'long description': (lambda: state(listed(b'N', LIMIT)), f'takes more than {LIMIT} bytes'),

@@ -288,9 +288,9 @@ def test_what_is_no_state_says_so(tmp_path, content, message):
 def test_a_file_that_was_cut_off(tmp_path):
     path = tmp_path / 'whole'
     paddle.save(model_state(), str(path))
-    for share in (0.1, 0.5, 0.99):
+    for fraction in (0.1, 0.5, 0.99):
         content = path.read_bytes()
-        assert 'is damaged or cut off' in refusal(tmp_path, content[:int(share * len(content))])
+        assert 'is damaged or cut off' in refusal(tmp_path, content[:int(fraction * len(content))])
 
 
 def test_a_pipe_is_not_waited_for(tmp_path):

@@ -1,13 +1,14 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Every detector family trains, evaluates and saves distilled; configs as shipped, made small."""
+import functools
 import json
 import os
 
 import numpy as np
 import paddle
 import pytest
-from ppdet.core.workspace import create, global_config
+from ppdet.core.workspace import create
 from ppdet.utils.checkpoint import load_weight
 from tiny import CONFIGS, slim_yaml, write_yaml
 
@@ -15,7 +16,7 @@ from ppdet_ext.config.load import load_run_config
 from ppdet_ext.config.scope import isolated_config
 from ppdet_ext.data.synthetic_steel import make_synthetic_steel
 from ppdet_ext.engine import Trainer
-from ppdet_ext.slim import build_slim_model
+from ppdet_ext.slim import build_slim_model, prepare_reader, read_slim_config
 
 SIZE = 192  # PicoDet's coarsest level needs 3 x 3 cells of 64 pixels
 IMAGES = 4
@@ -106,9 +107,13 @@ def run_yaml(tmp_path, dataset):
     return write
 
 
-def load_small(path):
+def load_small(path, slim=None):
     """Loads a run's configuration and shrinks its images."""
-    cfg = load_run_config(path, {})
+    return load_run_config(path, {}, slim, [
+        shrink, *([functools.partial(prepare_reader, slim)] if slim else [])])
+
+
+def shrink(cfg):
     readers = [cfg[name] for name in ('TrainReader', 'EvalReader', 'TestReader')]
     transforms = [t for reader in readers for kind in ('sample_transforms', 'batch_transforms')
                   for t in reader.get(kind) or []]
@@ -117,7 +122,6 @@ def load_small(path):
             options['target_size'] = [SIZE, SIZE]
     if 'eval_size' in cfg:
         cfg['eval_size'] = [SIZE, SIZE]
-    return cfg
 
 
 def values(state):
@@ -132,6 +136,9 @@ def moved(before, state):
 MGD = {'slim_method': 'MGD', 'distill_losses': [{'alpha_mgd': 0.0001, 'lambda_mgd': 0.3}]}
 TSKD = {'slim_method': 'TSKD', 'cross_response': {'reused_teacher_head_idx': 1},
         'distill_losses': [{'temp': 5.0, 'alpha_ins_rea': 0.1, 'alpha_se': 0.1}]}
+# What the logged names of their values begin with.
+OTHERS = {'MimicLoss': 'mimic_', 'BoxMimicLoss': 'boxmimic_', 'FGDLoss': 'fgd_relation',
+          'CWDLoss': 'cwd_', 'PKDLoss': 'pkd_', 'WKDLoss': 'wkd_mean', 'CanKDLoss': 'cankd_'}
 TSKD_WITHOUT_HEADS = {key: TSKD[key] for key in ('slim_method', 'distill_losses')}
 WITH_HEAD_ADAPTER = ('retinanet', 'fcos', 'gfl')
 
@@ -145,11 +152,9 @@ def distill_trainer(tmp_path, run_yaml):
         with isolated_config(teacher) as cfg:
             paddle.seed(1)
             paddle.save(create(cfg.architecture).state_dict(), str(tmp_path / 'teacher.pdparams'))
-        slim = slim_yaml(tmp_path, teacher, **method)
+        slim = read_slim_config(slim_yaml(tmp_path, teacher, **method))
         student = run_yaml(config, 'student', CHANNELS)
-        for key in ('model', 'slim', 'slim_type'):  # of an earlier trainer in this test
-            global_config.pop(key, None)
-        cfg = load_small(student)
+        cfg = load_small(student, slim)
         paddle.seed(seed)
         return student, Trainer(build_slim_model(cfg, slim))
 
@@ -170,6 +175,23 @@ def test_tskd(distill_trainer, config):
     student, trainer = distill_trainer(config, 48, TSKD if knows_head else TSKD_WITHOUT_HEADS)
     terms = {'fg', 'bg', 'ins_rea', 'pixel_rea', 'se'} | ({'cls', 'box'} if knows_head else set())
     check_two_steps_and_evaluation(student, trainer, {f'tskd_{term}' for term in terms})
+
+
+# A reader that drops boxes, levels that begin with the coarsest, and two stages; a RetinaNet
+# trains with each loss in test_methods.py.
+@pytest.mark.parametrize('config', [c for c in FAMILIES if c.startswith(('gfl', 'ppy', 'fast'))],
+                         ids=lambda config: config.split('/')[0])
+def test_all_losses_together(distill_trainer, config):
+    of_heads = {'LDLoss': 'ld_vlr', 'CrossKDLoss': 'crosskd_cls'} if 'gfl' in config else {}
+    losses = {**OTHERS, **of_heads}
+    _, trainer = distill_trainer(config, 48, {
+        'slim_method': 'FGD', 'distill_losses': [{'loss': loss} for loss in losses]})
+    trainer.train(validate=False)
+    meters = trainer.status['training_staus'].meters
+    for start in losses.values():
+        values = [m for name, m in meters.items() if name.startswith(f'distill_{start}')]
+        assert values and all(np.isfinite(meter.deque).all() for meter in values), start
+        assert sum(meter.deque[0] for meter in values) > 0.0, start
 
 
 @pytest.mark.parametrize('config', [c for c in FAMILIES if not c.startswith(WITH_HEAD_ADAPTER)],

@@ -157,7 +157,8 @@ def test_unequal_strides_need_the_yamls_consent(build):
     ({'levels': [0, 7]}, r'levels \[7\] do not exist; student "neck" has 4'),
     ({'feature': {'student': 'neck', 'teacher': 'backbone'}}, r'has 4 levels, teacher .* 3; name'),
     ('neck', r'every entry is a mapping'),
-    ({'loss': 'FocalLoss'}, r'FocalLoss does not compare feature maps'),
+    ({'loss': 'FocalLoss'}, r'FocalLoss is no loss of distill_losses.*known: BoxMimic'),
+    ({'loss': 'FGDFeatureLoss'}, r'FGDFeatureLoss is no loss .* \(did you mean "FGDLoss"\?\)'),
     ({'loss': ['MGDFeatureLoss']}, r'no registered loss'),
     ({'feature': ['neck']}, r"feature is a sublayer name or .*, got \['neck'\]"),
     ({'levels': 2}, r'levels is a list of indices, counted from 0, like \[0, 1\], got 2'),
@@ -191,9 +192,17 @@ def test_levels_of_one_stride_have_names_of_their_own():
     assert list(term.layers) == ['mgd_l0', 'mgd_l1', 'mgd_p4', 'mgd_l3']
 
 
+def test_a_loss_of_another_method_has_a_name_of_its_own(build):
+    model = build(distill_losses=[{'levels': [0]}, {'loss': 'PKDLoss', 'levels': [0]}])
+    assert list(model.distill_losses.keys()) == ['mgd_p3', 'pkd_p3']
+
+
 def test_two_terms_need_two_names(build):
     with pytest.raises(ValueError, match='mgd_p3, .* appears twice; give one of'):
         build(distill_losses=[{}, {}])
+    # Their values have different names, but not their layers.
+    with pytest.raises(ValueError, match='mgd_p3 appears twice'):
+        build(distill_losses=[{'levels': [0]}, {'loss': 'FGDLoss', 'name': 'mgd', 'levels': [0]}])
 
 
 def test_refuses_a_teacher_of_other_classes(tmp_path, build):

@@ -242,3 +242,20 @@ def test_other_detectors_are_an_error(build_dkan, tmp_path):
     with pytest.raises(ValueError, match='DKAN is for FasterRCNN with a neck and a BBoxHead or '
                        'CosineSimBBoxHead; the student is RetinaNet'):
         build_dkan(student=retinanet)
+
+
+def test_unlabelled_images_reach_the_neck_but_not_the_box_head(build_dkan):
+    with pytest.raises(ValueError, match='logit_loss needs labels, .* for which the teacher.s '
+                                         'detections are not enough; set "unlabelled: false"'):
+        build_dkan().see_unlabelled(0.5)
+    model = build_dkan(logit_loss={'unlabelled': False})
+    model.see_unlabelled()
+    model.train()
+    heads = []
+    model.student_model.bbox_head.register_forward_pre_hook(lambda *_: heads.append(1))
+    others = {key: value for key, value in batch(images=3, size=128, seed=4).items()
+              if key in ('image', 'im_shape', 'scale_factor')}
+    losses = model({**batch(), 'unlabelled': others})
+    assert {name for name in losses if 'unlabelled' in name} == {
+        f'distill_unlabelled_{name}' for name in FKA}
+    assert len(heads) == 1

@@ -8,7 +8,6 @@ import numpy as np
 import paddle
 import pytest
 from PIL import Image
-from ppdet.core.workspace import global_config
 from slim.test_distill_model import moved, values
 from tiny import slim_yaml
 from tiny_faster_rcnn import CLASSES, build_detector, faster_rcnn_yaml
@@ -16,7 +15,7 @@ from tiny_faster_rcnn import CLASSES, build_detector, faster_rcnn_yaml
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.engine import Trainer
 from ppdet_ext.few_shot.head_expansion import Detector, expand_head
-from ppdet_ext.slim import build_slim_model
+from ppdet_ext.slim import build_slim_model, read_slim_config
 
 IMAGES = 4
 
@@ -59,12 +58,10 @@ def trainer(tmp_path, dataset):
     for detector, name in ((base.tensors, 'teacher'), (expand_head(every, base)[0], 'student')):
         paddle.save({key: paddle.to_tensor(value) for key, value in detector.items()},
                     str(tmp_path / f'{name}.pdparams'))
-    slim = slim_yaml(tmp_path, teacher, name='dkan', slim_method='DKAN')
+    slim = read_slim_config(slim_yaml(tmp_path, teacher, name='dkan', slim_method='DKAN'))
 
     def make():
-        for key in ('model', 'slim', 'slim_type'):  # of an earlier trainer in this test
-            global_config.pop(key, None)
-        return student, Trainer(build_slim_model(load_run_config(student, {}), slim))
+        return student, Trainer(build_slim_model(load_run_config(student, {}, slim), slim))
 
     return make
 

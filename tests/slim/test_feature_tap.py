@@ -107,3 +107,24 @@ def test_a_misspelt_name_lists_near_ones(model):
 def test_a_name_like_no_other_lists_the_children(model):
     with pytest.raises(ValueError, match='backbone, neck, head, unused'):
         FeatureTap(model, ['zzzzzzzz'])
+
+
+def test_follow_stops_after_the_last_call_and_keeps_the_gradient(model):
+    tap = FeatureTap(model, ['neck', 'head'])
+    with tap:
+        model(inputs())
+    assert tap.calls() == {'neck': 2, 'head': 2}
+    heads = []
+    model.head.register_forward_post_hook(lambda *_: heads.append(1))
+    tap.follow(inputs(), {'neck': 2})
+    assert len(tap['neck']) == 2 and heads == []
+    sum(feature.sum() for feature in tap['neck']).backward()
+    assert float(model.backbone.weight.grad.abs().sum()) > 0
+    assert not model.neck._forward_post_hooks
+
+
+def test_follow_says_which_label_the_forward_needs(model):
+    tap = FeatureTap(model, ['head'])
+    with pytest.raises(ValueError, match="ToyDetector.forward needs 'image' of the labels before "
+                                         'it reaches head'):
+        tap.follow({}, {'head': 2})

@@ -93,10 +93,10 @@ def test_refuses_maps_that_do_not_fit(student, teacher, message):
         MGDFeatureLoss(4, 6)(paddle.zeros(student), paddle.zeros(teacher))
 
 
-@pytest.mark.parametrize('share', [-0.1, 1.0])
-def test_refuses_a_share_that_erases_nothing_or_everything(share):
+@pytest.mark.parametrize('fraction', [-0.1, 1.0])
+def test_refuses_a_fraction_that_erases_nothing_or_everything(fraction):
     with pytest.raises(ValueError, match='lambda_mgd'):
-        MGDFeatureLoss(4, 4, lambda_mgd=share)
+        MGDFeatureLoss(4, 4, lambda_mgd=fraction)
 
 
 def test_takes_over_the_registered_name_and_leaves_ppdets_own_class_alone():

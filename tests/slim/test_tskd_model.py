@@ -11,7 +11,7 @@ from tiny import CONFIGS, batch, slim_yaml, student_yaml
 
 from ppdet_ext.data.transforms import KEPT_BOXES, KeepGTBox
 from ppdet_ext.slim import TSKDDistillModel
-from ppdet_ext.slim.batch import Batch, keep_boxes
+from ppdet_ext.slim.batch import Batch, check_boxes, keep_boxes
 
 FEATURE_TERMS = ['fg', 'bg', 'ins_rea', 'pixel_rea', 'se']
 RESPONSE = {'reused_teacher_head_idx': 1}
@@ -286,7 +286,7 @@ def test_refuses_a_reader_that_rewrites_boxes():
     cfg = reader_of('retinanet')
     cfg['TrainReader']['sample_transforms'] = [{'Decode': {}}, {'NormalizeBox': {}}]
     with pytest.raises(ValueError, match='NormalizeBox rewrites the boxes'):
-        keep_boxes(cfg)
+        check_boxes(cfg)
 
 
 def test_boxes_go_through_the_reader_and_come_back():

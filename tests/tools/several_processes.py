@@ -15,13 +15,12 @@ import numpy as np
 import paddle
 import paddle.distributed as dist
 from paddle import nn
-from ppdet.core.workspace import global_config
 from tiny import batch
 
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.engine import Trainer, cli
 from ppdet_ext.engine.synchronization import barrier, broadcast_from_rank0
-from ppdet_ext.slim import build_slim_model, functional
+from ppdet_ext.slim import build_slim_model, functional, read_slim_config
 
 PARTS = ('student_model', 'distill_losses')
 IMAGES = 2  # in each process
@@ -39,11 +38,9 @@ def fixed_mask(feature, _):
 
 
 def build(folder, method, **overrides):
-    for key in ('model', 'slim', 'slim_type'):  # of an earlier method
-        global_config.pop(key, None)
-    cfg = load_run_config(os.path.join(folder, f'{method}_student.yml'), {})
-    cfg.update(overrides)
-    return build_slim_model(cfg, os.path.join(folder, f'{method}.yml'))
+    slim = read_slim_config(os.path.join(folder, f'{method}.yml'))
+    cfg = load_run_config(os.path.join(folder, f'{method}_student.yml'), overrides, slim)
+    return build_slim_model(cfg, slim)
 
 
 def part_of(inputs, start, stop):

@@ -16,7 +16,7 @@ def configuration(tool, options, folder, monkeypatch):
     module = imported(tool)
     given = {}
 
-    def build(cfg, mode='train'):
+    def build(cfg, mode='train', seed=None):
         given.update(cfg)
         raise Reached
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from ppdet_ext.utils import missing_package
+
 TOOLS = Path(__file__).parents[2] / 'tools'
 HEAVY = ('paddle', 'ppdet', 'scipy', 'matplotlib', 'numba', 'visualdl')
 # Runs a tool as its command line does and then prints which of the packages it has imported.
@@ -61,6 +63,13 @@ def test_a_missing_package_is_one_line_with_the_remedy(tmp_path):
     done = run(TOOLS / 'train.py', '--help', PYTHONPATH=str(tmp_path))
     assert done.returncode == 1 and done.stderr.count('\n') == 1
     assert done.stderr.startswith("error: No module named 'no_such_package'. Install what ")
+    assert 'pip install -e . in its folder' in done.stderr
+
+
+def test_the_remedy_installs_paddle_only_where_there_is_none(monkeypatch):
+    monkeypatch.setattr(sys, 'path', [])
+    monkeypatch.setattr(sys, 'path_importer_cache', {})
+    assert 'pip install -e ".[cpu]" in its folder' in missing_package._remedy()
 
 
 def test_loading_registers_as_importing_does():

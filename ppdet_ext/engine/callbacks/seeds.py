@@ -52,10 +52,10 @@ class EpochSeeds(Callback):
 
     A resumed epoch is then the one that an uninterrupted run has, whatever was done between two
     epochs: evaluation, saving, another start. The order of the images follows from the epoch
-    alone. With ``worker_num: 0`` the augmentation draws from Python's and NumPy's generators in
-    this process. With more, Paddle seeds its worker processes, started again in every epoch, from
-    NumPy's generator and deals the batches out in turn: the numbers are the same again where
-    ``worker_num`` is.
+    alone, that of unlabelled ones from the seed too. With ``worker_num: 0`` the augmentation draws
+    from Python's and NumPy's generators in this process. With more, Paddle seeds its worker
+    processes, started again in every epoch, from NumPy's generator and deals the batches out in
+    turn: the numbers are the same again where ``worker_num`` is.
 
     Not covered is a detector that itself draws from Python's or NumPy's generator in its forward
     with ``worker_num: 0``, since the images are loaded in a thread that draws at the same time, and
@@ -71,5 +71,7 @@ class EpochSeeds(Callback):
             epoch = status['epoch_id']
             set_seed(epoch_seed(self.model.seed, epoch))
             self.model.loader._batch_sampler.set_epoch(epoch)
+            if self.model.unlabelled:
+                self.model.unlabelled.set_epoch(epoch, self.model.seed)
             # GridMask gets more frequent with the images that were read.
             self.model.dataset._curr_iter = epoch * len(self.model.dataset)

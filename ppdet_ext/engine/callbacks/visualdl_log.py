@@ -26,11 +26,11 @@ logger = setup_logger('ppdet.engine')
 
 
 class VisualDLWriter(Callback):
-    """Writes what the training log says, every figure of an evaluation, and pictures of it.
+    """Writes what the training log says, every metric of an evaluation, and pictures of it.
 
-    A point stands at the number of training steps done, which follows from epoch and step, so that
-    a resumed run continues its curves. Every ``log_iter`` steps and after an evaluation all is on
-    disk. Where that fails, the log ends and training goes on. The first process only.
+    The step of a point is the number of training steps done, so that a resumed run continues its
+    curves. Every ``log_iter`` steps and after an evaluation everything is on disk. If that fails,
+    the log ends and training goes on. The first process only.
 
     VisualDL's own ``LogWriter`` always begins an empty file, and writes in a thread whose errors
     do not reach the training; so records are written with the ``RecordWriter`` beneath it.

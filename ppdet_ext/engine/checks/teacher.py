@@ -63,7 +63,7 @@ def check_teacher(cfg):
     if ap50 < options['minimum_ap50']:
         logger.warning(
             f'the teacher is weak: its AP50 of {ap50:.3f} is below {options["minimum_ap50"]:g} '
-            f'(check_teacher.minimum_ap50), and a student hardly gets better than its teacher. '
+            f'(check_teacher.minimum_ap50), and a student rarely becomes better than its teacher. '
             f'Were its weights trained on this data set, with its classes in this order? Does '
             f'EvalReader resize and normalize the images as its own reader does?')
 

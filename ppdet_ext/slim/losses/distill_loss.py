@@ -13,7 +13,7 @@ class DistillLoss(nn.Layer):
     """A loss that compares something of the student with something of the teacher.
 
     A subclass computes ``raw_values`` and knows nothing of their weights; the weight of a value
-    stands in ``weights`` and nowhere else. Its trainable sublayers train with the student.
+    is in ``weights`` and nowhere else. Its trainable sublayers train with the student.
 
     Args:
         weights (dict of str to float): what each raw value is multiplied with, by its name;

@@ -14,7 +14,7 @@ class FeatureKnowledgeAlignLoss(DistillLoss):
     """Feature knowledge alignment of one level, https://arxiv.org/abs/2209.00519
 
     Without layers of its own: the student starts as a copy of the teacher, and the loss measures
-    how far its maps have drifted since.
+    how far its maps have drifted since. Does not use the ground truth.
 
     Args:
         tau (float): temperature of the softmax over the cells of a channel.

@@ -4,9 +4,9 @@
 from ppdet.core.workspace import global_config, register
 
 from .. import functional
-from ..adapters import align_conv, generation_block
-from .distill_loss import ONLY, DistillLoss
-from .map_shapes import check_map_shapes
+from ..adapters import generation_block
+from .aligned_loss import AlignedLoss
+from .distill_loss import ONLY
 
 __all__ = ['MGDFeatureLoss']
 
@@ -16,13 +16,13 @@ global_config.pop('MGDFeatureLoss', None)
 
 
 @register
-class MGDFeatureLoss(DistillLoss):
+class MGDFeatureLoss(AlignedLoss):
     """Loss of one feature level in masked generative distillation, https://arxiv.org/abs/2205.01529
 
     The student's map is aligned to the teacher's channels, random cells of it are erased, and a
     small block has to generate the teacher's whole map from what is left. ``align`` and
     ``generation`` train with the student, as in the official PyTorch code (the Paddle write-up of
-    the method keeps them out of the optimizer).
+    the method keeps them out of the optimizer). Does not use the ground truth.
 
     Args:
         student_channels (int): channels of the student's map.
@@ -38,16 +38,11 @@ class MGDFeatureLoss(DistillLoss):
                  teacher_channels=256,
                  alpha_mgd=2e-5,
                  lambda_mgd=0.65):
-        super().__init__({ONLY: alpha_mgd})
+        super().__init__({ONLY: alpha_mgd}, student_channels, teacher_channels)
         if not 0.0 <= lambda_mgd < 1.0:
-            raise ValueError(f'MGDFeatureLoss: lambda_mgd is the share of erased cells and must '
+            raise ValueError(f'MGDFeatureLoss: lambda_mgd is the fraction of erased cells and must '
                              f'lie in [0, 1), got {lambda_mgd}')
-        self.student_channels = student_channels
-        self.teacher_channels = teacher_channels
         self.lambda_mgd = lambda_mgd
-        self.align = None
-        if student_channels != teacher_channels:
-            self.align = align_conv(student_channels, teacher_channels)
         self.generation = generation_block(teacher_channels)
 
     def raw_values(self, preds_s, preds_t, mask=None):
@@ -65,9 +60,7 @@ class MGDFeatureLoss(DistillLoss):
         Raises:
             ValueError: the shapes fit neither the other map nor the layer's channels.
         """
-        check_map_shapes(self, preds_s, preds_t)
-        if self.align is not None:
-            preds_s = self.align(preds_s)
+        preds_s, preds_t = self.aligned(preds_s, preds_t)
         if mask is None:
             mask = functional.random_mask(preds_s, self.lambda_mgd)
         return {ONLY: functional.masked_generation_error(

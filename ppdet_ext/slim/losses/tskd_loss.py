@@ -20,8 +20,8 @@ class TSKDFeatureLoss(DistillLoss):
     Wen et al., A Triple Semantic-aware Knowledge Distillation Network for Industrial Defect
     Detection, Computers in Industry 166 (2025), 104252. Terms: ``fg`` and ``bg`` (decoupled expert
     distillation), ``se`` (its structure term), ``ins_rea`` and ``pixel_rea`` (dual-relation
-    distillation). All are of the aligned map. The defaults are the released code's; the paper was
-    not at hand.
+    distillation). All are of the aligned map. Uses the ground-truth boxes. The defaults are the
+    released code's; the paper was not at hand.
 
     The released code loses ``ins_rea``, ``pixel_rea`` and ``se`` in a statement without effect,
     ignores ``loss_weight`` and draws new graph units at every call. Here all terms count,

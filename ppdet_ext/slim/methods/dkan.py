@@ -17,7 +17,8 @@ __all__ = ['DKANDistillModel']
 
 NECK, CLASSIFIER = 'neck', 'bbox_head.bbox_score'
 LOGIT_TERM = 'dkan_lka'
-LOGIT_OPTIONS = {'tau': NOT_NEGATIVE, 'loss_weight': NOT_NEGATIVE, 'use_scaled_logits': FLAG}
+LOGIT_OPTIONS = {'tau': NOT_NEGATIVE, 'loss_weight': NOT_NEGATIVE, 'use_scaled_logits': FLAG,
+                 'unlabelled': FLAG}
 
 
 @register_distill_method('DKAN')
@@ -88,14 +89,16 @@ class LogitTerm(Term):
         student (nn.Layer): Faster R-CNN.
         teacher (nn.Layer): Faster R-CNN of the base classes.
         use_scaled_logits (bool): false compares cosines without their scale.
+        unlabelled (bool): must be false where the run has unlabelled images: the boxes that the
+            student samples are drawn by the labels.
         options: keyword arguments of ``LogitKnowledgeAlignLoss``.
 
     Raises:
         ValueError: ``use_scaled_logits: false`` with a head whose logits have no scale.
     """
 
-    def __init__(self, student, teacher, use_scaled_logits=True, **options):
-        super().__init__()
+    def __init__(self, student, teacher, use_scaled_logits=True, unlabelled=True, **options):
+        super().__init__('logit_loss', unlabelled)
         self._student_head, self._teacher_head = student.bbox_head, teacher.bbox_head
         self._use_scaled_logits = use_scaled_logits
         if not use_scaled_logits and not isinstance(self._student_head.bbox_score,

@@ -24,7 +24,7 @@ class TSKDDistillModel(ConfiguredDistillModel):
     family; ``cross_response: false`` leaves it out, and without the key it runs where it can.
 
     Raises:
-        ValueError: as ``ConfiguredDistillModel``, and what ``CrossResponse`` raises.
+        ValueError: as ``ConfiguredDistillModel``, and what ``CrossKDLoss`` raises.
     """
 
     default_loss = 'TSKDFeatureLoss'

@@ -70,7 +70,7 @@ def test_a_faster_rcnn_that_is_not_set_up_is_refused(faster_rcnn):
 
 
 def test_a_threshold_above_that_of_the_background_is_refused(faster_rcnn):
-    cfg = faster_rcnn(CROWD)
+    cfg = faster_rcnn(CROWD).copy()
     cfg['BBoxAssigner']['ignore_thresh'] = 0.7
     with pytest.raises(ValueError, match='BBoxAssigner.ignore_thresh is 0.7: set it to 0.5'):
         Trainer(cfg)

@@ -13,7 +13,6 @@ import paddle.distributed as dist
 import pytest
 from paddle import nn
 from PIL import Image
-from ppdet.core.workspace import global_config
 from slim.test_distill_model import values
 from tiny import slim_yaml, student_yaml
 
@@ -21,7 +20,7 @@ from ppdet_ext.config.load import load_run_config
 from ppdet_ext.data.coco import NEU_DET_CLASSES
 from ppdet_ext.engine import Trainer
 from ppdet_ext.engine.checks.teacher import check_teacher
-from ppdet_ext.slim import build_slim_model, training_keys
+from ppdet_ext.slim import build_slim_model, read_slim_config
 
 IMAGES, SIZE, BOX = 6, 64, [8, 8, 48, 40]  # x1, y1, x2, y2 of the one box of every image
 VOC_BOX = ''.join(f'<{name}>{value}</{name}>'
@@ -85,7 +84,7 @@ def check(tmp_path, dataset, log):
 
     def run(known, classes=6, data=None, **options):
         cfg = load_run_config(student_yaml(tmp_path, EvalDataset=data or dataset, worker_num=2,
-                                           EvalReader={'batch_size': 4}), options)
+                                           EvalReader={'batch_size': 4}), options).copy()
         cfg['model'] = SimpleNamespace(teacher_model=Oracle(known), teacher_classes=classes)
         log.clear()
         check_teacher(cfg)
@@ -170,7 +169,7 @@ def test_is_left_out_where_it_is_not_wanted(check, log):
 
 
 def test_a_run_without_evaluation_data(tmp_path, log):
-    cfg = load_run_config(student_yaml(tmp_path))
+    cfg = load_run_config(student_yaml(tmp_path)).copy()
     cfg['EvalDataset'].clear()
     cfg['model'] = SimpleNamespace(teacher_classes=6)
     check_teacher(cfg)
@@ -212,12 +211,11 @@ def test_a_run_is_the_same_with_and_without_it(tmp_path, dataset, teacher_yaml, 
                            TrainReader={'batch_size': 3})
     results = []
     for wanted in (False, True):
-        for key in ('model', 'slim', 'slim_type'):
-            global_config.pop(key, None)
-        slim = slim_yaml(tmp_path, teacher_yaml, check_teacher=wanted)
-        cfg = load_run_config(student, {'check_teacher': wanted})
+        slim = read_slim_config(slim_yaml(tmp_path, teacher_yaml, check_teacher=wanted))
+        cfg = load_run_config(student, {}, slim)
         random.seed(0), np.random.seed(0), paddle.seed(0)
-        model = build_slim_model(cfg, slim)['model']
+        cfg = build_slim_model(cfg, slim)
+        model = cfg['model']
         before = values(model.teacher_model)
         trainer = Trainer(cfg)
         assert not any(layer.training for layer in model.teacher_model.sublayers(True))
@@ -232,7 +230,7 @@ def test_a_run_is_the_same_with_and_without_it(tmp_path, dataset, teacher_yaml, 
 
 
 def test_the_command_line_wins_over_the_slim_yaml(tmp_path, teacher_yaml):
-    keys = training_keys(slim_yaml(tmp_path, teacher_yaml, check_teacher={'images': 7}))
+    slim = read_slim_config(slim_yaml(tmp_path, teacher_yaml, check_teacher={'images': 7}))
     options = {'check_teacher': {'minimum_ap50': 0.5}}
-    cfg = load_run_config(student_yaml(tmp_path), options, keys)
+    cfg = load_run_config(student_yaml(tmp_path), options, slim)
     assert cfg['check_teacher'] == {'images': 7, 'minimum_ap50': 0.5}

@@ -1,0 +1,272 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Labels as other programs and systems leave them are read right, or refused by name."""
+import json
+import unicodedata
+
+import numpy as np
+import pytest
+from label_formats import (
+    CLASSES,
+    SIZE,
+    WRITERS,
+    objects,
+    write_coco,
+    write_text,
+    write_voc,
+    write_yolo,
+)
+from PIL import Image
+from pycocotools import mask
+
+from ppdet_ext.data.formats import SourceOptions, read_source
+from ppdet_ext.data.prepare import InvalidDataError, PrepareOptions, prepare_data
+
+CONTENT = objects(4)
+
+
+def read(folder, name, **options):
+    return read_source(str(folder), name, SourceOptions(**options))
+
+
+def boxes_of(source):
+    """dict: name without suffix to the sorted (class name, box) of an image."""
+    return {image.name.rpartition('.')[0]: sorted(
+        (box['class_name'], tuple(box['bbox'])) for box in image.boxes) for image in source.images}
+
+
+EXPECTED = {name: sorted(boxes) for name, boxes in CONTENT.items()}
+
+
+def coco_edited(folder, change):
+    write_coco(folder, CONTENT)
+    path = folder / 'annotations' / 'instances_default.json'
+    content = json.loads(path.read_text())
+    change(content)
+    path.write_text(json.dumps(content))
+    return read(folder, 'coco')
+
+
+# --- text ---
+
+ENCODINGS = {'mark': 'utf-8-sig', 'wide': 'utf-16', 'windows': 'utf-8'}
+
+
+@pytest.mark.parametrize('encoding', ENCODINGS)
+@pytest.mark.parametrize('name', WRITERS)
+def test_labels_of_other_encodings_and_line_ends(tmp_path, name, encoding):
+    WRITERS[name](tmp_path, CONTENT)
+    for path in sorted(tmp_path.rglob('*')):
+        if path.suffix in ('.xml', '.txt', '.json', '.yaml'):
+            text = path.read_text('utf-8').replace('\n', '\r\n')
+            path.write_bytes(text.encode(ENCODINGS[encoding]))
+    source = read(tmp_path, name)
+    assert source.faults == [] and source.class_names == CLASSES
+    assert boxes_of(source) == EXPECTED
+
+
+def test_names_of_classes_in_a_yaml_of_another_encoding(tmp_path):
+    write_yolo(tmp_path, CONTENT)
+    write_text(tmp_path / 'data.yaml', 'names: [划痕, 凹坑]\n', 'gb18030')
+    with pytest.raises(ValueError, match='data.yaml is not text in UTF-8 .*names: .划痕, 凹坑'):
+        read(tmp_path, 'yolo')
+    assert read(tmp_path, 'yolo', encoding='gb18030').class_names == ('划痕', '凹坑')
+
+
+def test_a_yaml_that_is_broken_is_named(tmp_path):
+    write_yolo(tmp_path, CONTENT)
+    write_text(tmp_path / 'data.yaml', 'path: "D:\\data"\nnames: [scratch, dent]\n')
+    with pytest.raises(ValueError, match='data.yaml: found unknown escape character'):
+        read(tmp_path, 'yolo')
+
+
+# --- classes ---
+
+@pytest.mark.parametrize('name, first, second', [
+    ('yolo', 'data.yaml', 'old.yaml'), ('yolo', 'data.yaml', 'labels/classes.txt'),
+    ('voc', 'classes.txt', 'label_list.txt'), ('labelme', 'labels.txt', 'old/classes.txt')])
+def test_two_files_that_state_another_order_are_both_named(tmp_path, name, first, second):
+    WRITERS[name](tmp_path, CONTENT)
+    text = 'names: [dent, scratch]\n' if second.endswith('yaml') else 'dent\nscratch\n'
+    write_text(tmp_path / second, text)
+    with pytest.raises(ValueError) as error:
+        read(tmp_path, name)
+    assert first in str(error.value) and second in str(error.value)
+    assert 'has the classes' in str(error.value) and 'remove the one' in str(error.value)
+    write_text(tmp_path / second, text.replace('dent', 'x').replace('scratch', 'dent').replace(
+        'x', 'scratch'))
+    assert boxes_of(read(tmp_path, name)) == EXPECTED
+
+
+@pytest.mark.parametrize('twin', ['Scratch', 'ｓｃｒａｔｃｈ', 'scratch '])
+def test_a_class_that_is_spelt_otherwise(tmp_path, twin):
+    write_voc(tmp_path / 'voc', CONTENT)
+    path = tmp_path / 'voc' / 'Annotations' / 'part.001.xml'
+    path.write_text(path.read_text('utf-8').replace('scratch', twin), 'utf-8')
+    messages = [str(fault) for fault in read(tmp_path / 'voc', 'voc').faults]
+    assert messages == ([] if twin == 'scratch ' else [
+        f'Annotations/part.001.xml:5: unknown class "{twin}", expected one of scratch, dent; write '
+        f'it as scratch'])
+    report, _ = prepare_data(str(tmp_path / 'voc'), str(tmp_path / 'out'), SourceOptions(
+        class_names=('scratch', 'dent', twin) if messages else CLASSES))
+    assert ('note: the classes scratch and ' in report) == bool(messages)
+
+
+# --- names of files ---
+
+def renamed(folder, form):
+    for path in sorted(folder.iterdir()):
+        path.rename(path.with_name(form(path.name)))
+
+
+@pytest.mark.parametrize('form', [
+    str.upper, lambda name: unicodedata.normalize('NFD', name.replace('part', 'pärt'))])
+def test_images_and_labels_whose_names_differ_in_case_or_form(tmp_path, form):
+    write_yolo(tmp_path, CONTENT)
+    renamed(tmp_path / 'images', lambda name: unicodedata.normalize('NFC', form(name)))
+    if form is not str.upper:
+        renamed(tmp_path / 'labels', form)
+    source = read(tmp_path, 'yolo')
+    assert source.faults == []
+    assert list(boxes_of(source).values()) == list(EXPECTED.values())
+
+
+def test_names_that_differ_in_case_only_keep_their_own_labels(tmp_path):
+    write_yolo(tmp_path, {'a': [], 'A': CONTENT['part.001'], 'b': CONTENT['part.000']})
+    assert boxes_of(read(tmp_path, 'yolo')) == {'a': [], 'A': EXPECTED['part.001'],
+                                                'b': EXPECTED['part.000']}
+
+
+def test_a_label_file_is_not_used_twice(tmp_path):
+    write_yolo(tmp_path, CONTENT)
+    Image.new('L', SIZE).save(tmp_path / 'images' / 'part.000.jpg')
+    (tmp_path / 'val').mkdir()
+    Image.new('L', SIZE).save(tmp_path / 'val' / 'part.001.png')
+    source = read(tmp_path, 'yolo')
+    assert [str(fault) for fault in source.faults] == [
+        'images/part.000.jpg: one of 2 images for the label file labels/part.000.txt',
+        'images/part.000.png: one of 2 images for the label file labels/part.000.txt',
+        'val/part.001.png: there is no label file (.txt) of this name; if such images show no '
+        'defect, give --unlabelled sound']
+    assert len(source.images) == 3
+
+
+def test_images_that_were_converted_after_the_labels_were_made(tmp_path):
+    source = coco_edited(tmp_path, lambda content: [
+        image.update(file_name=image['file_name'].replace('.png', '.jpg'))
+        for image in content['images']])
+    assert source.faults == [] and boxes_of(source) == EXPECTED
+
+
+def test_images_of_an_unknown_suffix_are_named_beside_the_faults(tmp_path):
+    write_voc(tmp_path / 'voc', CONTENT)
+    path = tmp_path / 'voc' / 'JPEGImages' / 'part.000.png'
+    path.rename(path.with_suffix('.jfif'))
+    with pytest.raises(InvalidDataError, match='neither images nor labels .*: part.000.jfif'):
+        prepare_data(str(tmp_path / 'voc'), str(tmp_path / 'out'))
+
+
+@pytest.mark.parametrize('name, form', [('voc', '{}'), ('yolo', 'images/{}.png')])
+def test_an_image_in_the_lists_of_two_splits_is_in_one(tmp_path, name, form):
+    WRITERS[name](tmp_path, CONTENT)
+    (tmp_path / 'data.yaml').unlink(missing_ok=True)
+    lines = [form.format(image) for image in CONTENT]
+    folder = tmp_path / 'ImageSets' / 'Main' if name == 'voc' else tmp_path
+    write_text(folder / 'train.txt', '\n'.join(lines[:3]))
+    write_text(folder / 'val.txt', '\n'.join(lines[2:]))
+    source = read(tmp_path, name, class_names=CLASSES)
+    assert [image.split for image in source.images] == ['train', 'train', 'train', 'val']
+    assert source.notes == [
+        '1 images are in the lists of several splits, of which the first counts']
+
+
+# --- COCO ---
+
+def without_bbox(form):
+    def change(content):
+        for box in content['annotations']:
+            x, y, w, h = map(int, box.pop('bbox'))
+            pixels = np.zeros(SIZE[::-1], 'uint8', order='F')
+            pixels[y:y + h, x:x + w] = 1
+            box['segmentation'] = form(pixels)
+    return change
+
+
+def compressed(pixels):
+    runs = mask.encode(pixels)
+    return {'size': runs['size'], 'counts': runs['counts'].decode()}
+
+
+def uncompressed(pixels):
+    values = pixels.flatten(order='F').tolist()
+    starts = [0, *np.flatnonzero(np.diff(values)) + 1, len(values)]
+    return {'size': list(pixels.shape), 'counts': [int(n) for n in np.diff(starts)]}
+
+
+@pytest.mark.parametrize('form', [compressed, uncompressed])
+def test_masks_become_the_box_around_them(tmp_path, form):
+    source = coco_edited(tmp_path, without_bbox(form))
+    assert source.faults == [] and boxes_of(source) == EXPECTED
+    assert source.notes == [f'{sum(map(len, CONTENT.values()))} boxes come from polygons or masks, '
+                            f'as there is no bbox']
+
+
+@pytest.mark.parametrize('runs', [{}, {'size': [4]}, {'size': [48, 64], 'counts': 7},
+                                  {'size': [48, 64], 'counts': [48 * 64]}, {'size': 'ab'}])
+def test_masks_that_are_none(tmp_path, runs):
+    source = coco_edited(tmp_path, without_bbox(lambda _: runs))
+    assert len(source.faults) == sum(map(len, CONTENT.values()))
+    assert 'bbox is missing' in source.faults[0].message
+
+
+def changed(kind, **values):
+    def change(content):
+        for record in content[kind]:
+            for key, value in values.items():
+                record.pop(key) if value is None else record.update({key: value})
+    return change
+
+
+@pytest.mark.parametrize('change, notes', [
+    (changed('images', width=None, height=None),
+     ['4 images have no size in the file; that of the image counts']),
+    (changed('images', width=0, height=0),
+     ['4 images have no size in the file; that of the image counts']),
+    (changed('annotations', id=1), ['1 files have ids of boxes that occur twice; renumbered']),
+    (changed('annotations', id=None, area=None, iscrowd=None), []),
+    (changed('annotations', area=-1), []),
+], ids=['no size', 'size 0', 'same ids', 'only what is needed', 'area'])
+def test_what_follows_from_the_rest_is_filled_in(tmp_path, change, notes):
+    source = coco_edited(tmp_path, change)
+    assert source.faults == [] and source.notes == notes
+    assert boxes_of(source) == EXPECTED
+
+
+def test_a_synthetic_source_stays_synthetic(tmp_path):
+    coco_edited(tmp_path / 'coco', lambda content: content.update(
+        info={'description': 'Synthetic steel'}))
+    prepare_data(str(tmp_path / 'coco'), str(tmp_path / 'out'))
+    info = json.loads((tmp_path / 'out' / 'annotations' / 'train.json').read_text())['info']
+    assert info['description'].endswith('train: Synthetic steel')
+
+
+def test_corners_instead_of_width_and_height_are_suspected(tmp_path):
+    def corners(content):
+        for box in content['annotations']:
+            x, y, w, h = box['bbox']
+            box['bbox'] = [x, y, x + w, y + h]
+    source = coco_edited(tmp_path, corners)
+    assert 'may be x1, y1, x2, y2, where COCO has x, y, width, height' in source.faults[0].message
+
+
+@pytest.mark.parametrize('spoil, lost', [
+    (lambda content: content['images'][0].update(width=-1), ['part.000']),
+    (lambda content: content['images'][1].update(id=0), ['part.000', 'part.001']),
+    (lambda content: content['categories'].append({'id': 'x', 'name': 'y'}), []),
+], ids=['image', 'ids', 'category'])
+def test_one_faulty_record_does_not_take_the_others_with_it(tmp_path, spoil, lost):
+    source = coco_edited(tmp_path / 'coco', spoil)
+    expected = {name: boxes for name, boxes in EXPECTED.items() if name not in lost}
+    assert len(source.faults) == 1 and boxes_of(source) == expected
+    prepare_data(str(tmp_path / 'coco'), str(tmp_path / 'out'),
+                 options=PrepareOptions(skip_invalid=True))
