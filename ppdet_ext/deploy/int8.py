@@ -105,8 +105,8 @@ def write_int8(onnx_path, runtimes, int8, folder):
         path = os.path.join(work, 'quantized.onnx')
         for in_float32 in _attempts(quantizer):
             with open(path, 'wb') as f:
-                f.write(quantizer.quantize([name for name in quantizer.convolutions
-                                            if name not in in_float32]))
+                f.write(quantizer.quantize([layer for layer in quantizer.layers
+                                            if layer not in in_float32]))
             write_formats(path, STEM, runtimes, folder)
             found = _measure(folder, runtimes, 'int8', int8)
             drop = max(expected[runtime] - found[runtime] for runtime in found)
@@ -114,11 +114,11 @@ def write_int8(onnx_path, runtimes, int8, folder):
             figures = ', '.join(f'{found[runtime]:.2f} mAP in {runtime} (float32: '
                                 f'{expected[runtime]:.2f})' for runtime in found)
             logger.info(f'int8: {figures}, with {len(in_float32)} of '
-                        f'{len(quantizer.convolutions)} convolutions in float32')
+                        f'{len(quantizer.layers)} convolutions in float32')
             if drop <= int8.max_map_drop:
                 return {'map': {runtime: {'float32': expected[runtime], 'int8': found[runtime]}
                                 for runtime in found},
-                        'images': len(images), 'convolutions': len(quantizer.convolutions),
+                        'images': len(images), 'convolutions': len(quantizer.layers),
                         'in_float32': in_float32}
     raise ValueError(
         f'int8 loses {smallest:.2f} points of mAP on the images of EvalDataset, more than '

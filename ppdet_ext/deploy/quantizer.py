@@ -35,7 +35,8 @@ class Quantizer:
         folder (str): for files of its own.
 
     Attributes:
-        convolutions (list of str): names of the convolutions.
+        layers (dict of str to list of str): name of the weights of a convolution to the names of
+            the nodes that compute with them, of which a head has one for each level.
     """
 
     def __init__(self, onnx_path, images, nms, folder):
@@ -44,31 +45,34 @@ class Quantizer:
         self._nms = nms
         self._path = os.path.join(folder, 'folded.onnx')
         _fold(onnx_path, self._path)
-        self.convolutions = [node.name for node in onnx.load(self._path).graph.node
-                             if node.op_type == 'Conv']
+        self.layers = {}
+        for node in onnx.load(self._path).graph.node:
+            if node.op_type == 'Conv':
+                self.layers.setdefault(node.input[1], []).append(node.name)
         self._ranges = _calibrate(self._path, images)
 
-    def quantize(self, names):
-        """bytes: the ONNX model with these convolutions in INT8, the others in float32."""
+    def quantize(self, layers):
+        """bytes: the ONNX model with these of its layers in INT8, the others in float32."""
         import onnx
         from onnxruntime.quantization import QuantType
         from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
         quantizer = QDQQuantizer(
             onnx.load(self._path), per_channel=True, reduce_range=True,
             weight_qType=QuantType.QInt8, activation_qType=QuantType.QUInt8,
-            tensors_range=self._ranges, nodes_to_quantize=list(names), nodes_to_exclude=[],
+            tensors_range=self._ranges, nodes_to_exclude=[],
+            nodes_to_quantize=[name for layer in layers for name in self.layers[layer]],
             op_types_to_quantize=['Conv'], extra_options={})
         with quiet():  # it says which channels of next to no weight it makes coarser
             quantizer.quantize_model()
         return quantizer.model.model.SerializeToString()
 
     def by_sensitivity(self):
-        """list of str: the convolutions, first the one that alone in INT8 changes boxes most."""
+        """list of str: the layers, first the one that alone in INT8 changes boxes most."""
         with open(self._path, 'rb') as f:
             expected = self._boxes(f.read())
-        changes = {name: sum(map(_change, expected, self._boxes(self.quantize([name]))))
-                   for name in progress(self.convolutions, 'sensitivity', 'convolution')}
-        return sorted(self.convolutions, key=changes.get, reverse=True)
+        changes = {layer: sum(map(_change, expected, self._boxes(self.quantize([layer]))))
+                   for layer in progress(self.layers, 'sensitivity', 'convolution')}
+        return sorted(self.layers, key=changes.get, reverse=True)
 
     def _boxes(self, model):
         """list of ndarray: boxes [B, 6] of a few images."""

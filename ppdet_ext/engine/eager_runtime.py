@@ -39,9 +39,9 @@ class EagerPaddle:
         weights = resolve_weights(cfg.weights)
         if sha256(weights) != read_card(folder)['weights']['sha256']:
             raise ValueError(f'{weights} has changed since {folder} was exported; export it again')
-        slim_config = read_card(folder)['source']['slim_config']
-        if slim_config:
-            build_slim_model(cfg, slim_config, mode='test')
+        source = read_card(folder)['source']
+        if source['slim_config']:
+            cfg = build_slim_model(cfg, source['slim_config'], 'test', source['opt'])
         trainer = Trainer(cfg, mode='test')
         trainer.load_weights(weights)
         self._model = trainer.model

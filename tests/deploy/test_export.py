@@ -94,7 +94,7 @@ def test_the_runner_writes_the_detections_of_the_evaluation(runtime, exported, s
         boxes = json.loads((tmp_path / name / 'bbox.json').read_text())
         found[name] = sorted(boxes, key=lambda box: (box['image_id'], -round(box['score'], 3),
                                                      *map(round, box['bbox'])))
-    assert len(found['runner']) == len(found['eager']) > 100
+    assert len(found['runner']) == len(found['eager']) > 50
     for one, other in zip(found['runner'], found['eager']):
         assert (one['image_id'], one['category_id']) == (other['image_id'], other['category_id'])
         assert one['score'] == pytest.approx(other['score'], abs=2e-4)
