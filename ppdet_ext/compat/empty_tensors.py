@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """A batch in which no anchor meets a box.
 
-Defect: on paddlepaddle 2.6.2 ``paddle.stack`` refuses empty tensors and
-``paddle.concat`` a list of nothing but empty tensors, so that RetinaNet's
-training stops at the first batch without boxes; 3.3.1 accepts both.
+Defect: on paddlepaddle 2.6.2 ``paddle.stack`` refuses empty tensors, and there
+and on 3.0.0 ``paddle.concat`` a list of nothing but empty tensors, so that
+RetinaNet's training stops at the first batch without boxes; 3.1.1 accepts both.
 
 Patch: ``bbox2delta`` and RetinaNet's head see a ``stack`` and a ``concat`` that
 make an empty tensor of empty ones, which have no gradient to lose.
@@ -29,6 +29,8 @@ def concat(tensors, axis=0):
 
 def patch():
     import paddle
-    if patching.fails(lambda: paddle.stack([patching.cpu_tensor([], 'float32')]), ValueError):
+    empty = [patching.cpu_tensor([], 'float32')]
+    if patching.fails(lambda: paddle.stack(empty), ValueError):
         patching.replace_in_import('ppdet.modeling.bbox_utils', 'paddle', stack=stack)
+    if patching.fails(lambda: paddle.concat(empty), ValueError):
         patching.replace_in_import('ppdet.modeling.heads.retina_head', 'paddle', concat=concat)

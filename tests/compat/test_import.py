@@ -3,6 +3,7 @@
 """What must hold around the import of paddle, each in a process of its own."""
 import signal
 
+import paddle
 import pytest
 
 from ppdet_ext.compat import threads
@@ -54,8 +55,9 @@ def test_ctrl_c_during_the_import_is_one_line(run_python):
 def test_paddle_first_is_refused_exactly_where_it_crashes(run_python):
     crashed = run_python('-c', f'import paddle; {DECOMPRESS}').returncode != 0
     finished = run_python('-c', f'import paddle; import ppdet_ext; {USE_ZLIB}')
-    refused = finished.stderr.startswith('error: paddle was imported before zlib')
-    assert refused == crashed
+    refused = 'error: paddle was imported before zlib' in finished.stderr
+    # The zlib of 3.0 was not seen to crash; that it never does is more than is known.
+    assert refused == (crashed or paddle.__version__.startswith('3.0.'))
     assert refused or finished.stdout == 'survived\n', finished.stderr
 
 
