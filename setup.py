@@ -49,7 +49,7 @@ setup(
         # ONNX and OpenVINO of tools/export_model.py.
         'export': ['onnx==1.17.0', 'onnxruntime', 'openvino', 'paddle2onnx==2.1.0'],
         # Makes notebooks/*.ipynb of their sources and runs them.
-        'notebooks': ['jupytext', 'nbclient', 'nbformat', 'ipykernel'],
+        'notebooks': ['ipykernel', 'ipython', 'jupytext', 'nbclient', 'nbformat'],
         # supervision and tidecv compute what the report says, in another way.
         'test': ['psutil', 'pytest', 'pytest-xdist', 'ruff', 'tidecv',
                  'supervision; python_version >= "3.10"'],
