@@ -7,6 +7,7 @@
 #   make test-paddle2.6.2               what depends on Paddle's version, on another Paddle;
 #                                       so do 3.0.0, 3.1.1 and 3.2.2
 #   make test-paddle3.2.2 TESTS=tests/compat    some tests of it
+#   make test-notebooks                 all notebooks, on a machine that is like AI Studio's
 #   make PYTHON=python3.10 test         with an interpreter of your choice
 #
 # Everything is installed into .venv (.venv-paddle2.6.2 ...) and nowhere else.
@@ -25,7 +26,7 @@ pytest := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses 4 
 other_paddles := 2.6.2 3.0.0 3.1.1 3.2.2
 TESTS := tests/compat tests/modeling tests/ppdet_fixes tests/safe_io tests/slim
 
-.PHONY: demo test lint $(other_paddles:%=test-paddle%)
+.PHONY: demo test lint test-notebooks $(other_paddles:%=test-paddle%)
 
 # This file in an environment says that it is complete, and for which Python.
 installed := installed-python$(version)
@@ -40,6 +41,10 @@ test: lint
 lint: .venv/$(installed)
 	@echo "== Lint"
 	.venv/bin/python -m ruff check .
+
+test-notebooks: .venv/$(installed)
+	@echo "== All notebooks"
+	PPDET_EXT_NOTEBOOKS=all .venv/bin/python -m pytest -q tests/notebooks
 
 $(other_paddles:%=test-paddle%): test-paddle%: .venv-paddle%/$(installed)
 	@echo "== Tests on Paddle $*"

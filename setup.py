@@ -51,7 +51,7 @@ setup(
         'export': ['ml-dtypes<0.6', 'onnx==1.17.0', 'onnxruntime', 'openvino',
                    'paddle2onnx==2.1.0'],
         # Makes notebooks/*.ipynb of their sources and runs them.
-        'notebooks': ['jupytext', 'nbclient', 'nbformat', 'ipykernel'],
+        'notebooks': ['ipykernel', 'ipython', 'jupytext', 'nbclient', 'nbformat'],
         # supervision and tidecv compute what the report says, in another way.
         'test': ['psutil', 'pytest', 'pytest-xdist', 'ruff', 'tidecv',
                  'supervision; python_version >= "3.10"'],

@@ -6,6 +6,8 @@ import os
 import re
 import runpy
 import subprocess
+import sys
+import zipfile
 from importlib.util import find_spec
 from pathlib import Path
 from unittest import mock
@@ -18,8 +20,8 @@ import ppdet_ext
 
 ROOT = Path(__file__).parents[1]
 SUPPORTED = ('3.9', '3.10', '3.11')
-DISTRIBUTIONS = {'PIL': 'pillow', 'cv2': 'opencv-python', 'paddle': 'paddlepaddle',
-                 'ppdet': 'paddledet', 'yaml': 'pyyaml'}
+DISTRIBUTIONS = {'IPython': 'ipython', 'PIL': 'pillow', 'cv2': 'opencv-python',
+                 'paddle': 'paddlepaddle', 'ppdet': 'paddledet', 'yaml': 'pyyaml'}
 
 
 @pytest.fixture(scope='module')
@@ -86,10 +88,10 @@ def test_every_file_that_is_no_code_is_installed(metadata):
     assert others == installed and others
 
 
-@pytest.mark.parametrize('folder', ['ppdet_ext', 'tools', 'demo'])
+@pytest.mark.parametrize('folder', ['ppdet_ext', 'tools', 'demo', 'notebooks'])
 def test_every_imported_package_is_required(metadata, folder):
     imported = {DISTRIBUTIONS.get(name, name) for name in imported_packages(ROOT / folder)}
-    assert imported <= set(requirements(metadata, 'cpu', 'export'))
+    assert imported <= set(requirements(metadata, 'cpu', 'export', 'notebooks'))
 
 
 def test_the_runner_needs_numpy_opencv_and_a_runtime_alone():
@@ -101,7 +103,8 @@ def test_the_runner_needs_numpy_opencv_and_a_runtime_alone():
 def test_constraints_pin_every_requirement(metadata, python):
     pins = constraints(python)
     pinned_in_setup = {'paddledet', 'setuptools'}
-    for name, versions in requirements(metadata, 'export', 'test', python=python).items():
+    extras = 'export', 'notebooks', 'test'
+    for name, versions in requirements(metadata, *extras, python=python).items():
         assert name in pinned_in_setup or pins[name] in versions, name
 
 
@@ -127,7 +130,7 @@ def dry_run(target, python):
                           env=environment, capture_output=True)
 
 
-@pytest.mark.parametrize('target', ['demo', 'test', 'test-paddle2.6.2'])
+@pytest.mark.parametrize('target', ['demo', 'test', 'test-paddle2.6.2', 'test-notebooks'])
 @pytest.mark.parametrize('version', ['3.8', '3.12', None])
 def test_make_refuses_another_python_with_one_line(tmp_path, target, version):
     python = fake_interpreter(tmp_path, version)
@@ -150,6 +153,36 @@ def test_make_installs_what_is_pinned_for_this_python(tmp_path, version):
         assert re.fullmatch(rf'.* "{python}" constraints/python{version}.txt -e '
                             r'"\.\[cpu,backbones,export,notebooks,test\]"', commands[0])
     assert re.fullmatch(r'OMP_NUM_THREADS=1 .venv/bin/python -m pytest .* -q', commands[-1])
+
+
+@pytest.mark.parametrize('paddle', ['2.6.2', '3.2.2'])
+def test_make_installs_the_paddle_that_is_tested(tmp_path, paddle):
+    result = dry_run(f'test-paddle{paddle}', fake_interpreter(tmp_path, '3.11'))
+    commands = result.stdout.splitlines()
+    if not (ROOT / f'.venv-paddle{paddle}' / 'installed-python3.11').exists():
+        assert re.search(rf' -e "\.\[backbones,test\]" +paddlepaddle=={paddle} numba$', commands[0])
+    assert f'.venv-paddle{paddle}/bin/python -m pytest' in commands[-1]
+
+
+def test_an_environment_is_made_where_pip_installs_for_the_user(tmp_path):
+    """Of a package without contents: what is tested is that pip installs at all."""
+    wheel, folder = tmp_path / 'nothing-1.0-py3-none-any.whl', tmp_path / 'environment'
+    contents = {'METADATA': 'Metadata-Version: 2.1\nName: nothing\nVersion: 1.0\n',
+                'WHEEL': 'Wheel-Version: 1.0\nTag: py3-none-any\n', 'RECORD': ''}
+    with zipfile.ZipFile(wheel, 'w') as archive:
+        for name, text in contents.items():
+            archive.writestr(f'nothing-1.0.dist-info/{name}', text)
+    (tmp_path / 'constraints.txt').touch()
+    (tmp_path / 'pip.conf').write_text('[install]\nuser = true\n[global]\nno-index = true\n')
+    environment = {**os.environ, 'PIP_CONFIG_FILE': str(tmp_path / 'pip.conf')}
+    made = subprocess.run(
+        ['sh', ROOT / 'tools' / 'make_environment.sh', folder, sys.executable,
+         tmp_path / 'constraints.txt', wheel],
+        env=environment, capture_output=True, text=True)
+    assert 'Successfully installed nothing' in made.stdout, made.stdout + made.stderr
+    by_hand = subprocess.run([folder / 'bin' / 'python', '-m', 'pip', 'install', wheel],
+                             env=environment, capture_output=True, text=True)
+    assert "Can not perform a '--user' install" in by_hand.stderr
 
 
 def find_python(folder):

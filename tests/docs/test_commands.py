@@ -7,6 +7,7 @@ import re
 import shlex
 
 import pytest
+from pages import FOLDERS, commands, text_of
 
 ROOT = pathlib.Path(__file__).parents[2]
 TRANSLATED = (('README.md', 'README_cn.md'),
@@ -22,21 +23,12 @@ TRANSLATED = (('README.md', 'README_cn.md'),
               ('docs/report.md', 'docs/report_cn.md'),
               ('docs/own_data.md', 'docs/own_data_cn.md'),
               ('docs/export.md', 'docs/export_cn.md'),
-              ('data/README.md', 'data/README_cn.md'))
-WITHOUT_TOOLS = ('docs/visualdl.md', 'docs/visualdl_cn.md')
+              ('data/README.md', 'data/README_cn.md'),
+              ('notebooks/README.md', 'notebooks/README_cn.md'))
+WITHOUT_TOOLS = ('docs/visualdl.md', 'docs/visualdl_cn.md', 'notebooks/README.md',
+                 'notebooks/README_cn.md')
 WITH_TOOLS = (*(page for pages in TRANSLATED for page in pages if page not in WITHOUT_TOOLS),
               'docs/adding_a_method.md')
-FOLDERS = ('.', 'configs', 'data', 'docs', 'docs/results')
-
-
-def text_of(page):
-    return (ROOT / page).read_text(encoding='utf-8')
-
-
-def commands(page):
-    """The lines of the page's shell blocks, without their comments."""
-    blocks = re.findall(r'^```bash\n(.*?)^```', text_of(page), re.MULTILINE | re.DOTALL)
-    return [re.sub(r'\s+#.*', '', line) for block in blocks for line in block.splitlines()]
 
 
 def tool_commands(page):

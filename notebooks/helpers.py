@@ -1,0 +1,304 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""What the notebooks share. Needs Python and Jupyter alone: every command has its own process.
+
+A command that fails under Jupyter's ``!`` lets the notebook go on; :func:`run` raises.
+"""
+import base64
+import glob
+import html
+import importlib.metadata
+import io
+import json
+import os
+import platform
+import re
+import resource
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+
+from IPython.display import HTML, SVG, Markdown, display
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LOGS = os.path.join('output', 'logs')
+# As few images and epochs as possible: to see whether everything runs, as the tests do.
+QUICK = bool(os.environ.get('PPDET_EXT_QUICK'))
+IMAGES_PER_CLASS = 10 if QUICK else 20
+
+PREFIX = re.compile(r'^\[[\d/ :]+\] [\w.]+ INFO: |^\[[\d/ :]+\] [\w.]+ (?=[A-Z]+: )')
+PROGRESS = re.compile(r'Epoch: \[|WARNING: |first step|tensors loaded')
+NOISE = re.compile(r'^=+$|^FLAGS\(|^loading annotations|^Done \(|^creating index|^index created'
+                   r'|^[WI]\d{4} |^ *$')
+LAST_LINES = 24
+LARGEST_PICTURE = 100_000  # bytes
+
+os.chdir(ROOT)
+
+
+class CommandError(RuntimeError):
+    """A command ended with an error."""
+
+
+def run(command, options=''):
+    """Runs a command in the project's folder and shows what matters of its output.
+
+    The whole output is in a file of ``output/logs``.
+
+    Args:
+        command (str): a line of the documentation; ``python`` is the notebook's own.
+        options (str): what is added to it.
+
+    Raises:
+        CommandError: the command ended with another code than 0.
+    """
+    line = f'{command} {options}'.strip()
+    print(f'$ {line}', flush=True)
+    words = shlex.split(line)
+    # Not what is found first: the Python of the notebook.
+    programs = {'python': [sys.executable], 'pip': [sys.executable, '-m', 'pip']}
+    words = [*programs.get(words[0], words[:1]), *words[1:]]
+    os.makedirs(LOGS, exist_ok=True)
+    program = next((word for word in words if word.endswith('.py')), command.split()[0])
+    name = os.path.splitext(os.path.basename(program))[0]
+    log = os.path.join(LOGS, f'{time.strftime("%m%d-%H%M%S")}_{name}.log')
+    start = time.monotonic()
+    with open(log, 'w', encoding='utf-8', buffering=1) as file:
+        file.write(f'{line}\n')
+        process = subprocess.Popen(
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            encoding='utf-8', errors='replace', env={**os.environ, 'PYTHONUNBUFFERED': '1'})
+        lines = _show(process, file)
+        _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    print('\n'.join(lines[-LAST_LINES:]))
+    processor = usage.ru_utime + usage.ru_stime
+    print(f'-- {time.monotonic() - start:.0f} 秒，处理器时间 {processor:.0f} 秒，'
+          f'内存峰值 {usage.ru_maxrss / 1024 ** 2:.1f} GB', flush=True)
+    if process.returncode:
+        raise CommandError(f'命令失败（code {process.returncode}），全部输出见 {log}: {line}')
+
+
+def _show(process, log):
+    """list of str: the lines that were not shown while the command ran."""
+    kept = []
+    try:
+        for line in process.stdout:
+            log.write(line)
+            text = _without_places(PREFIX.sub('', line.rstrip()))
+            if PROGRESS.search(text):
+                print(text, flush=True)
+            elif not NOISE.search(text):
+                kept.append(text)
+    except KeyboardInterrupt:
+        # The command was interrupted too, and a training saves before it ends.
+        process.wait(timeout=60)
+        raise
+    finally:
+        process.stdout.close()
+    return kept
+
+
+def _without_places(text):
+    """str: paths as seen from the project, the home folder or the Python."""
+    for folder, name in ((ROOT, '.'), (os.path.expanduser('~'), '~'), (sys.prefix, '<python>')):
+        text = text.replace(folder, name)
+    return text
+
+
+def is_missing(run_folder):
+    """bool: whether there is no finished training in ``output/<run_folder>``."""
+    return not os.path.exists(os.path.join('output', run_folder, 'model_final.pdparams'))
+
+
+def resume(run_folder):
+    """str: the option with which a training goes on that was interrupted, if there was one."""
+    return '-r auto' if glob.glob(os.path.join('output', run_folder, '*.pdparams')) else ''
+
+
+def show_machine():
+    """Shows Python, processor, memory, disk, GPU and the Paddle that is there."""
+    gpus = shutil.which('nvidia-smi') and subprocess.run(
+        ['nvidia-smi', '--query-gpu=name,memory.total', '--format=csv,noheader'], text=True,
+        capture_output=True).stdout.strip()
+    table([['Python', platform.python_version()],
+           ['CPU', f'{len(os.sched_getaffinity(0))} 核'],
+           ['内存', f'{_memory() / 1024 ** 3:.0f} GB'],
+           ['磁盘剩余', f'{shutil.disk_usage(ROOT).free / 1024 ** 3:.0f} GB'],
+           ['GPU', gpus or '无'],
+           ['Paddle', _paddle() or '未安装']], ['', ''])
+
+
+def _memory():
+    """int: bytes that a process may use: of the computer, the container or the session."""
+    limits = [os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')]
+    for path in ('/sys/fs/cgroup/memory.max', '/sys/fs/cgroup/memory/memory.limit_in_bytes'):
+        if os.path.exists(path):
+            with open(path, encoding='ascii') as file:
+                limits.append(file.read().strip())
+    limits.append(resource.getrlimit(resource.RLIMIT_AS)[0])
+    return min(int(limit) for limit in limits if limit not in ('max', resource.RLIM_INFINITY))
+
+
+def _paddle():
+    """str or None: name and version of the installed Paddle."""
+    for name in ('paddlepaddle-gpu', 'paddlepaddle'):
+        try:
+            return f'{name} {importlib.metadata.version(name)}'
+        except importlib.metadata.PackageNotFoundError:
+            pass
+    return None
+
+
+def install():
+    """Installs the project; a Paddle that is there stays, and is installed where there is none.
+
+    Raises:
+        CommandError: pip failed, or what was installed does not run.
+    """
+    python = '.'.join(platform.python_version_tuple()[:2])
+    quiet = '-q --no-input --no-warn-script-location'
+    # The folder of an editable package stays where the packages it needs are gone.
+    if subprocess.run([sys.executable, '-c', 'import ppdet_ext'], capture_output=True).returncode:
+        if _paddle():
+            run(f'pip install -c constraints/python{python}.txt -e ".[backbones]" numba', quiet)
+        else:
+            run(f'pip install -c constraints/python{python}.txt -e ".[cpu,backbones]"', quiet)
+        # The OpenCV with windows needs libGL, which servers lack.
+        run(f'pip install -c constraints/python{python}.txt --no-deps opencv-python-headless',
+            quiet)
+    run('python -c "import ppdet_ext.engine.cli as cli; cli.log_versions()"')
+
+
+def neu_det_or_synthetic(epochs):
+    """Prepares NEU-DET where it is mounted, else draws synthetic steel.
+
+    Args:
+        epochs (int): of a training on synthetic steel; on NEU-DET the configs say how many.
+
+    Returns:
+        tuple of str: the data set, and the options of a training on it.
+    """
+    source = find_data('NEU*')
+    if source:
+        run(f'python tools/prepare_neu_det.py --source {shlex.quote(source)} '
+            f'--output data/NEU-DET-COCO', '--overwrite')
+        return 'data/NEU-DET-COCO', ''
+    data = 'data/synthetic-steel-coco'
+    run('python tools/make_synthetic_steel.py --output data/synthetic-steel-coco',
+        f'--images-per-class {IMAGES_PER_CLASS} --overwrite')
+    return data, f'{schedule(epochs)} {on(data)}'
+
+
+def on(data):
+    """str: the settings that exchange the data set of a config."""
+    return ' '.join(f'{name}Dataset.dataset_dir={data}' for name in ('Train', 'Eval', 'Test'))
+
+
+def schedule(epochs):
+    """str: the options of a training of few epochs, where the configs have more."""
+    epochs = 1 if QUICK else epochs
+    return (f'-o epoch={epochs} snapshot_epoch={epochs} seed=0 LearningRate.schedulers='
+            f'\'[{{name: CosineDecay, max_epochs: {epochs}}}, '
+            "{name: LinearWarmup, start_factor: 0.1, steps: 10}]'")
+
+
+def find_data(pattern):
+    """str or None: the first file or folder of this name in the mounted data.
+
+    Searched are the folders below ``data`` in the home folder, the project and the two around it.
+    """
+    for folder in (os.path.expanduser('~/data'), 'data', '../data', '../../data'):
+        found = sorted(glob.glob(os.path.join(glob.escape(folder), 'data*', pattern)))
+        if found:
+            return found[0]
+    return None
+
+
+def figures(run_folder):
+    """dict: what the last evaluation of a run measured."""
+    with open(os.path.join('output', run_folder, 'metrics.json'), encoding='utf-8') as file:
+        return json.load(file)
+
+
+def percent(value):
+    return '-' if value is None else f'{100 * value:.1f}'
+
+
+def table(rows, head):
+    """Shows a table.
+
+    Args:
+        rows (list of list): the cells.
+        head (list of str): names of the columns.
+    """
+    lines = [head, ['---'] + ['---:'] * (len(head) - 1), *rows]
+    display(Markdown('\n'.join(f'| {" | ".join(map(str, line))} |' for line in lines)))
+
+
+def show_pictures(pattern, width=200, count=None):
+    """Shows JPEG or PNG files side by side, each with its name.
+
+    Args:
+        pattern (str): of their paths.
+        width (int): of each, in pixels.
+        count (int): how many at most, the first ones.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    paths = sorted(glob.glob(pattern))[:count]
+    if not paths:
+        raise FileNotFoundError(pattern)
+    display(HTML(''.join(_figure(path, width) for path in paths)))
+
+
+def _figure(path, width):
+    """str: HTML with the picture in it; a large one becomes a smaller JPEG."""
+    with open(path, 'rb') as file:
+        content = file.read()
+    kind = 'png' if path.endswith('.png') else 'jpeg'
+    if len(content) > LARGEST_PICTURE:
+        from PIL import Image  # not before everything is installed
+
+        reduced = io.BytesIO()
+        with Image.open(path) as image:
+            image.convert('RGB').resize((width, image.height * width // image.width)).save(
+                reduced, 'JPEG')
+        content, kind = reduced.getvalue(), 'jpeg'
+    return (f'<figure style="display:inline-block;margin:4px"><img width="{width}" '
+            f'src="data:image/{kind};base64,{base64.b64encode(content).decode()}"><figcaption>'
+            f'{html.escape(os.path.basename(path))}</figcaption></figure>')
+
+
+def show_report(folder, *titles):
+    """Shows sections of the Markdown file that ``tools/report.py`` has written, with pictures.
+
+    Args:
+        folder (str): ``--output`` of the report.
+        titles (str): of the sections.
+
+    Raises:
+        ValueError: there is no such section.
+    """
+    with open(os.path.join(folder, 'report.md'), encoding='utf-8') as file:
+        sections = dict(part.split('\n', 1) for part in file.read().split('\n## ')[1:])
+    for title in titles:
+        if title not in sections:
+            raise ValueError(f'{folder}: expected one of {", ".join(sections)}, got {title}')
+        # Every second part is the path of a picture, every third its caption.
+        first, *rest = re.split(r'^!\[(.*)\]\((.*)\)$', sections[title], flags=re.MULTILINE)
+        display(Markdown(f'### {title}\n{first}'))
+        for caption, picture, text in zip(rest[::3], rest[1::3], rest[2::3]):
+            display(Markdown(caption))
+            _show_picture(os.path.join(folder, picture))
+            display(Markdown(text.replace(caption, '')))
+
+
+def _show_picture(path):
+    if path.endswith('.svg'):
+        display(SVG(path))
+    else:
+        display(HTML(_figure(path, 760)))
