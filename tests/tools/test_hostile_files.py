@@ -89,7 +89,8 @@ CONFIG_TOOLS = ('train', 'eval', 'infer', 'expand_head', 'benchmark_distill')
 
 @pytest.mark.parametrize('place', ['itself', 'base', 'base of base'])
 @pytest.mark.parametrize('tool', CONFIG_TOOLS)
-def test_a_config(tmp_path, student, refused, tool, place):
+def test_a_config(tmp_path, student, teacher, refused, tool, place):
+    slim_yaml(tmp_path, teacher, 'slim')
     path = tmp_path / 'hostile.yml'
     path.write_text(f'# a comment\nseed: {tag(tmp_path)}\n')
     config = str(path)
