@@ -53,7 +53,7 @@ data, options = neu_det_or_synthetic(epochs=5)
 # `--eval` 在每个 epoch 之后评估验证集，并保留最好的模型。
 
 # %%
-run('python tools/train.py -c configs/lite/retinanet_lite2_neu_det.yml --eval', options)
+run('python tools/train.py -c configs/lite/gfl_lite2_neu_det.yml --eval', options)
 
 # %% [markdown]
 # ## 4. 单独训练的学生
@@ -62,7 +62,7 @@ run('python tools/train.py -c configs/lite/retinanet_lite2_neu_det.yml --eval', 
 # EfficientNet-Lite0，1.0 M 参数。这是基线：没有它，就无法知道蒸馏带来了什么。
 
 # %%
-run('python tools/train.py -c configs/lite/retinanet_lite0_neu_det.yml --eval', options)
+run('python tools/train.py -c configs/lite/gfl_lite0_neu_det.yml --eval', options)
 
 # %% [markdown]
 # ## 5. 蒸馏
@@ -72,8 +72,8 @@ run('python tools/train.py -c configs/lite/retinanet_lite0_neu_det.yml --eval', 
 # 以及每个蒸馏损失项与检测损失的比例（`first step`）。
 
 # %%
-run('python tools/train.py -c configs/lite/retinanet_lite0_neu_det.yml --slim_config '
-    'configs/slim/distill/retinanet_lite2_neu_det_mgd_distill.yml --eval', options)
+run('python tools/train.py -c configs/lite/gfl_lite0_neu_det.yml --slim_config '
+    'configs/slim/distill/gfl_lite2_neu_det_mgd_distill.yml --eval', options)
 
 # %% [markdown]
 # ## 6. 比较
@@ -82,8 +82,8 @@ run('python tools/train.py -c configs/lite/retinanet_lite0_neu_det.yml --slim_co
 # 验证集上的 AP（%），最后一个 epoch。
 
 # %%
-runs = {'教师': 'retinanet_lite2_neu_det', '学生': 'retinanet_lite0_neu_det',
-        '学生 + MGD': 'retinanet_lite2_neu_det_mgd_distill'}
+runs = {'教师': 'gfl_lite2_neu_det', '学生': 'gfl_lite0_neu_det',
+        '学生 + MGD': 'gfl_lite2_neu_det_mgd_distill'}
 results = {title: figures(folder) for title, folder in runs.items()}
 names = ('mAP', 'AP50', 'AP75', 'AP_small', 'AP_medium', 'AP_large')
 table([[name, *(percent(result[name]) for result in results.values())] for name in names],
@@ -96,8 +96,8 @@ table([[name, *(percent(result['classes'][name]['AP']) for result in results.val
 # 下载后用浏览器打开；说明见 [docs/report_cn.md](../docs/report_cn.md)。
 
 # %%
-run('python tools/report.py --teacher output/retinanet_lite2_neu_det --student '
-    'output/retinanet_lite0_neu_det --distilled output/retinanet_lite2_neu_det_mgd_distill '
+run('python tools/report.py --teacher output/gfl_lite2_neu_det --student '
+    'output/gfl_lite0_neu_det --distilled output/gfl_lite2_neu_det_mgd_distill '
     '--output output/report', '--language cn --pictures 1')
 show_report('output/report', '结论', '工作点')
 
@@ -114,8 +114,8 @@ show_report('output/report', '图片对比')
 # 在新图像上运行学生，只需要学生的配置和权重，不需要教师。`demo` 中的六张图像也是合成的。
 
 # %%
-run('python tools/infer.py -c configs/lite/retinanet_lite0_neu_det.yml -o weights='
-    'output/retinanet_lite2_neu_det_mgd_distill/best_model.pdparams --infer_dir demo',
+run('python tools/infer.py -c configs/lite/gfl_lite0_neu_det.yml -o weights='
+    'output/gfl_lite2_neu_det_mgd_distill/best_model.pdparams --infer_dir demo',
     f'-o {on(data)} --draw_threshold 0.3 --output_dir output/infer')
 show_pictures('output/infer/*.jpg')
 

@@ -37,10 +37,10 @@ install()
 data, options = neu_det_or_synthetic(epochs=5)
 
 # %%
-if is_missing('retinanet_lite2_neu_det'):
-    run('python tools/train.py -c configs/lite/retinanet_lite2_neu_det.yml --eval', options)
-if is_missing('retinanet_lite0_neu_det'):
-    run('python tools/train.py -c configs/lite/retinanet_lite0_neu_det.yml --eval', options)
+if is_missing('gfl_lite2_neu_det'):
+    run('python tools/train.py -c configs/lite/gfl_lite2_neu_det.yml --eval', options)
+if is_missing('gfl_lite0_neu_det'):
+    run('python tools/train.py -c configs/lite/gfl_lite0_neu_det.yml --eval', options)
 
 # %% [markdown]
 # ## 2. TSKD
@@ -49,8 +49,8 @@ if is_missing('retinanet_lite0_neu_det'):
 # `cls`、`box` 属于交叉响应。
 
 # %%
-run('python tools/train.py -c configs/lite/retinanet_lite0_neu_det.yml --slim_config '
-    'configs/slim/distill/retinanet_lite2_neu_det_tskd_distill.yml --eval', options)
+run('python tools/train.py -c configs/lite/gfl_lite0_neu_det.yml --slim_config '
+    'configs/slim/distill/gfl_lite2_neu_det_tskd_distill.yml --eval', options)
 
 # %% [markdown]
 # ## 3. 逐一关闭
@@ -59,7 +59,7 @@ run('python tools/train.py -c configs/lite/retinanet_lite0_neu_det.yml --slim_co
 # 每次关闭一个部分，其余不变。配置写在自己的文件里，因为运行以文件命名；`alpha` 为 0 的项不参与计算。
 
 # %%
-shipped = Path('configs/slim/distill/retinanet_lite2_neu_det_tskd_distill.yml').read_text()
+shipped = Path('configs/slim/distill/gfl_lite2_neu_det_tskd_distill.yml').read_text()
 shipped = shipped.replace('../../', '../../configs/')
 variants = {
     'without_relation': ('没有双重关系', {r'(alpha_\w+_rea): .*': r'\1: 0'}),
@@ -76,7 +76,7 @@ for name, (title, changes) in variants.items():
     path = folder / f'{name}.yml'
     path.write_text(text)
     print(f'{title}: {path}')
-    run('python tools/train.py -c configs/lite/retinanet_lite0_neu_det.yml --slim_config '
+    run('python tools/train.py -c configs/lite/gfl_lite0_neu_det.yml --slim_config '
         f'{path} --eval', options)
 
 # %% [markdown]
@@ -86,8 +86,8 @@ for name, (title, changes) in variants.items():
 # 验证集上的 AP（%），最后一个 epoch，一个随机种子。
 
 # %%
-runs = {'教师': 'retinanet_lite2_neu_det', '学生': 'retinanet_lite0_neu_det',
-        '学生 + TSKD': 'retinanet_lite2_neu_det_tskd_distill',
+runs = {'教师': 'gfl_lite2_neu_det', '学生': 'gfl_lite0_neu_det',
+        '学生 + TSKD': 'gfl_lite2_neu_det_tskd_distill',
         **{title: name for name, (title, _) in variants.items()}}
 names = ('mAP', 'AP50', 'AP75')
 table([[title, *(percent(figures(folder)[name]) for name in names)]

@@ -52,8 +52,8 @@ if not source:
 
 # %%
 run(f'python tools/prepare_data.py --source {source} --output data/my-parts '
-    '--config configs/lite/retinanet_lite0_neu_det.yml '
-    '--slim_config configs/slim/distill/retinanet_lite2_neu_det_mgd_distill.yml', '--overwrite')
+    '--config configs/lite/gfl_lite0_neu_det.yml '
+    '--slim_config configs/slim/distill/gfl_lite2_neu_det_mgd_distill.yml', '--overwrite')
 
 # %% [markdown]
 # 检查数据：各类别在训练、验证、测试集中的框数，框的大小，重复图像，以及标注样例。看一眼样例是发现类别写错的最快办法。
@@ -98,21 +98,21 @@ else:
 
 # %%
 options = schedule(5) if source == 'output/exports/yolo.zip' else ''
-run('python tools/train.py -c data/my-parts/retinanet_lite2_my-parts.yml --eval', options)
+run('python tools/train.py -c data/my-parts/gfl_lite2_my-parts.yml --eval', options)
 
 # %%
-run('python tools/train.py -c data/my-parts/retinanet_lite0_my-parts.yml --eval', options)
+run('python tools/train.py -c data/my-parts/gfl_lite0_my-parts.yml --eval', options)
 
 # %%
-run('python tools/train.py -c data/my-parts/retinanet_lite0_my-parts.yml --slim_config '
-    'data/my-parts/retinanet_lite2_my-parts_mgd_distill.yml --eval', options)
+run('python tools/train.py -c data/my-parts/gfl_lite0_my-parts.yml --slim_config '
+    'data/my-parts/gfl_lite2_my-parts_mgd_distill.yml --eval', options)
 
 # %% [markdown]
 # 验证集上的 AP（%），最后一个 epoch。阈值和误报见 [05_report_and_threshold](05_report_and_threshold.ipynb)。
 
 # %%
-runs = {'教师': 'retinanet_lite2_my-parts', '学生': 'retinanet_lite0_my-parts',
-        '学生 + MGD': 'retinanet_lite2_my-parts_mgd_distill'}
+runs = {'教师': 'gfl_lite2_my-parts', '学生': 'gfl_lite0_my-parts',
+        '学生 + MGD': 'gfl_lite2_my-parts_mgd_distill'}
 names = ('mAP', 'AP50', 'AP75')
 table([[title, *(percent(figures(folder)[name]) for name in names)]
        for title, folder in runs.items()], ['', *names])
@@ -125,8 +125,8 @@ table([[title, *(percent(figures(folder)[name]) for name in names)]
 
 # %%
 images = 'demo'
-run('python tools/infer.py -c data/my-parts/retinanet_lite0_my-parts.yml -o '
-    f'weights=output/retinanet_lite2_my-parts_mgd_distill/best_model --infer_dir {images} '
+run('python tools/infer.py -c data/my-parts/gfl_lite0_my-parts.yml -o '
+    f'weights=output/gfl_lite2_my-parts_mgd_distill/best_model --infer_dir {images} '
     '--save_results true', '--draw_threshold 0.3 --output_dir output/infer_my-parts')
 show_pictures('output/infer_my-parts/*.jpg')
 
@@ -137,8 +137,8 @@ show_pictures('output/infer_my-parts/*.jpg')
 # 写出产线计算机使用的文件夹，并与训练好的模型逐一比对检测框：[docs/export_cn.md](../docs/export_cn.md)。
 
 # %%
-run('python tools/export_model.py -c data/my-parts/retinanet_lite0_my-parts.yml -o '
-    'weights=output/retinanet_lite2_my-parts_mgd_distill/best_model.pdparams')
+run('python tools/export_model.py -c data/my-parts/gfl_lite0_my-parts.yml -o '
+    'weights=output/gfl_lite2_my-parts_mgd_distill/best_model.pdparams')
 
 # %% [markdown]
 # ## 运行时间

@@ -39,7 +39,7 @@ install()
 # 已经训练过的不再训练。
 
 # %%
-if is_missing('retinanet_lite2_my-parts_mgd_distill'):
+if is_missing('gfl_lite2_my-parts_mgd_distill'):
     source, options = find_data('my-parts.zip'), ''
     if not source:
         run('python tools/make_synthetic_steel.py --output data/synthetic-steel-coco',
@@ -47,12 +47,12 @@ if is_missing('retinanet_lite2_my-parts_mgd_distill'):
         write_exports('data/synthetic-steel-coco', 'output/exports')
         source, options = 'output/exports/yolo.zip', schedule(5)
     run(f'python tools/prepare_data.py --source {source} --output data/my-parts '
-        '--config configs/lite/retinanet_lite0_neu_det.yml --slim_config '
-        'configs/slim/distill/retinanet_lite2_neu_det_mgd_distill.yml', '--overwrite')
-    run('python tools/train.py -c data/my-parts/retinanet_lite2_my-parts.yml --eval', options)
-    run('python tools/train.py -c data/my-parts/retinanet_lite0_my-parts.yml --eval', options)
-    run('python tools/train.py -c data/my-parts/retinanet_lite0_my-parts.yml --slim_config '
-        'data/my-parts/retinanet_lite2_my-parts_mgd_distill.yml --eval', options)
+        '--config configs/lite/gfl_lite0_neu_det.yml --slim_config '
+        'configs/slim/distill/gfl_lite2_neu_det_mgd_distill.yml', '--overwrite')
+    run('python tools/train.py -c data/my-parts/gfl_lite2_my-parts.yml --eval', options)
+    run('python tools/train.py -c data/my-parts/gfl_lite0_my-parts.yml --eval', options)
+    run('python tools/train.py -c data/my-parts/gfl_lite0_my-parts.yml --slim_config '
+        'data/my-parts/gfl_lite2_my-parts_mgd_distill.yml --eval', options)
 
 # %% [markdown]
 # ## 2. 报告
@@ -62,8 +62,8 @@ if is_missing('retinanet_lite2_my-parts_mgd_distill'):
 # 它不依赖其他文件。
 
 # %%
-run('python tools/report.py --teacher output/retinanet_lite2_my-parts --student '
-    'output/retinanet_lite0_my-parts --distilled output/retinanet_lite2_my-parts_mgd_distill '
+run('python tools/report.py --teacher output/gfl_lite2_my-parts --student '
+    'output/gfl_lite0_my-parts --distilled output/gfl_lite2_my-parts_mgd_distill '
     '--output output/report', '--language cn --pictures 1')
 
 # %%
@@ -92,7 +92,7 @@ show_report('output/report', '整图判定', '错误类型')
 # 报告会说明在测试集上实际达到多少。每个模型的阈值（总体的和各类别的）在文件 `thresholds_*.json` 中。
 
 # %%
-model, folder = 'output/retinanet_lite2_my-parts_mgd_distill', 'output/report-miss'
+model, folder = 'output/gfl_lite2_my-parts_mgd_distill', 'output/report-miss'
 run(f'python tools/report.py --model {model} --miss 0.02 --output {folder}', '--language cn')
 show_report(folder, '结论')
 for path in sorted(glob.glob('output/report/thresholds_*.json')):
@@ -106,8 +106,8 @@ for path in sorted(glob.glob('output/report/thresholds_*.json')):
 # %%
 thresholds = glob.glob('output/report/thresholds_distilled_*.json')[0]
 images = 'demo'
-run('python tools/infer.py -c data/my-parts/retinanet_lite0_my-parts.yml -o '
-    f'weights=output/retinanet_lite2_my-parts_mgd_distill/best_model --infer_dir {images} '
+run('python tools/infer.py -c data/my-parts/gfl_lite0_my-parts.yml -o '
+    f'weights=output/gfl_lite2_my-parts_mgd_distill/best_model --infer_dir {images} '
     '--save_results true', f'--thresholds {thresholds} --output_dir output/infer_thresholds')
 show_pictures('output/infer_thresholds/*.jpg')
 

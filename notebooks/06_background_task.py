@@ -53,31 +53,31 @@ if not source:
     source, options = 'output/exports/yolo.zip', schedule(5)
 if not os.path.exists('data/my-parts/dataset.yml'):
     run(f'python tools/prepare_data.py --source {source} --output data/my-parts '
-        '--config configs/lite/retinanet_lite0_neu_det.yml '
-        '--slim_config configs/slim/distill/retinanet_lite2_neu_det_mgd_distill.yml')
+        '--config configs/lite/gfl_lite0_neu_det.yml '
+        '--slim_config configs/slim/distill/gfl_lite2_neu_det_mgd_distill.yml')
 
-if is_missing('retinanet_lite2_my-parts'):
-    run('python tools/train.py -c data/my-parts/retinanet_lite2_my-parts.yml --eval',
-        f'{options} {resume("retinanet_lite2_my-parts")}')
-if is_missing('retinanet_lite0_my-parts'):
-    run('python tools/train.py -c data/my-parts/retinanet_lite0_my-parts.yml --eval',
-        f'{options} {resume("retinanet_lite0_my-parts")}')
-if is_missing('retinanet_lite2_my-parts_mgd_distill'):
-    run('python tools/train.py -c data/my-parts/retinanet_lite0_my-parts.yml --slim_config '
-        'data/my-parts/retinanet_lite2_my-parts_mgd_distill.yml --eval',
-        f'{options} {resume("retinanet_lite2_my-parts_mgd_distill")}')
+if is_missing('gfl_lite2_my-parts'):
+    run('python tools/train.py -c data/my-parts/gfl_lite2_my-parts.yml --eval',
+        f'{options} {resume("gfl_lite2_my-parts")}')
+if is_missing('gfl_lite0_my-parts'):
+    run('python tools/train.py -c data/my-parts/gfl_lite0_my-parts.yml --eval',
+        f'{options} {resume("gfl_lite0_my-parts")}')
+if is_missing('gfl_lite2_my-parts_mgd_distill'):
+    run('python tools/train.py -c data/my-parts/gfl_lite0_my-parts.yml --slim_config '
+        'data/my-parts/gfl_lite2_my-parts_mgd_distill.yml --eval',
+        f'{options} {resume("gfl_lite2_my-parts_mgd_distill")}')
 
-run('python tools/report.py --teacher output/retinanet_lite2_my-parts --student '
-    'output/retinanet_lite0_my-parts --distilled output/retinanet_lite2_my-parts_mgd_distill '
+run('python tools/report.py --teacher output/gfl_lite2_my-parts --student '
+    'output/gfl_lite0_my-parts --distilled output/gfl_lite2_my-parts_mgd_distill '
     '--output output/report', '--language cn')
-run('python tools/export_model.py -c data/my-parts/retinanet_lite0_my-parts.yml -o '
-    'weights=output/retinanet_lite2_my-parts_mgd_distill/best_model.pdparams')
+run('python tools/export_model.py -c data/my-parts/gfl_lite0_my-parts.yml -o '
+    'weights=output/gfl_lite2_my-parts_mgd_distill/best_model.pdparams')
 
-shutil.copy('output/retinanet_lite2_my-parts_mgd_distill/best_model.pdparams',
-            'output_inference/retinanet_lite0_my-parts')
+shutil.copy('output/gfl_lite2_my-parts_mgd_distill/best_model.pdparams',
+            'output_inference/gfl_lite0_my-parts')
 for thresholds in glob.glob('output/report/thresholds_distilled_*.json'):
-    shutil.copy(thresholds, 'output_inference/retinanet_lite0_my-parts')
-shutil.copy('output/report/report.html', 'output_inference/retinanet_lite0_my-parts')
+    shutil.copy(thresholds, 'output_inference/gfl_lite0_my-parts')
+shutil.copy('output/report/report.html', 'output_inference/gfl_lite0_my-parts')
 shutil.make_archive('output/results', 'zip', 'output_inference')
 print('全部结果：output/results.zip')
 

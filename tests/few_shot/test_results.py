@@ -81,5 +81,5 @@ def test_line_of_a_run_leaves_out_what_is_missing(output):
 
 def test_metrics_of_other_sets_are_an_error(output):
     (output / 'base' / 'metrics.json').write_text('{"mAP": 0.1, "classes": {}}')
-    with pytest.raises(ValueError, match='no figures of base and novel classes; was its set made'):
+    with pytest.raises(ValueError, match='no metrics of base and novel classes; was its set made'):
         read_results(output)
