@@ -20,8 +20,9 @@ def figures_of(folder, truth=None, **roles):
     """dict: the figures of runs; roles to the detections of each of their seeds."""
     runs = []
     for role, seeds in roles.items():
+        train = ('--slim_config', 'distill.yml') if role == 'distilled' else ()
         runs += find_runs(role, [four.write_run(folder / role / f'seed{seed}', records, seed,
-                                                truth=truth)
+                                                truth=truth, train=train)
                                  for seed, records in enumerate(seeds)])
     evaluations = evaluate_all(runs, {}, None, str(folder / 'out'), 'no tools')
     settings = Settings(Rule(false_alarms=0.5))
