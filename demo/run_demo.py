@@ -223,7 +223,9 @@ class Demo:
                        'results': results}, f, indent=1)
         self.clock.say('done')
         print(f'\n{text}\nTable, drawn detections and comparison.png: {self.pictures}\n'
-              f'Report, to open in a browser: {os.path.join(self.output, "report", "report.html")}')
+              f'Report, to open in a browser: {os.path.join(self.output, "report", "report.html")}'
+              f'\nExported student, for the computer of the line: '
+              f'{os.path.join(self.output, "exported")}')
 
     def describe(self):
         count = len(self.annotations('test')['images'])

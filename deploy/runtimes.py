@@ -46,9 +46,8 @@ class PaddleInference:
 
 
 def _copied(output):
-    """ndarray: an output; without boxes Paddle has no memory to copy from."""
-    shape = output.shape()
-    return output.copy_to_cpu() if all(shape) else np.zeros(shape, 'float32')
+    """ndarray: an output; without boxes Paddle has neither memory to copy from nor columns."""
+    return output.copy_to_cpu() if all(output.shape()) else np.zeros([0, 6], 'float32')
 
 
 class OnnxRuntime:
