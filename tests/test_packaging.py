@@ -175,11 +175,18 @@ def test_an_environment_is_made_where_pip_installs_for_the_user(tmp_path):
     (tmp_path / 'constraints.txt').touch()
     (tmp_path / 'pip.conf').write_text('[install]\nuser = true\n[global]\nno-index = true\n')
     environment = {**os.environ, 'PIP_CONFIG_FILE': str(tmp_path / 'pip.conf')}
-    made = subprocess.run(
-        ['sh', ROOT / 'tools' / 'make_environment.sh', folder, sys.executable,
-         tmp_path / 'constraints.txt', wheel],
-        env=environment, capture_output=True, text=True)
+
+    def make(python):
+        return subprocess.run(
+            ['sh', ROOT / 'tools' / 'make_environment.sh', folder, python,
+             tmp_path / 'constraints.txt', wheel],
+            env=environment, capture_output=True, text=True)
+
+    made = make(sys.executable)
     assert 'Successfully installed nothing' in made.stdout, made.stdout + made.stderr
+    (folder / 'in_use').touch()
+    make(folder / 'bin' / 'python')
+    assert (folder / 'in_use').exists(), 'an environment that renews itself is not emptied'
     by_hand = subprocess.run([folder / 'bin' / 'python', '-m', 'pip', 'install', wheel],
                              env=environment, capture_output=True, text=True)
     assert "Can not perform a '--user' install" in by_hand.stderr

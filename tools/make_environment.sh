@@ -20,7 +20,10 @@ install() {
 }
 
 echo "== Installing into $folder with $python (about 1.6 GB, takes minutes)"
-"$python" -m venv --clear "$folder"
+# An environment that renews itself is not emptied first: a training may be running in it.
+clear=--clear
+[ "$python" != "$folder/bin/python" ] || clear=
+"$python" -m venv $clear "$folder"
 install "$@"
 # The OpenCV without windows replaces the files of the other one, which needs libGL and glib:
 # many a server has neither.
