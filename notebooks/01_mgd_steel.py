@@ -136,9 +136,9 @@ show_pictures('output/infer/*.jpg')
 # ## 运行时间
 # *Run times*
 #
-# 保存的输出共用 204 秒处理器时间，内存峰值 1.2 GB：合成图像每类 20 张，训练 5 个 epoch，Python 3.10，Paddle 3.2.2，Intel Xeon 的两个核，进程内存限制为 8 GB
-# （`prlimit --as`），每个进程单线程（`OMP_NUM_THREADS=1`），2026-11-29。当时机器上还有许多其他任务，因此输出中的秒数远大于处理器时间；
-# 空闲机器上的时间没有单独测量。
+# 保存的输出来自一次运行：合成图像每类 20 张，训练 5 个 epoch，Python 3.11，Paddle 3.3.1，Intel Xeon 的两个核，进程内存限制为 8 GB
+# （`prlimit --as`），每个进程单线程（`OMP_NUM_THREADS=1`），2026-11-29。当时机器上还有其他任务，空闲机器上的时间没有单独测量。
+# 同样的步骤用 RetinaNet lite 组在 Python 3.10 和 Paddle 3.2.2 上共用 204 秒处理器时间，内存峰值 1.2 GB。
 #
 # 使用 NEU-DET 时按配置训练 12 个 epoch，训练图像是这里的 15 倍。**未在 GPU 上测量。**
 # 有 GPU 时可以训练 R101 到 R50 的组合，命令见 [docs/getting_started_cn.md](../docs/getting_started_cn.md)。

@@ -8,8 +8,8 @@
 # TSKD 由三部分组成：双重关系蒸馏、解耦专家蒸馏、交叉响应蒸馏（公式和参数见 [docs/tskd_cn.md](../docs/tskd_cn.md)）。
 # 本页使用与 [01_mgd_steel](01_mgd_steel.ipynb) 相同的教师和学生；那里已经训练过的模型不再训练。
 #
-# **本页保存的输出来自合成（synthetic）钢材图像**，而且是快速模式（`PPDET_EXT_QUICK=1`）：每类 10 张，每个模型只训练 1 个 epoch，
-# 因此 AP 几乎为 0。它们只说明流程如何运行，不能据此判断哪个部分有用。不设置该变量时，每类 20 张，训练 5 个 epoch。
+# **本页保存的输出来自合成（synthetic）钢材图像**：每类 20 张，每个模型只训练 5 个 epoch，因此 AP 很低。
+# 它们只说明流程如何运行，不能据此判断哪个部分有用。
 
 # %%
 import re
@@ -101,8 +101,8 @@ table([[title, *(percent(figures(folder)[name]) for name in names)]
 # ## 运行时间
 # *Run times*
 #
-# 保存的输出共用 71 秒处理器时间，内存峰值 1.1 GB：快速模式（`PPDET_EXT_QUICK=1`：合成图像每类 10 张，训练 1 个 epoch），Python 3.10，Paddle 3.2.2，Intel Xeon 的两个核，进程内存限制为 8 GB
-# （`prlimit --as`），每个进程单线程（`OMP_NUM_THREADS=1`），2026-11-29。当时机器上还有许多其他任务，因此输出中的秒数远大于处理器时间；
-# 空闲机器上的时间没有单独测量。
+# 保存的输出来自一次运行：合成图像每类 20 张，训练 5 个 epoch，Python 3.11，Paddle 3.3.1，Intel Xeon 的两个核，进程内存限制为 8 GB
+# （`prlimit --as`），每个进程单线程（`OMP_NUM_THREADS=1`），2026-11-29。当时机器上还有其他任务，空闲机器上的时间没有单独测量。
+# 在 Python 3.10 和 Paddle 3.2.2 上以快速模式（`PPDET_EXT_QUICK=1`）运行时，共用 71 秒处理器时间，内存峰值 1.1 GB。
 #
 # **未在 GPU 上测量。**

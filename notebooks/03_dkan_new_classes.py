@@ -131,8 +131,8 @@ show_pictures('output/infer_dkan/*.jpg')
 # ## 运行时间
 # *Run times*
 #
-# 保存的输出共用 191 秒处理器时间，内存峰值 1.0 GB：合成图像每类 20 张，基类训练 6 个 epoch，微调 20 个 epoch，Python 3.10，Paddle 3.2.2，Intel Xeon 的两个核，进程内存限制为 8 GB
-# （`prlimit --as`），每个进程单线程（`OMP_NUM_THREADS=1`），2026-11-29。当时机器上还有许多其他任务，因此输出中的秒数远大于处理器时间；
-# 空闲机器上的时间没有单独测量。
+# 保存的输出来自一次运行：合成图像每类 20 张，基类训练 6 个 epoch，微调 20 个 epoch，Python 3.11，Paddle 3.3.1，Intel Xeon 的两个核，进程内存限制为 8 GB
+# （`prlimit --as`），每个进程单线程（`OMP_NUM_THREADS=1`），2026-11-29。当时机器上还有其他任务，空闲机器上的时间没有单独测量。
+# 同样的步骤在 Python 3.10 和 Paddle 3.2.2 上共用 191 秒处理器时间，内存峰值 1.0 GB。
 #
 # **未在 GPU 上测量。**
