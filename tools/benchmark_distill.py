@@ -42,6 +42,7 @@ def main(argv):
         cfg = load_run_config(args.config, {
             **args.opt, 'pretrain_weights': None,
             'teacher_weights': benchmark.random_teacher(args.slim_config, folder)}, slim)
+        benchmark.check_targets(cfg)
         inputs = benchmark.synthetic_batch(cfg.num_classes, args.batch_size, args.image_size,
                                            args.boxes)
         figures = benchmark.measure_pair(cfg, slim, build_slim_model, inputs, args.steps,

@@ -16,12 +16,29 @@ from ppdet.slim import FGDDistillModel
 from ..config.scope import isolated_config
 from ..utils.progress import progress
 
-__all__ = ['synthetic_batch', 'random_teacher', 'benchmark', 'build_fgd', 'measure_pair',
-           'peak_megabytes', 'synchronize']
+__all__ = ['check_targets', 'synthetic_batch', 'random_teacher', 'benchmark', 'build_fgd',
+           'measure_pair', 'peak_megabytes', 'synchronize']
 
 # The optimizer does its work, but the weights stay: a random teacher's huge features would soon
 # drive them out of range.
 LEARNING_RATE = 0.0
+
+
+def check_targets(cfg):
+    """Refuses a detector that learns from targets which its reader makes.
+
+    Args:
+        cfg (dict): the configuration.
+
+    Raises:
+        ValueError: an operator of ``TrainReader.batch_transforms`` makes targets.
+    """
+    names = [next(iter(entry)) for entry in cfg['TrainReader'].get('batch_transforms') or []]
+    made = [name for name in names if name.startswith('Gt2')]
+    if made:
+        raise ValueError(f'{cfg["architecture"]} learns from the targets of {", ".join(made)}, '
+                         f'which a synthetic batch does not have; time a pair of another detector, '
+                         f'such as RetinaNet')
 
 
 def synthetic_batch(num_classes, images, size, boxes, seed=0):

@@ -42,6 +42,15 @@ def test_runs_each_part_once_a_round_and_times_the_rounds_after_warmup():
     assert set(figures) == {'a', 'b'}
 
 
+def test_a_detector_that_needs_its_readers_targets_is_refused():
+    transforms = [{'PadBatch': {}}]
+    cfg = {'architecture': 'GFL', 'TrainReader': {'batch_transforms': transforms}}
+    benchmark.check_targets(cfg)
+    transforms.append({'Gt2GFLTarget': {}})
+    with pytest.raises(ValueError, match='GFL learns from the targets of Gt2GFLTarget, which a'):
+        benchmark.check_targets(cfg)
+
+
 def test_synthetic_boxes_lie_in_the_image():
     inputs = benchmark.synthetic_batch(6, images=4, size=64, boxes=9)
     boxes = np.concatenate([b.numpy() for b in inputs['gt_bbox']])
