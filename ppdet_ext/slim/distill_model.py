@@ -114,11 +114,11 @@ class DistillModel(nn.Layer):
         weighted = {name: self._weights[name] * value for name, value in raw.items()}
         if self._unlabelled_terms and unlabelled is not None:
             values = self._unlabelled_values({**unlabelled, 'epoch_id': inputs.get('epoch_id')})
-            share = len(unlabelled['image']) / (len(inputs['image']) + len(unlabelled['image']))
+            fraction = len(unlabelled['image']) / (len(inputs['image']) + len(unlabelled['image']))
             for name, value in values.items():
-                weighted[name] = (1.0 - share) * weighted[name]
+                weighted[name] = (1.0 - fraction) * weighted[name]
                 raw[_unlabelled(name)] = value
-                weighted[_unlabelled(name)] = share * self._weights[name] * value
+                weighted[_unlabelled(name)] = fraction * self._weights[name] * value
         total = losses['loss'].astype('float32') + sum(weighted.values())
         self.student_taps.clear()
         self.teacher_taps.clear()

@@ -338,7 +338,7 @@ def _loss_class(name):
     ours = str(name).replace('Feature', '')
     near = did_you_mean(ours if ours in losses else name, losses)
     what = (f'no registered loss "{name}"' if not isinstance(section, SchemaDict) else
-            f'{name} is no loss of distill_losses')
+            f'{name} is not a loss of distill_losses')
     raise ValueError(f'distill_losses: {what}{near}; known: {", ".join(sorted(losses))}')
 
 
