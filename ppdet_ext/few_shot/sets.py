@@ -394,7 +394,7 @@ def _authors_choices(path, parts, class_names, sizes):
 
 
 def _prepared_images(folder, name, images):
-    listed, _ = _read_coco(os.path.join(folder, name))
+    listed, *_ = _read_coco(os.path.join(folder, name))
     unknown = [image.name for image in listed if image.name not in images]
     if unknown:
         raise ValueError(f'{name}: {len(unknown)} of {len(listed)} images are not in the prepared '

@@ -202,7 +202,8 @@ def test_a_failure_ends_the_other_jobs(folder):
 
 def test_a_step_that_resumes_counts_all_its_seconds_and_keeps_its_settings(folder):
     step = independent('first', resumes=True)
-    (folder / 'tools' / 'copy.py').write_text('import sys; sys.exit("out of luck")')
+    # Longer than the tenth of a second to which the record is rounded.
+    (folder / 'tools' / 'copy.py').write_text('import time; time.sleep(0.2); raise SystemExit(1)')
     with pytest.raises(ChildProcessError):
         step.run('tools')
     record = json.loads((folder / 'first' / 'run.json').read_text())
