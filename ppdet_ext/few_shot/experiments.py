@@ -187,11 +187,11 @@ def _base_training(output, sets, base):
         chosen, result = ['--eval'], 'best_model.pdparams'
         evaluation = sets.options('EvalDataset', 'base_val')
         inputs.append(sets.path('base_val'))
-    command = ('train', '-c', base.config, *chosen, '-o', 'seed=0', *base.options,
+    command = ('train', '-c', base.config, *chosen, '-r', 'auto', '-o', 'seed=0', *base.options,
                *sets.options('TrainDataset', 'base_train'), *evaluation,
                f'save_dir={os.path.dirname(folder)}', f'filename={os.path.basename(folder)}')
     return Step('training of the base detector', folder, (command, ), tuple(inputs),
-                os.path.join(folder, result), shared=True)
+                os.path.join(folder, result), shared=True, resumes=True)
 
 
 def _base_evaluation(output, sets, base):

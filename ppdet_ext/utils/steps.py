@@ -77,7 +77,8 @@ class Step:
             KeyboardInterrupt: the step was stopped.
         """
         os.makedirs(self.folder, exist_ok=True)
-        self.forget()
+        if not self.resumes:  # what goes on needs what is there, such as the best snapshot so far
+            self.forget()
         record = {**self._settings(), 'seconds': None}
         spent = self._record().get('spent', 0.0) if self.resumes else 0.0
         self._write({**record, 'spent': spent})

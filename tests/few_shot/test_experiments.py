@@ -129,6 +129,7 @@ def test_a_base_detector_without_weights_is_trained(folder, has_val):
     assert 'TrainDataset.anno_path=sets/base_train.json' in words and 'epoch=3' in words
     assert ('--eval' in words, 'EvalDataset.anno_path=sets/base_val.json' in words) == (
         has_val, has_val)
+    assert words[words.index('-r') + 1] == 'auto' and steps[0].resumes
     name = 'best_model' if has_val else 'model_final'
     assert f'weights=out/base/training/{name}.pdparams' in steps[1].commands[0]
 

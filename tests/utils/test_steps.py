@@ -219,6 +219,17 @@ def test_a_step_that_resumes_counts_all_its_seconds_and_keeps_its_settings(folde
     assert step.seconds > 1000
 
 
+def test_a_step_that_resumes_keeps_the_best_snapshot_so_far(folder):
+    step = independent('first', resumes=True)
+    (folder / 'tools' / 'copy.py').write_text(
+        'import sys; open(sys.argv[2], "w").write("best so far"); sys.exit("out of luck")')
+    with pytest.raises(ChildProcessError):
+        step.run('tools')
+    (folder / 'tools' / 'copy.py').write_text('')  # no later snapshot is better
+    step.run('tools')
+    assert step.finished and open(step.result).read() == 'best so far'
+
+
 def test_bases_that_multiply_end_quickly(folder):
     (folder / 'b8.yml').write_text('epoch: 1')
     for k in range(8):
