@@ -23,8 +23,10 @@ class CrossKDLoss(HeadTerm):
     teacher's statistics, run through the rest of the teacher's frozen head, and the class scores
     and boxes that come out mimic the teacher's own: ``cls`` by ``quality_focal_kd_loss``, ``box``
     by ``weighted_giou_loss``, weighted by the teacher's best score, and of GFL's heads ``ld``, the
-    divergence of the distributions of the sides, weighted alike. (The released code takes CIoU or
-    IoU for some pairs.) Uses the ground-truth boxes, for the assignment of the teacher's head.
+    divergence of the distributions of the sides, weighted alike. ``cls`` is divided by the number
+    of objects that the teacher's head counts, ``box`` and ``ld`` too, but of GFL's heads by the sum
+    of their weights, as released. (The released code takes CIoU or IoU for some pairs.) Uses the
+    ground-truth boxes, for the assignment of the teacher's head.
 
     Args:
         student (nn.Layer): the student.
@@ -43,6 +45,8 @@ class CrossKDLoss(HeadTerm):
         unlabelled (bool): must be false where the run has unlabelled images: the term is divided
             by the number of objects, and would be far too large where the teacher finds none.
         place (str): what errors call it.
+        one_divisor (bool): whether all heads' ``box`` and ``ld`` are divided as ``cls`` is, which
+            is the form of TSKD. Not an option of the slim YAML.
 
     Raises:
         ValueError: a head without adapter, a cut that does not exist, or features that do not fit.
@@ -64,9 +68,11 @@ class CrossKDLoss(HeadTerm):
                  alpha_box=1.0,
                  alpha_ld=0.0,
                  unlabelled=True,
-                 place='distill_losses: CrossKDLoss'):
+                 place='distill_losses: CrossKDLoss',
+                 one_divisor=False):
         super().__init__(student, teacher, name, weight, unlabelled, place)
         own, self.adapter = head_adapters(student, teacher, place)
+        self._one_divisor = one_divisor or not self.adapter.boxes_by_quality
         self.index = reused_teacher_head_idx
         if self.index is None:
             self.index = max(self.adapter.depth - 1, min(1, self.adapter.depth))
@@ -122,24 +128,28 @@ class CrossKDLoss(HeadTerm):
                              for name in self.adapter.predictor_names())
         priors = self.adapter.priors(scores_t)
         weights, divisor = self.adapter.assign(batch, priors)
+        logits_t = [self.adapter.logits(maps) for maps in scores_t]
+        qualities = [F.sigmoid(logits.max(axis=1)) for logits in logits_t]
+        if weights:
+            qualities = [quality * weight for quality, weight in zip(qualities, weights)]
+        box_divisor = divisor if self._one_divisor else sum(
+            quality.sum() for quality in qualities).clip(min=1.0)
         values = {}
         for level, name in enumerate(self.level_names):
             answers = self.adapter.respond(*(maps[level] for maps in features), self.index)
-            scores = [self.adapter.logits(maps) for maps in (answers[0], scores_t[level])]
+            scores = self.adapter.logits(answers[0]), logits_t[level]
             boxes = [self.adapter.boxes(maps, priors[level], level)
                      for maps in (answers[1], boxes_t[level])]
-            weight = weights[level] if weights else None
-            quality = F.sigmoid(scores[1].max(axis=1))
-            quality = quality if weight is None else quality * weight
+            quality = qualities[level]
             values[f'{self.name}_cls_{name}'] = functional.quality_focal_kd_loss(
-                *scores, weight=weight, avg_factor=divisor)
+                *scores, weight=weights[level] if weights else None, avg_factor=divisor)
             values[f'{self.name}_box_{name}'] = functional.weighted_giou_loss(
-                *boxes, weight=quality, avg_factor=divisor)
+                *boxes, weight=quality, avg_factor=box_divisor)
             if 'ld' in self.alphas:
                 sides = [self.adapter.distributions(maps, level)
                          for maps in (answers[1], boxes_t[level])]
                 divergence = functional.row_divergence(*sides, tau=1.0).mean(axis=1)
-                values[f'{self.name}_ld_{name}'] = (divergence * quality).sum() / divisor
+                values[f'{self.name}_ld_{name}'] = (divergence * quality).sum() / box_divisor
         return values
 
     def _aligned_features(self, student_taps, teacher_taps):
@@ -170,7 +180,8 @@ def build_cross_response(student, teacher, options, name):
         ValueError: an unknown option, or one of another kind.
     """
     check_options('cross_response', options, {'unlabelled': FLAG, **CrossKDLoss.OPTIONS})
-    return CrossKDLoss(student, teacher, name, place='cross_response', **options)
+    return CrossKDLoss(student, teacher, name, place='cross_response', one_divisor=True,
+                       **options)
 
 
 def _check_depth(place, own, reused):
