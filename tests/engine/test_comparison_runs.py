@@ -69,8 +69,8 @@ def comparison(folder, runs=RUNS, **changes):
 
 def test_a_whole_comparison(folder, capsys):
     text = run_comparison(comparison(folder), 'out', 'tools', jobs=2)
-    rows = [line.split('|')[1:-1] for line in (folder / 'out' / 'comparison.md').read_text().splitlines()
-            if line.startswith('| MGD')]
+    table = (folder / 'out' / 'comparison.md').read_text()
+    rows = [line.split('|')[1:-1] for line in table.splitlines() if line.startswith('| MGD')]
     assert [[cell.strip() for cell in row] for row in rows] == [
         ['MGD', '12', '2', '25.5 ± 0.7', '50.0 ± 0.0', '+5.0 ± 0.0', '+0.0 ± 0.0', 'student'],
         ['MGD', '12', '2', '25.5 ± 0.7', '50.0 ± 0.0', '+5.0 ± 0.0', '+0.0 ± 0.0', 'student'],
