@@ -45,8 +45,6 @@ class CrossKDLoss(HeadTerm):
         unlabelled (bool): must be false where the run has unlabelled images: the term is divided
             by the number of objects, and would be far too large where the teacher finds none.
         place (str): what errors call it.
-        one_divisor (bool): whether all heads' ``box`` and ``ld`` are divided as ``cls`` is, which
-            is the form of TSKD. Not an option of the slim YAML.
 
     Raises:
         ValueError: a head without adapter, a cut that does not exist, or features that do not fit.
@@ -68,11 +66,9 @@ class CrossKDLoss(HeadTerm):
                  alpha_box=1.0,
                  alpha_ld=0.0,
                  unlabelled=True,
-                 place='distill_losses: CrossKDLoss',
-                 one_divisor=False):
+                 place='distill_losses: CrossKDLoss'):
         super().__init__(student, teacher, name, weight, unlabelled, place)
         own, self.adapter = head_adapters(student, teacher, place)
-        self._one_divisor = one_divisor or not self.adapter.boxes_by_quality
         self.index = reused_teacher_head_idx
         if self.index is None:
             self.index = max(self.adapter.depth - 1, min(1, self.adapter.depth))
@@ -116,7 +112,7 @@ class CrossKDLoss(HeadTerm):
             # Without bias, which the scaling to the teacher's statistics would take away again.
             self.aligns.extend(align_conv(channels_s, channels_t, bias=False)
                                for _ in self.student_names)
-        self.layers['cross_response'] = nn.LayerDict({'aligns': self.aligns})
+        self.layers[self.layer_name] = nn.LayerDict({'aligns': self.aligns})
         self.level_names = level_names(strides_s)
         for part, alpha in self.alphas.items():
             self.add_value(part, self.level_names, alpha)
@@ -132,8 +128,7 @@ class CrossKDLoss(HeadTerm):
         qualities = [F.sigmoid(logits.max(axis=1)) for logits in logits_t]
         if weights:
             qualities = [quality * weight for quality, weight in zip(qualities, weights)]
-        box_divisor = divisor if self._one_divisor else sum(
-            quality.sum() for quality in qualities).clip(min=1.0)
+        box_divisor = self._box_divisor(divisor, qualities)
         values = {}
         for level, name in enumerate(self.level_names):
             answers = self.adapter.respond(*(maps[level] for maps in features), self.index)
@@ -152,6 +147,16 @@ class CrossKDLoss(HeadTerm):
                 values[f'{self.name}_ld_{name}'] = (divergence * quality).sum() / box_divisor
         return values
 
+    @property
+    def layer_name(self):
+        """str: of its layers in the checkpoint."""
+        return self.name
+
+    def _box_divisor(self, divisor, qualities):
+        if not self.adapter.boxes_by_quality:
+            return divisor
+        return sum(quality.sum() for quality in qualities).clip(min=1.0)
+
     def _aligned_features(self, student_taps, teacher_taps):
         """list of list of Tensor: for each tower every level, with the teacher's statistics."""
         features = []
@@ -164,6 +169,15 @@ class CrossKDLoss(HeadTerm):
         return features
 
 
+class CrossResponse(CrossKDLoss):
+    """The cross response of TSKD, the section ``cross_response``: one divisor for all values."""
+
+    layer_name = 'cross_response'
+
+    def _box_divisor(self, divisor, qualities):
+        return divisor
+
+
 def build_cross_response(student, teacher, options, name):
     """Builds the term as a slim YAML's ``cross_response`` asks for.
 
@@ -174,14 +188,13 @@ def build_cross_response(student, teacher, options, name):
         name (str): of its values.
 
     Returns:
-        CrossKDLoss: not connected yet.
+        CrossResponse: not connected yet.
 
     Raises:
         ValueError: an unknown option, or one of another kind.
     """
     check_options('cross_response', options, {'unlabelled': FLAG, **CrossKDLoss.OPTIONS})
-    return CrossKDLoss(student, teacher, name, place='cross_response', one_divisor=True,
-                       **options)
+    return CrossResponse(student, teacher, name, place='cross_response', **options)
 
 
 def _check_depth(place, own, reused):

@@ -24,7 +24,7 @@ def distill_names(losses):
 
 def test_alone_it_has_the_two_values_of_its_paper_and_no_feature_loss(build_crosskd):
     model = build_crosskd()
-    assert list(model.distill_losses.keys()) == ['cross_response']
+    assert list(model.distill_losses.keys()) == ['crosskd']
     losses = model(batch())
     assert distill_names(losses) == {'distill_crosskd_cls', 'distill_crosskd_box'}
     (losses['distill_crosskd_cls'] + losses['distill_crosskd_box']).backward()
@@ -51,7 +51,7 @@ def test_is_the_cross_response_of_tskd(build, build_crosskd):
     tskd = build(slim_method='TSKD', distill_losses=[off], cross_response=CUT)
     tskd.train()
     crosskd = build_crosskd(weight=2.0)
-    crosskd.set_state_dict(tskd.state_dict())
+    crosskd.student_model.set_state_dict(tskd.student_model.state_dict())
     own, other = crosskd(batch()), tskd(batch())
     for part in ('cls', 'box'):
         np.testing.assert_allclose(float(own[f'distill_crosskd_{part}']),
@@ -70,6 +70,22 @@ def test_its_convolutions_train_and_the_teacher_does_not(tmp_path, build_crosskd
     train_steps(model)
     assert len(aligns) == 2 and moved(aligns, model.distill_losses) == set(aligns)
     assert moved(teacher, model.teacher_model) == set()
+
+
+def test_stands_beside_that_of_tskd_and_another_cut(tmp_path, build):
+    model = build(student_yaml(tmp_path, **WIDE_HEAD), slim_method='TSKD',
+                  cross_response={**CUT, 'align': True}, distill_losses=[
+                      {}, {'loss': 'CrossKDLoss', 'align': True, **CUT},
+                      {'loss': 'CrossKDLoss', 'name': 'at_neck', 'align': True,
+                       'reused_teacher_head_idx': 0}])
+    before = values(model.distill_losses)
+    losses = train_steps(model, steps=1)
+    responses = {f'distill_{name}_{part}' for name in ('tskd', 'crosskd', 'at_neck')
+                 for part in ('cls', 'box')}
+    assert responses <= distill_names(losses)
+    layers = {'cross_response', 'crosskd', 'at_neck'}
+    assert layers <= set(model.distill_losses.keys())
+    assert layers - {name.split('.')[0] for name in moved(before, model.distill_losses)} == set()
 
 
 @pytest.mark.parametrize('options', [{'boxes': 0}, {'images': 1}, {'images': 1, 'boxes': 0}])

@@ -94,6 +94,16 @@ def test_equals_the_formula_with_plain_numbers():
                for part in ('main', 'vlr', 'cls'))
 
 
+def test_two_of_them_need_two_names():
+    student, teacher = detector(1), detector(2)
+    terms = [LDLoss(student, teacher), LDLoss(student, teacher, name='sharp', tau=1.0)]
+    values = raw_values(DistillModel(student, teacher, terms), batch())
+    assert float(values['ld_main_p3']) != float(values['sharp_main_p3'])
+    assert float(values['ld_cls_p3']) == float(values['sharp_cls_p3'])
+    with pytest.raises(ValueError, match='ld_cls_p3, .* appears twice; give one of the entries a'):
+        DistillModel(student, teacher, [LDLoss(student, teacher), LDLoss(student, teacher)])
+
+
 def test_is_zero_where_student_equals_teacher():
     student, teacher = detector(1), detector(1)
     for layer in student.sublayers():
