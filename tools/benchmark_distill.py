@@ -1,6 +1,12 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Times a distillation step against the sum of its parts and against paddledet's own FGD."""
+"""Times distillation steps on synthetic images, which the training reader of the config prepares.
+
+With one slim YAML the step is timed against the sum of its parts and against paddledet's own FGD;
+with several, the steps of all are timed in turn against the plain student's.
+"""
+import functools
+import os
 import tempfile
 
 import checkout
@@ -10,22 +16,25 @@ from ppdet_ext.utils.files import write_json
 
 ROWS = ('student', 'teacher', 'terms', 'whole', 'paddledet FGD')
 
-MINIMUM = {'batch_size': 1, 'image_size': 32, 'boxes': 1, 'steps': 1, 'warmup': 0}
+MINIMUM = {'batch_size': 1, 'boxes': 1, 'steps': 1, 'warmup': 0}
 
 
 def parse_args(argv):
-    parser = cli.ArgumentParser()
-    parser.add_argument('--slim_config', required=True, help='YAML of the distillation')
-    parser.add_argument('--batch_size', type=int, default=8)
-    parser.add_argument('--image_size', type=int, default=128, help='pixels')
+    parser = cli.ArgumentParser(description=__doc__)
+    parser.add_argument('--slim_config', required=True, nargs='+', metavar='YAML',
+                        help='of the distillations, all of this student')
+    parser.add_argument('--batch_size', type=int, help='images a step (default: of TrainReader)')
     parser.add_argument('--boxes', type=int, default=10, help='boxes an image')
     parser.add_argument('--steps', type=int, default=20, help='timed rounds')
     parser.add_argument('--warmup', type=int, default=3, help='rounds before')
     parser.add_argument('--output', help='write the measurements to this JSON file')
     args = parser.parse_args(argv)
     for name, minimum in MINIMUM.items():
-        if getattr(args, name) < minimum:
-            parser.error(f'--{name} is an integer from {minimum}, got {getattr(args, name)}')
+        value = getattr(args, name)
+        if value is not None and value < minimum:
+            parser.error(f'--{name} is an integer from {minimum}, got {value}')
+    if len(set(args.slim_config)) < len(args.slim_config):
+        parser.error('--slim_config names a file twice')
     return args
 
 
@@ -34,19 +43,38 @@ def main(argv):
     checkout.load()
     from ppdet_ext.config.load import load_run_config
     from ppdet_ext.engine import benchmark
-    from ppdet_ext.slim import build_slim_model, read_slim_config
+    from ppdet_ext.slim import build_slim_model, prepare_reader, read_slim_config
 
     cli.log_versions()
-    slim = read_slim_config(args.slim_config)
+    options = {**args.opt, 'pretrain_weights': None}
+    if args.batch_size:
+        options['TrainReader'] = {**args.opt.get('TrainReader', {}), 'batch_size': args.batch_size}
+    slims = {path: read_slim_config(path) for path in args.slim_config}
+    # Each batch has what all of them need.
+    prepare = [functools.partial(prepare_reader, slim) for slim in slims.values() if slim]
+    models = {}
     with tempfile.TemporaryDirectory() as folder:
-        cfg = load_run_config(args.config, {
-            **args.opt, 'pretrain_weights': None,
-            'teacher_weights': benchmark.random_teacher(args.slim_config, folder)}, slim)
-        benchmark.check_targets(cfg)
-        inputs = benchmark.synthetic_batch(cfg.num_classes, args.batch_size, args.image_size,
-                                           args.boxes)
-        figures = benchmark.measure_pair(cfg, slim, build_slim_model, inputs, args.steps,
-                                         args.warmup)
+        for path, slim in slims.items():
+            options['teacher_weights'] = benchmark.random_teacher(path, folder)
+            if slim is None:
+                raise ValueError(f'{path} is built by PaddleDetection itself; give a slim YAML '
+                                 f'with distill_losses')
+            cfg = load_run_config(args.config, options, slim, prepare)
+            models[path] = build_slim_model(cfg, slim)['model']
+        inputs = benchmark.training_batch(cfg, args.boxes)
+        if len(models) == 1:
+            figures = benchmark.measure_pair(cfg, slim, models[path], inputs, args.steps,
+                                             args.warmup)
+            print_parts(figures)
+        else:
+            figures = benchmark.measure_methods(models, inputs, args.steps, args.warmup)
+            print_methods(figures)
+    if args.output:
+        write_json(args.output, figures)
+    return 0
+
+
+def print_parts(figures):
     print(f'{"part":16}{"ms a step":>12}{"peak MB":>10}')
     for name in (row for row in ROWS if row in figures):
         print(f'{name:16}{1000 * figures[name]["seconds"]:12.1f}'
@@ -54,9 +82,15 @@ def main(argv):
     print(f'whole step / (student + teacher + terms) = {figures["ratio"]:.3f}')
     if figures['ratio_to_fgd'] is not None:
         print(f'whole step / paddledet FGD = {figures["ratio_to_fgd"]:.3f}')
-    if args.output:
-        write_json(args.output, figures)
-    return 0
+
+
+def print_methods(figures):
+    names = {path: os.path.basename(path) for path in figures}
+    width = max(map(len, names.values())) + 2
+    print(f'{"step of":{width}}{"ms":>10}{"CPU ms":>10}{"x student":>12}')
+    for path, figure in figures.items():
+        print(f'{names[path]:{width}}{1000 * figure["seconds"]:10.1f}'
+              f'{1000 * figure["cpu_seconds"]:10.1f}{figure["ratio_to_student"]:12.2f}')
 
 
 if __name__ == '__main__':

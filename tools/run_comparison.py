@@ -8,7 +8,9 @@ checkpoint.
 
   python tools/run_comparison.py docs/results/lite.yml --output output/comparison/lite --jobs 2
 
-Written to --output: table.md, results.json, schedule.png, and a folder for each method.
+Written to --output: tables as <name of the YAML>.md and .json, a chart of several schedules, and a
+folder for each method. Comparisons of the same detectors and schedules may share it, one after the
+other: what one has trained is not trained again for the next.
 """
 import os
 import signal
@@ -46,7 +48,7 @@ def main(argv):
     except KeyboardInterrupt:
         print('error: interrupted; the same command goes on from here', file=sys.stderr)
         return 130
-    print(f'{tables}\nwritten to {args.output}: table.md, results.json')
+    print(f'{tables}\nwritten to {args.output}: {comparison.name}.md, {comparison.name}.json')
     return 0
 
 

@@ -32,7 +32,7 @@ class UnlabelledDataset(DetDataset):
         dataset_dir (str|None): folder to which the other two are relative.
         image_dir (str|None): folder whose images are taken, those in its folders too.
         image_list (str|None): text file that names the images to take, one a line, relative to
-            ``image_dir``; None takes all.
+            ``image_dir`` or absolute; None takes all.
         pseudo_boxes (bool): whether terms that need boxes take those that the teacher detects.
         score_threshold (float): lowest score of such a detection.
     """
@@ -86,7 +86,9 @@ class UnlabelledDataset(DetDataset):
         return paths
 
     def _listed(self):
-        folder, image_list = self._folder(), os.path.join(self.dataset_dir, self.image_list)
+        # Absolute paths need no folder, which may be the working folder, too.
+        folder = self._folder() if self.dataset_dir or self.image_dir else os.curdir
+        image_list = os.path.join(self.dataset_dir, self.image_list)
         if not os.path.isfile(image_list):
             raise FileNotFoundError(f'{SECTION}: {image_list} does not exist; make it with '
                                     f'tools/make_partly_labelled.py, or remove image_list to take '
@@ -94,7 +96,7 @@ class UnlabelledDataset(DetDataset):
         lines = list_lines(image_list)
         if not lines:
             raise ValueError(f'{SECTION}: {image_list} names no image')
-        paths = [os.path.join(folder, *line.replace('\\', '/').split('/')) for _, line in lines]
+        paths = [os.path.join(folder, line.replace('\\', '/')) for _, line in lines]
         for (number, _), path in zip(lines, paths):
             if not os.path.isfile(path):
                 raise FileNotFoundError(f'{SECTION}: {image_list}:{number}: {path} does not '

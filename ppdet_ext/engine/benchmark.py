@@ -2,71 +2,83 @@
 # SPDX-License-Identifier: Apache-2.0
 """Times a distillation step against its parts, on synthetic input."""
 import os
+import random
 import re
 import statistics
 import tempfile
 import time
 
+import cv2
 import numpy as np
 import paddle
 import yaml
 from ppdet.core.workspace import create, global_config
+from ppdet.data.source.dataset import DetDataset
 from ppdet.slim import FGDDistillModel
 
 from ..config.scope import isolated_config
 from ..utils.progress import progress
 
-__all__ = ['check_targets', 'synthetic_batch', 'random_teacher', 'benchmark', 'build_fgd',
+__all__ = ['training_batch', 'random_teacher', 'benchmark', 'build_fgd', 'measure_methods',
            'measure_pair', 'peak_megabytes', 'synchronize']
 
 # The optimizer does its work, but the weights stay: a random teacher's huge features would soon
 # drive them out of range.
 LEARNING_RATE = 0.0
+IMAGE_SIZE = 256  # pixels, before the reader
 
 
-def check_targets(cfg):
-    """Refuses a detector that learns from targets which its reader makes.
-
-    Args:
-        cfg (dict): the configuration.
-
-    Raises:
-        ValueError: an operator of ``TrainReader.batch_transforms`` makes targets.
-    """
-    names = [next(iter(entry)) for entry in cfg['TrainReader'].get('batch_transforms') or []]
-    made = [name for name in names if name.startswith('Gt2')]
-    if made:
-        raise ValueError(f'{cfg["architecture"]} learns from the targets of {", ".join(made)}, '
-                         f'which a synthetic batch does not have; time a pair of another detector, '
-                         f'such as RetinaNet')
-
-
-def synthetic_batch(num_classes, images, size, boxes, seed=0):
-    """Makes a training batch of seeded noise with random boxes.
+class NoiseImages(DetDataset):
+    """Images of seeded noise with random boxes, as a reader takes them from a data set.
 
     Args:
-        num_classes (int): of the boxes.
-        images (int): images in the batch.
-        size (int): height and width in pixels.
+        images (int): how many.
         boxes (int): boxes an image.
+        num_classes (int): of the boxes.
         seed (int): of the numbers.
+    """
+
+    def __init__(self, images, boxes, num_classes, seed=0):
+        super().__init__()
+        rng = np.random.default_rng(seed)
+        self.roidbs = [_noise_record(number, boxes, num_classes, rng) for number in range(images)]
+
+    def check_or_download_dataset(self):
+        """Nothing: the images are there."""
+
+    def parse_dataset(self):
+        """Nothing likewise."""
+
+
+def _noise_record(number, boxes, num_classes, rng):
+    pixels = rng.integers(0, 256, [IMAGE_SIZE, IMAGE_SIZE, 3], dtype='uint8')
+    corners = rng.uniform(0, IMAGE_SIZE / 2, [boxes, 2])
+    sides = rng.uniform(IMAGE_SIZE / 8, IMAGE_SIZE / 2, [boxes, 2])
+    return {
+        'im_id': np.array([number]), 'h': IMAGE_SIZE, 'w': IMAGE_SIZE,
+        'image': cv2.imencode('.png', pixels)[1].tobytes(),
+        'gt_bbox': np.concatenate([corners, corners + sides], axis=1).astype('float32'),
+        'gt_class': rng.integers(0, num_classes, [boxes, 1]).astype('int32'),
+        'is_crowd': np.zeros([boxes, 1], 'int32'),
+    }
+
+
+def training_batch(cfg, boxes, seed=0):
+    """Lets the training reader of a configuration make a batch of noise, targets included.
+
+    Args:
+        cfg (RunConfig): the configuration.
+        boxes (int): boxes an image; the reader's crops may leave fewer.
+        seed (int): of images, boxes and the reader's draws.
 
     Returns:
-        dict: as PaddleDetection's reader gives it.
+        dict: as PaddleDetection's trainer gives it to the detector.
     """
-    rng = np.random.default_rng(seed)
-    corner = rng.uniform(0, size / 2, [images, boxes, 2])
-    bbox = np.concatenate([corner, corner + rng.uniform(8, size / 2, [images, boxes, 2])], axis=2)
-    classes = rng.integers(0, num_classes, [images, boxes, 1])
-    return {
-        'image': paddle.to_tensor(rng.normal(size=[images, 3, size, size]).astype('float32')),
-        'im_shape': paddle.full([images, 2], size, dtype='float32'),
-        'scale_factor': paddle.ones([images, 2]),
-        'gt_bbox': [paddle.to_tensor(b.astype('float32')) for b in bbox],
-        'gt_class': [paddle.to_tensor(c.astype('int32')) for c in classes],
-        'is_crowd': [paddle.zeros([boxes, 1], dtype='int32') for _ in range(images)],
-        'epoch_id': 0,
-    }
+    random.seed(seed)
+    np.random.seed(seed)
+    reader = create('TrainReader')
+    images = NoiseImages(reader.batch_size, boxes, cfg.num_classes, seed)
+    return {**next(iter(reader(images, worker_num=0))), 'epoch_id': 0}
 
 
 def random_teacher(slim_config_path, folder):
@@ -122,21 +134,25 @@ def benchmark(models, inputs, steps, warmup):
         warmup (int): rounds before.
 
     Returns:
-        dict of str to dict: ``seconds`` (median of a step) and ``megabytes`` (peak memory).
+        dict of str to dict: ``seconds`` and ``cpu_seconds``, the medians of the time of a step and
+        of what this process has used of its processors in it, and ``megabytes`` (peak memory).
     """
     seconds = {name: [] for name in models}
+    cpu_seconds = {name: [] for name in models}
     peaks = dict.fromkeys(models, 0.0)
     for round_index in progress(range(warmup + steps), 'timing', 'round'):
         for name, run in models.items():
             _reset_peak()
-            start = time.perf_counter()
+            start, cpu_start = time.perf_counter(), time.process_time()
             run(inputs)
             synchronize()
             if round_index >= warmup:
                 seconds[name].append(time.perf_counter() - start)
+                cpu_seconds[name].append(time.process_time() - cpu_start)
                 peaks[name] = max(peaks[name], peak_megabytes())
-    return {name: {'seconds': statistics.median(seconds[name]), 'megabytes': peaks[name]}
-            for name in models}
+    return {name: {'seconds': statistics.median(seconds[name]),
+                   'cpu_seconds': statistics.median(cpu_seconds[name]),
+                   'megabytes': peaks[name]} for name in models}
 
 
 def training_step(model):
@@ -178,14 +194,14 @@ def terms_step(model, inputs):
     return step
 
 
-def measure_pair(cfg, slim, build, inputs, steps, warmup):
+def measure_pair(cfg, slim, model, inputs, steps, warmup):
     """Times student, teacher, distillation terms, whole step, and paddledet's FGD of the pair.
 
     Args:
         cfg (RunConfig): the student's configuration with ``teacher_weights`` and without
             ``pretrain_weights``.
         slim (SlimConfig): the slim YAML.
-        build (callable): ``build_slim_model``.
+        model (DistillModel): what it builds.
         inputs (dict): a batch.
         steps (int): timed rounds.
         warmup (int): rounds before.
@@ -195,7 +211,6 @@ def measure_pair(cfg, slim, build, inputs, steps, warmup):
         ``ratio_to_fgd``; the latter None where paddledet's FGD does not know the detector.
     """
     with tempfile.TemporaryDirectory() as folder:
-        model = build(cfg, slim)['model']
         fgd = None
         if cfg.architecture in ('RetinaNet', 'PicoDet'):
             fgd = build_fgd(cfg, slim.path, model, folder)
@@ -215,13 +230,40 @@ def measure_pair(cfg, slim, build, inputs, steps, warmup):
     return figures
 
 
+def measure_methods(models, inputs, steps, warmup):
+    """Times whole steps of several distillations of one student in turn, and its own step.
+
+    Args:
+        models (dict of str to DistillModel): by their name; of students that are alike.
+        inputs (dict): a batch.
+        steps (int): timed rounds.
+        warmup (int): rounds before.
+
+    Returns:
+        dict of str to dict: as ``benchmark``, of ``student`` and of every model, with
+        ``ratio_to_student``: of the time on a GPU, else of the processor time, which other work on
+        the machine hardly changes.
+    """
+    student = next(iter(models.values())).student_model
+    figures = benchmark({'student': training_step(student), **{
+        name: training_step(model) for name, model in models.items()}}, inputs, steps, warmup)
+    clock = 'seconds' if _on_gpu() else 'cpu_seconds'
+    for of_one in figures.values():
+        of_one['ratio_to_student'] = of_one[clock] / figures['student'][clock]
+    return figures
+
+
 def synchronize():
-    if paddle.device.get_device().startswith('gpu'):
+    if _on_gpu():
         paddle.device.synchronize()
 
 
+def _on_gpu():
+    return paddle.device.get_device().startswith('gpu')
+
+
 def _reset_peak():
-    if paddle.device.get_device().startswith('gpu'):
+    if _on_gpu():
         paddle.device.cuda.reset_max_memory_allocated()
     elif os.path.exists('/proc/self/clear_refs'):
         with open('/proc/self/clear_refs', 'w', encoding='ascii') as f:
@@ -230,7 +272,7 @@ def _reset_peak():
 
 def peak_megabytes():
     """float: peak since the last reset, of the GPU or of this process; nan where unknown."""
-    if paddle.device.get_device().startswith('gpu'):
+    if _on_gpu():
         return paddle.device.cuda.max_memory_allocated() / 2**20
     if not os.path.exists('/proc/self/status'):
         return float('nan')

@@ -47,7 +47,7 @@ def read_runs(comparison, output):
 
 
 def write_results(comparison, output):
-    """Writes ``results.json``, ``table.md`` and, of several schedules, ``schedule.png``.
+    """Writes ``<name>.json``, ``<name>.md`` and, of several schedules, ``<name>_schedule.png``.
 
     Args:
         comparison (Comparison): what is compared.
@@ -57,14 +57,15 @@ def write_results(comparison, output):
         str: the tables, for a terminal.
     """
     runs = read_runs(comparison, output)
-    write_json(os.path.join(output, 'results.json'), {'runs': [
+    path = os.path.join(output, comparison.name)
+    write_json(f'{path}.json', {'runs': [
         {'method': run.entry.method, 'epochs': run.entry.epochs, 'seed': run.seed,
          'seconds': run.seconds, 'sets': run.sets} for run in runs]})
-    with open(os.path.join(output, 'table.md'), 'w', encoding='utf-8') as f:
+    with open(f'{path}.md', 'w', encoding='utf-8') as f:
         f.write('\n\n'.join(_tables(comparison, runs, GithubFlavoredMarkdownTable)) + '\n')
     curves = _curves(comparison, runs)
     if curves:
-        _draw(curves, list(comparison.sets)[-1], os.path.join(output, 'schedule.png'))
+        _draw(curves, list(comparison.sets)[-1], f'{path}_schedule.png')
     return '\n'.join(_tables(comparison, runs, AsciiTable))
 
 
@@ -77,10 +78,13 @@ def figures_line(folder):
 
 def _tables(comparison, runs, kind):
     """Yields title and table: of each set the methods, and of the last set the classes."""
+    tried = any(entry.settings_tried for entry in comparison.entries)
     for name in comparison.sets:
         rows = [['method', 'epochs', 'seeds', *FIGURES,
-                 *(f'{figure}, difference by seed' for figure in FIGURES), 'to']]
-        rows += [_row(entry, name, runs) for entry in comparison.entries if _of(entry, runs)]
+                 *(f'{figure}, difference by seed' for figure in FIGURES), 'to',
+                 *['settings tried'] * tried]]
+        rows += [_row(entry, name, runs) + [str(entry.settings_tried or '-')] * tried
+                 for entry in comparison.entries if _of(entry, runs)]
         yield f'{name}: mean ± standard deviation over the seeds; differences with their 95 % ' \
               'interval'
         yield _aligned(kind, rows)

@@ -8,7 +8,9 @@ What a comparison leaves in its folder::
     MGD_12e/seed0/               a run: best_model.pdparams, logs, run.json ...
     MGD_12e/seed0/validation/    its figures on a set: metrics.json, bbox.json
     MGD_12e/slim.yml             the distillation with the changes of the comparison
-    results.json, table.md, schedule.png
+    lite.json, lite.md, lite_schedule.png   of the comparison lite.yml
+
+Several comparisons may share a folder, and the runs of the same name in it.
 """
 import copy
 import datetime
@@ -48,6 +50,7 @@ ENTRY_KEYS = {
     'slim_changes': Kind('a mapping of dotted keys to values',
                          lambda value: isinstance(value, dict)),
     'teacher': TEXT, 'baseline': TEXT, 'options': list_of('"key=value"', TEXT),
+    'settings_tried': integer(1),
 }
 NEEDED = ('method', 'epochs', 'seeds', 'config')
 
@@ -66,6 +69,8 @@ class Entry(NamedTuple):
         teacher (str or None): name of the entry whose first run teaches.
         baseline (str or None): method that the differences are to, with the same schedule.
         options (list of str): ``key=value`` for the training and the evaluation.
+        settings_tried (int or None): how many settings of the method were tried before this one
+            was chosen, itself included; stands in the tables.
     """
     method: str
     epochs: int
@@ -76,6 +81,7 @@ class Entry(NamedTuple):
     teacher: Optional[str] = None
     baseline: Optional[str] = None
     options: tuple = ()
+    settings_tried: Optional[int] = None
 
     @property
     def name(self):
@@ -87,11 +93,13 @@ class Comparison(NamedTuple):
     """What is compared.
 
     Attributes:
+        name (str): of the files with its tables.
         dataset_dir (str): the data set.
         sets (dict of str to list of str): names of the sets that the figures are of, and the
             annotation files in ``dataset_dir`` whose images each has.
         entries (list of Entry): the lines of the tables.
     """
+    name: str
     dataset_dir: str
     sets: dict
     entries: list
@@ -126,7 +134,8 @@ def read_comparison(path):
                              f'not above it{did_you_mean(entry.teacher, names)}; above it are '
                              f'{", ".join(names) or "no runs"}')
         names.append(entry.name)
-    return Comparison(content['dataset_dir'], content['sets'], entries)
+    name = os.path.splitext(os.path.basename(path))[0]
+    return Comparison(name, content['dataset_dir'], content['sets'], entries)
 
 
 def make_steps(comparison, output):

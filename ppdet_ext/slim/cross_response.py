@@ -23,8 +23,10 @@ class CrossKDLoss(HeadTerm):
     teacher's statistics, run through the rest of the teacher's frozen head, and the class scores
     and boxes that come out mimic the teacher's own: ``cls`` by ``quality_focal_kd_loss``, ``box``
     by ``weighted_giou_loss``, weighted by the teacher's best score, and of GFL's heads ``ld``, the
-    divergence of the distributions of the sides, weighted alike. (The released code takes CIoU or
-    IoU for some pairs.) Uses the ground-truth boxes, for the assignment of the teacher's head.
+    divergence of the distributions of the sides, weighted alike. ``cls`` is divided by the number
+    of objects that the teacher's head counts, ``box`` and ``ld`` too, but of GFL's heads by the sum
+    of their weights, as released. (The released code takes CIoU or IoU for some pairs.) Uses the
+    ground-truth boxes, for the assignment of the teacher's head.
 
     Args:
         student (nn.Layer): the student.
@@ -110,7 +112,7 @@ class CrossKDLoss(HeadTerm):
             # Without bias, which the scaling to the teacher's statistics would take away again.
             self.aligns.extend(align_conv(channels_s, channels_t, bias=False)
                                for _ in self.student_names)
-        self.layers['cross_response'] = nn.LayerDict({'aligns': self.aligns})
+        self.layers[self.layer_name] = nn.LayerDict({'aligns': self.aligns})
         self.level_names = level_names(strides_s)
         for part, alpha in self.alphas.items():
             self.add_value(part, self.level_names, alpha)
@@ -122,25 +124,38 @@ class CrossKDLoss(HeadTerm):
                              for name in self.adapter.predictor_names())
         priors = self.adapter.priors(scores_t)
         weights, divisor = self.adapter.assign(batch, priors)
+        logits_t = [self.adapter.logits(maps) for maps in scores_t]
+        qualities = [F.sigmoid(logits.max(axis=1)) for logits in logits_t]
+        if weights:
+            qualities = [quality * weight for quality, weight in zip(qualities, weights)]
+        box_divisor = self._box_divisor(divisor, qualities)
         values = {}
         for level, name in enumerate(self.level_names):
             answers = self.adapter.respond(*(maps[level] for maps in features), self.index)
-            scores = [self.adapter.logits(maps) for maps in (answers[0], scores_t[level])]
+            scores = self.adapter.logits(answers[0]), logits_t[level]
             boxes = [self.adapter.boxes(maps, priors[level], level)
                      for maps in (answers[1], boxes_t[level])]
-            weight = weights[level] if weights else None
-            quality = F.sigmoid(scores[1].max(axis=1))
-            quality = quality if weight is None else quality * weight
+            quality = qualities[level]
             values[f'{self.name}_cls_{name}'] = functional.quality_focal_kd_loss(
-                *scores, weight=weight, avg_factor=divisor)
+                *scores, weight=weights[level] if weights else None, avg_factor=divisor)
             values[f'{self.name}_box_{name}'] = functional.weighted_giou_loss(
-                *boxes, weight=quality, avg_factor=divisor)
+                *boxes, weight=quality, avg_factor=box_divisor)
             if 'ld' in self.alphas:
                 sides = [self.adapter.distributions(maps, level)
                          for maps in (answers[1], boxes_t[level])]
                 divergence = functional.row_divergence(*sides, tau=1.0).mean(axis=1)
-                values[f'{self.name}_ld_{name}'] = (divergence * quality).sum() / divisor
+                values[f'{self.name}_ld_{name}'] = (divergence * quality).sum() / box_divisor
         return values
+
+    @property
+    def layer_name(self):
+        """str: of its layers in the checkpoint."""
+        return self.name
+
+    def _box_divisor(self, divisor, qualities):
+        if not self.adapter.boxes_by_quality:
+            return divisor
+        return sum(quality.sum() for quality in qualities).clip(min=1.0)
 
     def _aligned_features(self, student_taps, teacher_taps):
         """list of list of Tensor: for each tower every level, with the teacher's statistics."""
@@ -154,6 +169,15 @@ class CrossKDLoss(HeadTerm):
         return features
 
 
+class CrossResponse(CrossKDLoss):
+    """The cross response of TSKD, the section ``cross_response``: one divisor for all values."""
+
+    layer_name = 'cross_response'
+
+    def _box_divisor(self, divisor, qualities):
+        return divisor
+
+
 def build_cross_response(student, teacher, options, name):
     """Builds the term as a slim YAML's ``cross_response`` asks for.
 
@@ -164,13 +188,13 @@ def build_cross_response(student, teacher, options, name):
         name (str): of its values.
 
     Returns:
-        CrossKDLoss: not connected yet.
+        CrossResponse: not connected yet.
 
     Raises:
         ValueError: an unknown option, or one of another kind.
     """
     check_options('cross_response', options, {'unlabelled': FLAG, **CrossKDLoss.OPTIONS})
-    return CrossKDLoss(student, teacher, name, place='cross_response', **options)
+    return CrossResponse(student, teacher, name, place='cross_response', **options)
 
 
 def _check_depth(place, own, reused):

@@ -94,6 +94,7 @@ class HeadAdapter(abc.ABC):
     tower = 'conv_feat'  # the sublayer that holds both towers
     predictors = ()  # names of the sublayers that give class scores and boxes
     bins = None  # of the distribution that is predicted for each side of a box, where it is one
+    boxes_by_quality = False  # whether CrossKD divides box terms by the sum of their weights
 
     def __init__(self, name, head):
         self.name = name
@@ -280,11 +281,12 @@ class FCOSHeadAdapter(PointHeadAdapter):
 class GFLHeadAdapter(PointHeadAdapter):
     """GFL: the distance is the mean of a predicted distribution; divided by the positive cells.
 
-    TSKD's released code has no GFL. The form of its terms is kept; what CrossKD does for GFL
+    TSKD's released code has no GFL. The form of its terms is kept there; what CrossKD does for GFL
     beyond them, a divergence between the distributions, is an option.
     """
 
     predictors = ('gfl_head_cls', 'gfl_head_reg')
+    boxes_by_quality = True
 
     def __init__(self, name, head):
         super().__init__(name, head)

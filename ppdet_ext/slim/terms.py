@@ -27,8 +27,25 @@ from .losses import ONLY, DistillLoss
 
 __all__ = ['FeatureTerm', 'HeadTerm', 'Term', 'adjust_reader', 'build_term']
 
-LEVELS = Kind('a list of indices, counted from 0, like [0, 1]', lambda value: (
-    isinstance(value, list) and bool(value) and all(type(level) is int for level in value)))
+
+
+def _are_levels(value):
+    return isinstance(value, list) and bool(value) and len(set(map(str, value))) == len(value) and (
+        all(type(level) is int for level in value))
+
+
+def _are_pairs_of_levels(value):
+    return isinstance(value, dict) and set(value) == {'student', 'teacher'} and (
+        all(map(_are_levels, value.values())) and len(set(map(len, value.values()))) == 1)
+
+
+LEVELS = Kind('a list of indices, each once, counted from 0, like [0, 1], or two of equal length '
+              'like {student: [1, 2], teacher: [0, 1]}',
+              lambda value: _are_levels(value) or _are_pairs_of_levels(value))
+# What is logged of unlabelled images begins so, and must not meet another term's.
+NAME = Kind('a name of letters, digits, "_" and "-" that does not begin with "unlabelled"',
+            lambda value: isinstance(value, str) and bool(
+                re.fullmatch(r'(?!unlabelled)[\w-]+', value, re.IGNORECASE)))
 # Loss, name and feature are checked where they are read.
 TERM_KEYS = {'loss': None, 'name': None, 'feature': None, 'levels': optional(LEVELS),
              'weight': NOT_NEGATIVE, 'unlabelled': FLAG,
@@ -143,7 +160,8 @@ class FeatureTerm(Term):
     Keys of an entry: ``loss`` (registered class), ``name`` (in the log; by default the method's,
     and for another loss than the method's own that of the loss, like ``fgd`` for ``FGDLoss``),
     ``feature`` (dotted sublayer, or ``{student: a, teacher: b}``; default ``neck``), ``levels``
-    (indices into what the sublayer returns, default all), ``weight`` (default 1),
+    (indices into what the sublayer returns, or ``{student: [...], teacher: [...]}``; default all),
+    ``weight`` (default 1),
     ``interpolate`` (mode of ``F.interpolate`` for the student's map where sizes differ),
     ``unlabelled`` (false keeps it to the labelled images, default true); all others are options of
     the loss class.
@@ -215,13 +233,14 @@ class FeatureTerm(Term):
         """
         names = level_names([stride for _, stride in shapes_s])
         self.chosen_levels = self._chosen_levels(shapes_s, shapes_t)
-        for level in self.chosen_levels:
-            (channels_s, stride_s), (channels_t, stride_t) = shapes_s[level], shapes_t[level]
+        for level, level_t in self.chosen_levels:
+            (channels_s, stride_s), (channels_t, stride_t) = shapes_s[level], shapes_t[level_t]
             if stride_s != stride_t and not self.interpolate:
                 raise ValueError(
                     f'{self.name}, level {level}: student "{self.student_tap}" has stride '
                     f'{stride_s:g}, teacher "{self.teacher_tap}" {stride_t:g}; choose matching '
-                    f'levels, or set "interpolate: bilinear" in this entry')
+                    f'levels{_of_equal_stride(shapes_s, shapes_t)}, or set "interpolate: '
+                    f'bilinear" in this entry')
             layer = self.loss_class(student_channels=channels_s, teacher_channels=channels_t,
                                     **self.options)
             self.layers[f'{self.name}_{names[level]}'] = layer
@@ -230,7 +249,7 @@ class FeatureTerm(Term):
                 self.weights[value] = self.weight * weight
                 # Many values are logged once for all levels, a single one for each level.
                 self.logged[value] = value if part == ONLY else f'{self.name}_{part}'
-        self._names = [names[level] for level in self.chosen_levels]
+        self._names = [names[level] for level, _ in self.chosen_levels]
 
     def _value_name(self, part, level_name):
         return '_'.join(word for word in (self.name, part, level_name) if word)
@@ -239,9 +258,9 @@ class FeatureTerm(Term):
         """The raw values of all levels; the teacher's features get no gradient."""
         options = {name: getattr(batch, name) for name in self._batch_arguments}
         values = {}
-        for level, name, layer in zip(self.chosen_levels, self._names, self.layers.values()):
-            feature_s = _float32(student_taps[self.student_tap][level])
-            feature_t = _float32(teacher_taps[self.teacher_tap][level]).detach()
+        for levels, name, layer in zip(self.chosen_levels, self._names, self.layers.values()):
+            feature_s = _float32(student_taps[self.student_tap][levels[0]])
+            feature_t = _float32(teacher_taps[self.teacher_tap][levels[1]]).detach()
             if self.interpolate and feature_s.shape[2:] != feature_t.shape[2:]:
                 feature_s = F.interpolate(feature_s, feature_t.shape[2:], mode=self.interpolate)
             for part, value in layer.raw_values(feature_s, feature_t, **options).items():
@@ -249,18 +268,37 @@ class FeatureTerm(Term):
         return values
 
     def _chosen_levels(self, shapes_s, shapes_t):
+        """list of tuple: indices of the levels that are compared, student's and teacher's."""
         count_s, count_t = len(shapes_s), len(shapes_t)
         if self.levels is None and count_s != count_t:
             raise ValueError(
                 f'{self.name}: student "{self.student_tap}" has {count_s} levels, teacher '
-                f'"{self.teacher_tap}" {count_t}; name the ones to compare with "levels: [0, ...]"')
-        levels = range(count_s) if self.levels is None else self.levels
-        bad = [level for level in levels if not 0 <= level < min(count_s, count_t)]
+                f'"{self.teacher_tap}" {count_t}; name the ones to compare with "levels"'
+                f'{_of_equal_stride(shapes_s, shapes_t)}')
+        levels = list(range(count_s)) if self.levels is None else self.levels
+        levels = levels if isinstance(levels, dict) else {'student': levels, 'teacher': levels}
+        pairs = list(zip(levels['student'], levels['teacher']))
+        bad = sorted({level for count, of_one in ((count_s, levels['student']),
+                                                  (count_t, levels['teacher']))
+                      for level in of_one if not 0 <= level < count})
         if bad:
             raise ValueError(f'{self.name}: levels {bad} do not exist; student '
                              f'"{self.student_tap}" has {count_s}, teacher "{self.teacher_tap}" '
                              f'{count_t}, counted from 0')
-        return levels
+        return pairs
+
+
+def _of_equal_stride(shapes_s, shapes_t):
+    """str: the levels that can be compared as they are, as they stand in a slim YAML."""
+    strides_s, strides_t = ([stride for _, stride in shapes] for shapes in (shapes_s, shapes_t))
+    common = [stride for stride in strides_s if strides_t.count(stride) == 1
+              and strides_s.count(stride) == 1]
+    if not common:
+        return ''
+    own, other = ([strides.index(stride) for stride in common]
+                  for strides in (strides_s, strides_t))
+    levels = own if own == other else f'{{student: {own}, teacher: {other}}}'
+    return f' (of equal stride are levels: {levels})'
 
 
 def _float32(feature):
@@ -325,8 +363,10 @@ def _loss_and_name(entry, method_name, default_loss):
                          f'got {entry!r}')
     loss = entry.get('loss', default_loss)
     loss_class = _loss_class(loss)
+    if 'name' in entry:
+        check_value(f'distill_losses: {loss}: name', entry['name'], NAME)
     usual = method_name if loss == default_loss else re.sub('(Feature)?Loss$', '', loss)
-    return loss_class, str(entry.get('name', usual)).lower()
+    return loss_class, entry.get('name', usual).lower()
 
 
 def _loss_class(name):

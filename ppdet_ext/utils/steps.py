@@ -26,7 +26,8 @@ class Step:
 
     The record ``run.json`` holds the commands, fingerprints of the files they read, the seconds
     they have taken so far and, once they have ended, the seconds in all. A step that was stopped
-    runs its commands again.
+    runs its commands again. Absolute paths below the working folder are recorded relative to it,
+    so that the folder may be moved.
 
     Attributes:
         title (str): what messages call it.
@@ -104,6 +105,7 @@ class Step:
         """list of str: in what the settings differ from those that the result was made with."""
         then, now = self._record(), self._settings()
         words_then, words_now = (sum(settings['commands'], []) for settings in (then, now))
+        words_then = [_moved(word, words_now) for word in words_then]
         old = [word for word in words_then if word not in words_now]
         new = [word for word in words_now if word not in words_then]
         changed = [f'then {shlex.join(old) or "without"}, now {shlex.join(new) or "without"}'
@@ -112,7 +114,9 @@ class Step:
                           if then['inputs'].get(path, content) != content]
 
     def _settings(self):
-        return {'commands': [list(command) for command in self.commands],
+        here = f'={os.getcwd()}{os.sep}'
+        return {'commands': [[word.replace(here, '=') for word in command]
+                             for command in self.commands],
                 'inputs': {path: _fingerprint(path) for path in self.inputs}}
 
     def _record(self):
@@ -149,6 +153,16 @@ def check_finished(steps, overwrite=False):
                              f'{"; ".join(differences)}. Give another --output{others}')
     for step in changed:
         step.forget()
+
+
+def _moved(word, words):
+    """str: the one of ``words`` that names the same file as ``word`` did below another working
+    folder, else ``word`` itself."""
+    key, _, path = word.partition('=')
+    if not os.path.isabs(path):
+        return word
+    return next((other for other in words if other.startswith(f'{key}=')
+                 and path.endswith(os.sep + other[len(key) + 1:])), word)
 
 
 def _fingerprint(path):

@@ -54,6 +54,15 @@ def test_a_list_names_the_images(folder):
     assert names(found(folder, image_list='list.txt'), folder) == ['deeper/c.png', 'b.png']
 
 
+def test_a_list_may_have_absolute_paths_and_then_needs_no_folder(folder):
+    path = folder / 'images' / 'deeper' / 'c.png'
+    (folder / 'list.txt').write_text(f'{path}\n')
+    for dataset in (UnlabelledDataset(image_list=str(folder / 'list.txt')),
+                    UnlabelledDataset(str(folder), 'images', image_list='list.txt')):
+        dataset.parse_dataset()
+        assert [record['im_file'] for record in dataset.roidbs] == [str(path)]
+
+
 @pytest.mark.parametrize('content, error, message', [
     (None, FileNotFoundError, r'list.txt does not exist; make it with tools/make_partly_labelled'),
     ('\n', ValueError, r'list.txt names no image'),

@@ -1,8 +1,10 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
+import os
+
 import numpy as np
 import pytest
-from tiny import slim_yaml, student_yaml
+from tiny import CONFIGS, slim_yaml, student_yaml
 
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.engine import benchmark
@@ -11,20 +13,22 @@ from ppdet_ext.slim import build_slim_model, read_slim_config
 PARTS = {'student', 'teacher', 'terms', 'whole', 'paddledet FGD'}
 
 
-@pytest.fixture(params=['MGD', 'TSKD', 'CrossKD'])
-def pair(tmp_path, request):
-    teacher = student_yaml(tmp_path, 'teacher', channels=24)
-    path = slim_yaml(tmp_path, teacher, slim_method=request.param)
+def load(folder, method, student, **content):
+    """tuple: configuration and slim YAML of a distillation of a tiny RetinaNet."""
+    path = slim_yaml(folder, student_yaml(folder, 'teacher', channels=24), method,
+                     slim_method=method, **content)
     slim = read_slim_config(path)
-    return load_run_config(student_yaml(tmp_path), {
-        'pretrain_weights': None,
-        'teacher_weights': benchmark.random_teacher(path, str(tmp_path))}, slim), slim
+    return load_run_config(student, {
+        'pretrain_weights': None, 'TrainReader': {'batch_size': 2},
+        'teacher_weights': benchmark.random_teacher(path, str(folder))}, slim), slim
 
 
-def test_measures_every_part_beside_paddledets_fgd(pair):
-    cfg, slim = pair
-    inputs = benchmark.synthetic_batch(cfg.num_classes, images=2, size=64, boxes=3)
-    figures = benchmark.measure_pair(cfg, slim, build_slim_model, inputs, steps=2, warmup=1)
+@pytest.mark.parametrize('method', ['MGD', 'TSKD', 'CrossKD'])
+def test_measures_every_part_beside_paddledets_fgd(tmp_path, method):
+    cfg, slim = load(tmp_path, method, student_yaml(tmp_path))
+    model = build_slim_model(cfg, slim)['model']
+    inputs = benchmark.training_batch(cfg, boxes=3)
+    figures = benchmark.measure_pair(cfg, slim, model, inputs, steps=2, warmup=1)
     assert set(figures) == PARTS | {'ratio', 'ratio_to_fgd'}
     seconds = {name: figures[name]['seconds'] for name in PARTS}
     assert all(value > 0 for value in seconds.values())
@@ -32,6 +36,19 @@ def test_measures_every_part_beside_paddledets_fgd(pair):
     parts = seconds['student'] + seconds['teacher'] + seconds['terms']
     assert figures['ratio'] == pytest.approx(seconds['whole'] / parts)
     assert figures['ratio_to_fgd'] == pytest.approx(seconds['whole'] / seconds['paddledet FGD'])
+
+
+def test_several_methods_are_measured_against_the_student(tmp_path):
+    student, models = student_yaml(tmp_path), {}
+    for method in ('MGD', 'PKD'):
+        cfg, slim = load(tmp_path, method, student)
+        models[method] = build_slim_model(cfg, slim)['model']
+    inputs = benchmark.training_batch(cfg, boxes=3)
+    figures = benchmark.measure_methods(models, inputs, steps=1, warmup=0)
+    assert list(figures) == ['student', 'MGD', 'PKD']
+    assert figures['student']['ratio_to_student'] == 1.0
+    assert figures['PKD']['ratio_to_student'] == pytest.approx(
+        figures['PKD']['cpu_seconds'] / figures['student']['cpu_seconds'])
 
 
 def test_runs_each_part_once_a_round_and_times_the_rounds_after_warmup():
@@ -42,18 +59,13 @@ def test_runs_each_part_once_a_round_and_times_the_rounds_after_warmup():
     assert set(figures) == {'a', 'b'}
 
 
-def test_a_detector_that_needs_its_readers_targets_is_refused():
-    transforms = [{'PadBatch': {}}]
-    cfg = {'architecture': 'GFL', 'TrainReader': {'batch_transforms': transforms}}
-    benchmark.check_targets(cfg)
-    transforms.append({'Gt2GFLTarget': {}})
-    with pytest.raises(ValueError, match='GFL learns from the targets of Gt2GFLTarget, which a'):
-        benchmark.check_targets(cfg)
-
-
-def test_synthetic_boxes_lie_in_the_image():
-    inputs = benchmark.synthetic_batch(6, images=4, size=64, boxes=9)
-    boxes = np.concatenate([b.numpy() for b in inputs['gt_bbox']])
-    assert boxes.shape == (36, 4)
-    assert boxes.min() >= 0 and boxes.max() <= 64
-    assert (boxes[:, 2:] - boxes[:, :2]).min() >= 8
+@pytest.mark.parametrize('name, targets', [
+    ('lite/retinanet_lite0_neu_det.yml', {'gt_bbox', 'gt_class'}),
+    ('lite/gfl_lite0_neu_det.yml', {'labels', 'bbox_targets', 'pos_num'}),
+    ('fcos/fcos_r18_fpn_neu_det.yml', {'labels0', 'reg_target0', 'centerness0'})])
+def test_a_batch_has_what_the_reader_makes(name, targets):
+    cfg = load_run_config(os.path.join(CONFIGS, name), {'TrainReader': {'batch_size': 2}})
+    inputs = benchmark.training_batch(cfg, boxes=9)
+    assert inputs['image'].shape[:2] == [2, 3] and targets <= set(inputs)
+    again = benchmark.training_batch(cfg, boxes=9)
+    np.testing.assert_array_equal(inputs['image'].numpy(), again['image'].numpy())

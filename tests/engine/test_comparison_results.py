@@ -30,7 +30,7 @@ def run(method, epochs, seed, value):
 def test_curves_are_of_the_first_seed_and_of_several_schedules(tmp_path):
     runs = [run('student', 6, 0, 0.2), run('student', 12, 0, 0.3), run('student', 12, 1, 0.9),
             run('teacher', 12, 0, 0.4)]
-    curves = _curves(Comparison('data', {'validation': [], 'pooled': []}, []), runs)
+    curves = _curves(Comparison('lite', 'data', {'validation': [], 'pooled': []}, []), runs)
     assert curves == {'student': {6: 0.2, 12: 0.3}}
     path = tmp_path / 'schedule.png'
     _draw(curves, 'pooled', str(path))

@@ -69,19 +69,34 @@ def comparison(folder, runs=RUNS, **changes):
 
 def test_a_whole_comparison(folder, capsys):
     text = run_comparison(comparison(folder), 'out', 'tools', jobs=2)
-    rows = [line.split('|')[1:-1] for line in (folder / 'out' / 'table.md').read_text().splitlines()
-            if line.startswith('| MGD')]
+    table = (folder / 'out' / 'comparison.md').read_text()
+    rows = [line.split('|')[1:-1] for line in table.splitlines() if line.startswith('| MGD')]
     assert [[cell.strip() for cell in row] for row in rows] == [
         ['MGD', '12', '2', '25.5 ± 0.7', '50.0 ± 0.0', '+5.0 ± 0.0', '+0.0 ± 0.0', 'student'],
         ['MGD', '12', '2', '25.5 ± 0.7', '50.0 ± 0.0', '+5.0 ± 0.0', '+0.0 ± 0.0', 'student'],
         ['MGD', '12', '-', '10.0 ± 0.0']]
     assert '25.5 ± 0.7' in text and '5 of 5 runs are finished' in capsys.readouterr().out
-    results = json.loads((folder / 'out' / 'results.json').read_text())['runs']
+    results = json.loads((folder / 'out' / 'comparison.json').read_text())['runs']
     assert [(run['method'], run['seed']) for run in results] == [
         ('teacher', 0), ('student', 0), ('student', 1), ('MGD', 0), ('MGD', 1)]
-    assert not (folder / 'out' / 'schedule.png').exists()
+    assert not (folder / 'out' / 'comparison_schedule.png').exists()
     run_comparison(comparison(folder), 'out', 'tools', jobs=1)
     assert len((folder / 'calls').read_text().splitlines()) == 5, 'nothing runs twice'
+
+
+def test_a_second_comparison_in_the_folder_trains_what_is_missing(folder):
+    run_comparison(comparison(folder, RUNS[:2]), 'out', 'tools', jobs=1)
+    first = (folder / 'out' / 'comparison.md').read_text()
+    both = [RUNS[0], RUNS[1], {**RUNS[2], 'settings_tried': 3}]
+    second = comparison(folder, both)._replace(name='methods')
+    run_comparison(second, 'out', 'tools', jobs=1)
+    assert (folder / 'calls').read_text().splitlines() == [
+        f'out/{run}' for run in ('teacher_12e/seed0', 'student_12e/seed0', 'student_12e/seed1',
+                                 'MGD_12e/seed0', 'MGD_12e/seed1')]
+    assert (folder / 'out' / 'comparison.md').read_text() == first
+    rows = (folder / 'out' / 'methods.md').read_text().splitlines()
+    assert rows[2].split('|')[-2].strip() == 'settings tried'
+    assert [row.split('|')[-2].strip() for row in rows[4:7]] == ['-', '-', '3']
 
 
 def test_commands(folder):

@@ -3,9 +3,9 @@
 """A RetinaNet small enough for unit tests, and a batch for it."""
 import os
 
+import numpy as np
+import paddle
 import yaml
-
-from ppdet_ext.engine.benchmark import synthetic_batch
 
 CONFIGS = os.path.join(os.path.dirname(__file__), '..', '..', 'configs')
 NANO = os.path.abspath(os.path.join(CONFIGS, 'nano', 'retinanet_nano_s_neu_det.yml'))
@@ -35,4 +35,16 @@ def slim_yaml(folder, teacher, name='mgd', **overrides):
 
 def batch(images=2, boxes=3, size=64, seed=0):
     """A training batch as PaddleDetection's reader makes it, with seeded noise as images."""
-    return synthetic_batch(6, images, size, boxes, seed)
+    rng = np.random.default_rng(seed)
+    corner = rng.uniform(0, size / 2, [images, boxes, 2])
+    bbox = np.concatenate([corner, corner + rng.uniform(8, size / 2, [images, boxes, 2])], axis=2)
+    classes = rng.integers(0, 6, [images, boxes, 1])
+    return {
+        'image': paddle.to_tensor(rng.normal(size=[images, 3, size, size]).astype('float32')),
+        'im_shape': paddle.full([images, 2], size, dtype='float32'),
+        'scale_factor': paddle.ones([images, 2]),
+        'gt_bbox': [paddle.to_tensor(b.astype('float32')) for b in bbox],
+        'gt_class': [paddle.to_tensor(c.astype('int32')) for c in classes],
+        'is_crowd': [paddle.zeros([boxes, 1], dtype='int32') for _ in range(images)],
+        'epoch_id': 0,
+    }

@@ -161,7 +161,13 @@ def test_unequal_strides_need_the_yamls_consent(build):
     ({'loss': 'FGDFeatureLoss'}, r'FGDFeatureLoss is not a loss .* \(did you mean "FGDLoss"\?\)'),
     ({'loss': ['MGDFeatureLoss']}, r'no registered loss'),
     ({'feature': ['neck']}, r"feature is a sublayer name or .*, got \['neck'\]"),
-    ({'levels': 2}, r'levels is a list of indices, counted from 0, like \[0, 1\], got 2'),
+    ({'levels': 2}, r'levels is a list of indices, each once, .* like \[0, 1\], or .*, got 2'),
+    ({'levels': [0, 0]}, r'levels is a list of indices, each once, .*, got \[0, 0\]'),
+    ({'levels': {'student': [0, 1], 'teacher': [1]}}, 'levels is a list of indices, .* or two of'),
+    ({'levels': {'student': [0], 'teacher': [4]}}, r'levels \[4\] do not exist; student "neck"'),
+    ({'name': 'a.b'}, 'MGDFeatureLoss: name is a name of letters, digits, "_" and "-" .*a.b'),
+    ({'name': 'Unlabelled_mgd'}, 'that does not begin with "unlabelled", got'),
+    ({'name': ''}, "name is a name of letters.*, got ''"),
     ({'levels': ['p3']}, r"levels is a list of indices.*got \['p3'\]"),
     ({'levels': []}, r'levels is a list of indices.*got \[\]'),
     ({'weight': None}, r'mgd: weight is a number from 0, got None'),
@@ -183,6 +189,31 @@ def test_a_loss_without_an_option_that_it_needs(build, monkeypatch):
     monkeypatch.setattr(terms, '_loss_class', lambda name: NeedingLoss)
     with pytest.raises(ValueError, match='distill_losses: NeedingLoss needs temperature'):
         build(distill_losses=[{}])
+
+
+P2_TO_P4 = [(16, 4.0), (16, 8.0), (16, 16.0)]
+P3_TO_P6 = [(24, 8.0), (24, 16.0), (24, 32.0), (24, 64.0)]
+
+
+@pytest.mark.parametrize('options, message', [
+    ({}, 'has 3 levels, teacher "neck" 4; name the ones to compare with "levels"'),
+    ({'levels': [0, 1]}, 'level 0: student "neck" has stride 4, teacher "neck" 8; choose matching '
+                         'levels'),
+])
+def test_other_levels_are_refused_by_saying_which_fit(options, message):
+    fit = ' (of equal stride are levels: {student: [1, 2], teacher: [0, 1]})'
+    with pytest.raises(ValueError, match=re.escape(message + fit)):
+        FeatureTerm({'loss': 'PKDLoss', **options}, 'PKD', None).build(P2_TO_P4, P3_TO_P6)
+
+
+def test_levels_in_other_places_are_paired():
+    term = FeatureTerm({'loss': 'PKDLoss', 'levels': {'student': [1, 2], 'teacher': [0, 1]}}, 'PKD',
+                       None)
+    term.build(P2_TO_P4, P3_TO_P6)
+    assert list(term.layers) == ['pkd_p3', 'pkd_p4']
+    maps_s, maps_t = ([paddle.rand([2, channels, int(64 / stride), int(64 / stride)])
+                       for channels, stride in shapes] for shapes in (P2_TO_P4, P3_TO_P6))
+    assert set(term.compute({'neck': maps_s}, {'neck': maps_t}, None)) == {'pkd_p3', 'pkd_p4'}
 
 
 def test_levels_of_one_stride_have_names_of_their_own():

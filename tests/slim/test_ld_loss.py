@@ -81,10 +81,11 @@ def test_equals_the_formula_with_plain_numbers():
         region = cells_of(inputs['vlr_regions'], level)
         sides = divergence(sides_s, sides_t, 10.0)
         score = 1.0 / (1.0 + np.exp(-classes_s.max(axis=1)))
-        # The released code divides a sum over four sides by 4 and by 16; here by the images too.
+        # The released code divides a sum over four sides by 4 and by 16; here by the images too. It
+        # takes the mean over the classes, here it is their sum.
         expected = {'main': (sides * (score * positive)[:, None]).sum() / 4 / 2,
                     'vlr': (sides * region[:, None]).sum() / 16 / 2,
-                    'cls': (divergence(classes_s, classes_t, 2.0)[positive].sum() /
+                    'cls': (2 * divergence(classes_s, classes_t, 2.0)[positive].sum() /
                             max(positive.sum(), 1))}
         for part, value in expected.items():
             np.testing.assert_allclose(float(values[f'ld_{part}_{name}']), value, rtol=1e-4,
@@ -92,6 +93,16 @@ def test_equals_the_formula_with_plain_numbers():
     assert (inputs['labels'].numpy() < 2).any() and (inputs['vlr_regions'].numpy() > 0).any()
     assert all(sum(float(values[f'ld_{part}_{name}']) for name in LEVELS) > 0
                for part in ('main', 'vlr', 'cls'))
+
+
+def test_two_of_them_need_two_names():
+    student, teacher = detector(1), detector(2)
+    terms = [LDLoss(student, teacher), LDLoss(student, teacher, name='sharp', tau=1.0)]
+    values = raw_values(DistillModel(student, teacher, terms), batch())
+    assert float(values['ld_main_p3']) != float(values['sharp_main_p3'])
+    assert float(values['ld_cls_p3']) == float(values['sharp_cls_p3'])
+    with pytest.raises(ValueError, match='ld_cls_p3, .* appears twice; give one of the entries a'):
+        DistillModel(student, teacher, [LDLoss(student, teacher), LDLoss(student, teacher)])
 
 
 def test_is_zero_where_student_equals_teacher():

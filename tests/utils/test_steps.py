@@ -4,6 +4,7 @@
 import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -85,6 +86,26 @@ def test_comments_and_layout_of_a_yaml_make_no_difference(folder, step):
     check_finished([step])
     (folder / 'a.yml').write_text('lr: 2')
     assert step.differences() == ['a.yml has another content']
+
+
+def test_a_moved_folder_makes_no_difference(folder, step, monkeypatch):
+    word = f'EvalDataset.anno_path={folder}/sets/val.json'
+    step = dataclasses.replace(step, commands=(*step.commands[:1], (*step.commands[1], word)))
+    step.run('tools')
+    record = json.loads((folder / 'step' / 'run.json').read_text())
+    assert record['commands'][1][-1] == 'EvalDataset.anno_path=sets/val.json'
+    moved = folder.parent / 'moved'
+    shutil.copytree(folder, moved)
+    monkeypatch.chdir(moved)
+    for then in ('sets/val.json', '/elsewhere/sets/val.json'):  # of an earlier version
+        record['commands'][1][-1] = f'EvalDataset.anno_path={then}'
+        (moved / 'step' / 'run.json').write_text(json.dumps(record))
+        word = f'EvalDataset.anno_path={moved}/sets/val.json'
+        assert dataclasses.replace(step, commands=(
+            *step.commands[:1], (*step.commands[1][:-1], word))).differences() == []
+    (moved / 'step' / 'run.json').write_text((moved / 'step' / 'run.json').read_text().replace(
+        '/elsewhere/sets/val', '/elsewhere/sets/test'))
+    assert 'test.json, now' in step.differences()[0]
 
 
 def test_other_settings_are_refused_and_named(folder, step):
