@@ -16,11 +16,14 @@ MINIMUM = {'batch_size': 1, 'image_size': 32, 'boxes': 1, 'steps': 1, 'warmup': 
 def parse_args(argv):
     parser = cli.ArgumentParser()
     parser.add_argument('--slim_config', required=True, help='YAML of the distillation')
-    parser.add_argument('--batch_size', type=int, default=8)
-    parser.add_argument('--image_size', type=int, default=128, help='pixels')
-    parser.add_argument('--boxes', type=int, default=10, help='boxes an image')
-    parser.add_argument('--steps', type=int, default=20, help='timed rounds')
-    parser.add_argument('--warmup', type=int, default=3, help='rounds before')
+    parser.add_argument('--batch_size', type=int, default=8,
+                        help='images per step (default: 8)')
+    parser.add_argument('--image_size', type=int, default=128,
+                        help='side of the images in pixels (default: 128)')
+    parser.add_argument('--boxes', type=int, default=10, help='boxes per image (default: 10)')
+    parser.add_argument('--steps', type=int, default=20, help='timed rounds (default: 20)')
+    parser.add_argument('--warmup', type=int, default=3,
+                        help='untimed rounds before them (default: 3)')
     parser.add_argument('--output', help='write the measurements to this JSON file')
     args = parser.parse_args(argv)
     for name, minimum in MINIMUM.items():
@@ -47,7 +50,7 @@ def main(argv):
                                            args.boxes)
         figures = benchmark.measure_pair(cfg, slim, build_slim_model, inputs, args.steps,
                                          args.warmup)
-    print(f'{"part":16}{"ms a step":>12}{"peak MB":>10}')
+    print(f'{"part":16}{"ms per step":>12}{"peak MB":>10}')
     for name in (row for row in ROWS if row in figures):
         print(f'{name:16}{1000 * figures[name]["seconds"]:12.1f}'
               f'{figures[name]["megabytes"]:10.0f}')

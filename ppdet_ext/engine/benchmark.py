@@ -48,7 +48,7 @@ def synthetic_batch(num_classes, images, size, boxes, seed=0):
         num_classes (int): of the boxes.
         images (int): images in the batch.
         size (int): height and width in pixels.
-        boxes (int): boxes an image.
+        boxes (int): boxes per image.
         seed (int): of the numbers.
 
     Returns:
