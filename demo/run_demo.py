@@ -3,7 +3,7 @@
 """Trains a teacher, a student and the student distilled by MGD, compares the three and exports the
 last one.
 
-Without --source on synthetic steel, which a program draws; figures on it say nothing about real
+Without --source on synthetic steel, which a program draws; results on it say nothing about real
 steel. Every step is a command of tools/ that can be repeated by hand: the logs begin with it.
 """
 import argparse
@@ -142,7 +142,7 @@ class Demo:
                            f'step {step} of {steps}, loss {match.group(4)}', fraction)
 
     def evaluate(self, model):
-        """dict: the figures of tools/eval.py on the test split."""
+        """dict: the metrics of tools/eval.py on the test split."""
         self.clock.say(f'testing the {model.title}')
         folder = os.path.join(self.folder(model), 'test')
         os.makedirs(folder, exist_ok=True)
@@ -190,7 +190,7 @@ class Demo:
         self.clock.finish(REPORT)
 
     def export(self, images):
-        """float: milliseconds an image of the distilled student in ONNX Runtime, one thread."""
+        """float: milliseconds per image of the distilled student in ONNX Runtime, one thread."""
         self.clock.say(f'exporting the {DISTILLED.title} and running what was exported')
         folder = os.path.join(self.output, 'exported')
         self.execute('export', [
@@ -347,7 +347,7 @@ def parse_args(argv):
 def main(argv):
     args = parse_args(argv)
     source = args.source and os.path.abspath(args.source)
-    # So that a training does not go on alone when make is stopped.
+    # Otherwise a training would outlive make.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         Demo(os.path.abspath(args.output), source, args.images_per_class, args.epochs).run()

@@ -27,7 +27,7 @@ def parse_args(argv):
     parser = argparse.ArgumentParser(prog=f'python -m {__package__}', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--model_dir', required=True, help='folder of the exported model')
-    parser.add_argument('--image_file', help='one image; wins over --image_dir')
+    parser.add_argument('--image_file', help='one image; takes precedence over --image_dir')
     parser.add_argument('--image_dir', help='folder of images')
     parser.add_argument('--anno_path', help='COCO annotations of images of --image_dir: only write '
                         'what is found on them to bbox.json, which tools/eval.py --json_eval '

@@ -25,7 +25,7 @@ from .runtimes import RUNTIMES
 STAGES = ('preprocessing', 'network', 'postprocessing')
 WARM_UP = 5  # images
 IMAGES = 20
-UNITS = ('milliseconds an image, medians; p95: of the whole; processor: its time for the whole, '
+UNITS = ('milliseconds per image, medians; p95: of the whole; processor: its time for the whole, '
          'whatever else it does')
 
 
@@ -196,7 +196,7 @@ def main(argv):
     parser = argparse.ArgumentParser(prog=f'python -m {__package__}.benchmark', description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     add_arguments(parser)
-    parser.add_argument('--output', help='JSON file of the figures')
+    parser.add_argument('--output', help='JSON file for the measurements')
     args = parser.parse_args(argv)
     results = benchmark(args.model_dir, chosen_images(args.image_dir), args.cpu_threads,
                         args.repeats, bfloat16=args.bfloat16)

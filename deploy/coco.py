@@ -22,7 +22,7 @@ def detect_labelled(detector, annotations, image_dir):
         ``score`` of every box, as PaddleDetection's ``bbox.json``.
 
     Raises:
-        ValueError: it is no annotation file, or one of other classes than the model's.
+        ValueError: it is not an annotation file, or its classes are not the model's.
         OSError: it, or an image, cannot be read.
     """
     images, categories = _read(annotations, detector.classes)

@@ -47,6 +47,8 @@ if is_missing('gfl_lite0_neu_det'):
 #
 # 日志的 `first step` 各行给出每一项的大小：`fg`、`bg`、`se` 属于解耦专家，`ins_rea`、`pixel_rea` 属于双重关系，
 # `cls`、`box` 属于交叉响应。
+#
+# 保存的输出中有警告 `the teacher is weak`：教师只训练了 5 个 epoch，属于正常现象。
 
 # %%
 run('python tools/train.py -c configs/lite/gfl_lite0_neu_det.yml --slim_config '

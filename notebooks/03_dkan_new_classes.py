@@ -74,6 +74,8 @@ run(f'python tools/train.py -c configs/few_shot/{detector}_tfa.yml --eval', fine
 
 # %% [markdown]
 # ## 5. DKAN
+#
+# 保存的输出中有警告 `the teacher is weak`：基类检测器只训练了 6 个 epoch，属于正常现象。
 
 # %%
 run(f'python tools/train.py -c configs/few_shot/{detector}_tfa.yml '
@@ -99,7 +101,7 @@ for name in ('tfa', 'dkan_distill'):
 
 # %% [markdown]
 # `base`、`novel`、`all` 是各组类别的平均 AP（%）；`forgetting` 是基类检测器的 `base` 减去现在的 `base`，正值表示忘记了多少。
-# 好的结果是 `novel` 高而 `forgetting` 接近 0。
+# 好的结果是 `novel` 高而 `forgetting` 接近 0。保存的输出中它是负数：基类检测器训练太短，微调时旧类别也还在进步。
 
 # %%
 methods = {'TFA': f'{detector}_tfa/test', 'DKAN': f'{detector}_dkan_distill/test'}

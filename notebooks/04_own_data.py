@@ -94,7 +94,8 @@ else:
 # ## 3. 训练教师和学生，蒸馏
 # *Train teacher and student, distil*
 #
-# 使用写出的配置。`-o` 之后是为演示缩短的训练计划；自己的数据请去掉它，使用配置中的 12 个 epoch。
+# 使用写出的配置。`-o` 之后是为演示缩短的训练计划；自己的数据请去掉它，使用配置中的训练计划（教师 24 个、学生 12 个 epoch）。
+# 保存的输出中有警告 `the teacher is weak`：教师只训练了 5 个 epoch，属于正常现象。
 
 # %%
 options = schedule(5) if source == 'output/exports/yolo.zip' else ''

@@ -114,7 +114,7 @@ def is_missing(run_folder):
 
 
 def resume(run_folder):
-    """str: the option with which a training goes on that was interrupted, if there was one."""
+    """str: the option that continues an interrupted training, if there is one."""
     return '-r auto' if glob.glob(os.path.join('output', run_folder, '*.pdparams')) else ''
 
 

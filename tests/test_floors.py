@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Packages import only from floors below their own, so that no two need each other."""
 import ast
+import graphlib
 from pathlib import Path
 
 import ppdet_ext
@@ -14,17 +15,28 @@ FLOOR = {package: number for number, packages in enumerate(FLOORS) for package i
 FLOOR['ppdet_fixes'] = FLOOR['slim']  # above what it replaces ppdet's own with
 
 
-def imports(path):
-    """Packages of ppdet_ext that a module imports from, at its head or within a function."""
+def imported_modules(path):
+    """Modules of ppdet_ext that a module imports, at its head or within a function."""
     package = ('ppdet_ext', *path.relative_to(ROOT).parts[:-1])
     for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
-        if isinstance(node, ast.ImportFrom) and node.level:
-            base = package[:len(package) - node.level + 1]
-            module = [*base, *(node.module.split('.') if node.module else [])]
-            names = [module] if len(module) > 1 else [[*module, name.name] for name in node.names]
-            yield from (name[1] for name in names)
-        elif isinstance(node, ast.ImportFrom) and node.module.startswith('ppdet_ext.'):
-            yield node.module.split('.')[1]
+        if isinstance(node, ast.ImportFrom):
+            base = package[:len(package) - node.level + 1] if node.level else ()
+            module = (*base, *(node.module.split('.') if node.module else ()))
+            for name in node.names if module[0] == 'ppdet_ext' else ():
+                path = ROOT.parent.joinpath(*module, name.name)
+                known = path.is_dir() or path.with_suffix('.py').is_file()
+                yield (*module, name.name) if known else module
+
+
+def imports(path):
+    """Packages of ppdet_ext that a module imports from."""
+    return [module[1] for module in imported_modules(path) if len(module) > 1]
+
+
+def test_no_modules_need_each_other():
+    graph = {path.relative_to(ROOT.parent).with_suffix('').parts: set(imported_modules(path))
+             for path in ROOT.rglob('*.py') if path.name != '__init__.py'}
+    graphlib.TopologicalSorter(graph).prepare()  # which refuses a circle
 
 
 def test_every_package_has_a_floor():

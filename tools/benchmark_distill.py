@@ -23,10 +23,11 @@ def parse_args(argv):
     parser = cli.ArgumentParser(description=__doc__)
     parser.add_argument('--slim_config', required=True, nargs='+', metavar='YAML',
                         help='of the distillations, all of this student')
-    parser.add_argument('--batch_size', type=int, help='images a step (default: of TrainReader)')
-    parser.add_argument('--boxes', type=int, default=10, help='boxes an image')
-    parser.add_argument('--steps', type=int, default=20, help='timed rounds')
-    parser.add_argument('--warmup', type=int, default=3, help='rounds before')
+    parser.add_argument('--batch_size', type=int, help='images per step (default: of TrainReader)')
+    parser.add_argument('--boxes', type=int, default=10, help='boxes per image (default: 10)')
+    parser.add_argument('--steps', type=int, default=20, help='timed rounds (default: 20)')
+    parser.add_argument('--warmup', type=int, default=3,
+                        help='untimed rounds before them (default: 3)')
     parser.add_argument('--output', help='write the measurements to this JSON file')
     args = parser.parse_args(argv)
     for name, minimum in MINIMUM.items():
@@ -75,7 +76,7 @@ def main(argv):
 
 
 def print_parts(figures):
-    print(f'{"part":16}{"ms a step":>12}{"peak MB":>10}')
+    print(f'{"part":16}{"ms per step":>12}{"peak MB":>10}')
     for name in (row for row in ROWS if row in figures):
         print(f'{name:16}{1000 * figures[name]["seconds"]:12.1f}'
               f'{figures[name]["megabytes"]:10.0f}')

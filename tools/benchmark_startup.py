@@ -16,7 +16,8 @@ from ppdet_ext.utils import command_line
 def parse_args(argv):
     parser = command_line.plain_parser(__doc__)
     parser.add_argument('--runs', type=command_line.positive, default=5,
-                        help='processes of each, of which the median counts (default: 5)')
+                        help='processes started for each row, which shows their median (default: '
+                        '5)')
     return parser.parse_args(argv)
 
 

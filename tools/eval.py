@@ -10,19 +10,21 @@ from ppdet_ext.engine import cli
 
 def parse_args(argv):
     parser = cli.ArgumentParser()
-    parser.add_argument('--output_eval', help='folder of bbox.json and metrics.json; default '
-                        'output/<config>')
+    parser.add_argument('--output_eval', help='folder for bbox.json and metrics.json '
+                        '(default: output/<config>)')
     parser.add_argument('--json_eval', action='store_true',
-                        help='evaluate the bbox.json that lies in --output_eval already')
-    parser.add_argument('--slim_config', help='YAML of the compression; a distillation needs none')
+                        help='evaluate an existing bbox.json in --output_eval')
+    parser.add_argument('--slim_config',
+                        help='YAML of a compression; not needed for distilled models')
     parser.add_argument('--bias', action='store_true', default=None,
-                        help='boxes include their last pixel: width = x2 - x1 + 1')
+                        help='count the last pixel of a box: width = x2 - x1 + 1')
     parser.add_argument('--classwise', action='store_true',
-                        help='AP of every class (always shown; for old command lines)')
+                        help='show the AP of every class (always shown; kept for old command '
+                        'lines)')
     parser.add_argument('--save_prediction_only', action='store_true', default=None,
-                        help='write the detections, compute nothing')
+                        help='write the detections without computing metrics')
     parser.add_argument('--measure_cost', action='store_true',
-                        help='write time, FLOPs and memory of an image to cost.json')
+                        help='measure time, FLOPs and memory per image and write cost.json')
     parser.add_argument('--amp', action='store_true', default=None, help='mixed precision (GPU)')
     return parser.parse_args(argv)
 

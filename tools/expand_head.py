@@ -19,18 +19,20 @@ from ppdet_ext.few_shot.head_expansion import (
 def parse_args(argv):
     parser = cli.ArgumentParser()
     parser.add_argument('--base_config', required=True, help='YAML of the base detector')
-    parser.add_argument('--base_weights', help='its weights; default those its YAML names')
+    parser.add_argument('--base_weights', help='its weights (default: those named in its YAML)')
     parser.add_argument('--method', choices=METHODS, default='randinit',
-                        help='where the novel classes\' columns come from: random numbers, nowhere '
-                        '(the last layers are left out), or a second detector')
-    parser.add_argument('--novel_config', help='combine: YAML of the detector of novel classes')
-    parser.add_argument('--novel_weights', help='its weights; default those its YAML names')
-    parser.add_argument('--output', help='file to write; default pretrain_weights of -c')
-    parser.add_argument('--seed', type=int, default=0, help='of the random columns (default: 0)')
-    parser.add_argument('--overwrite', action='store_true', help='replace the file')
+                        help='source of the columns of novel classes: random numbers, a second '
+                        'detector, or none, which leaves out the last layers (default: randinit)')
+    parser.add_argument('--novel_config',
+                        help='with --method combine: YAML of the detector of novel classes')
+    parser.add_argument('--novel_weights', help='its weights (default: those named in its YAML)')
+    parser.add_argument('--output', help='file to write (default: pretrain_weights of -c)')
+    parser.add_argument('--seed', type=int, default=0,
+                        help='seed of the random columns (default: 0)')
+    parser.add_argument('--overwrite', action='store_true', help='replace an existing file')
     args = parser.parse_args(argv)
     if (args.method == 'combine') != bool(args.novel_config):
-        parser.error('--novel_config is for --method combine, which needs it')
+        parser.error('--novel_config is required with --method combine, and only allowed there')
     return args
 
 

@@ -13,7 +13,8 @@ def parse_args(argv):
     parser.add_argument('--output_dir', default='output_inference',
                         help='the model goes to a folder in it that is named after the config; '
                         'default: %(default)s')
-    parser.add_argument('--slim_config', help='YAML of the compression; a distillation needs none')
+    parser.add_argument('--slim_config',
+                        help='YAML of a compression; not needed for distilled models')
     parser.add_argument('--format', default='paddle',
                         help='of paddle,onnx,openvino, separated by commas; paddle is always '
                         'written; default: %(default)s')

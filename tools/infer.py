@@ -8,13 +8,14 @@ from ppdet_ext.engine import cli
 
 def parse_args(argv):
     parser = cli.ArgumentParser()
-    parser.add_argument('--infer_img', help='one image; wins over --infer_dir')
+    parser.add_argument('--infer_img', help='one image; takes precedence over --infer_dir')
     parser.add_argument('--infer_dir', help='folder of images')
-    parser.add_argument('--output_dir', default='output', help='where the drawn images go')
+    parser.add_argument('--output_dir', default='output', help='folder for the drawn images')
     parser.add_argument('--draw_threshold', type=float, default=0.5, help='lowest score drawn')
     parser.add_argument('--thresholds', help='JSON of a threshold for each class, as '
                         'tools/report.py writes it: boxes below are neither drawn nor saved')
-    parser.add_argument('--slim_config', help='YAML of the compression; a distillation needs none')
+    parser.add_argument('--slim_config',
+                        help='YAML of a compression; not needed for distilled models')
     parser.add_argument('--save_results', type=cli.boolean, default=False,
                         help='write every box with its score to results.json and results.csv')
     parser.add_argument('--visualize', type=cli.boolean, default=True, help='draw the images')

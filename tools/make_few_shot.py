@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Makes few-shot sets of a COCO data set: base training, K boxes a class, and evaluation.
+"""Makes few-shot sets of a COCO data set: base training, K boxes per class, and evaluation.
 
 Beside them it writes the YAMLs of these data sets, and with --detector those that train a detector
 on them, which are based on configs/few_shot/*_split1_*.yml.
@@ -34,9 +34,9 @@ def parse_args(args):
     parser.add_argument('--base', type=_class_names, help='base classes of your own data, a,b,c')
     parser.add_argument('--novel', type=_class_names, help='novel classes of your own data, d,e')
     parser.add_argument('--shots', type=int, nargs='+', default=[5, 10, 30],
-                        help='boxes of each class (default: 5 10 30)')
+                        help='boxes per class (default: 5 10 30)')
     parser.add_argument('--seed', type=int, nargs='+', default=[1],
-                        help='of the choice; several are allowed (default: 1)')
+                        help='seed of the choice; several are allowed (default: 1)')
     parser.add_argument('--authors_splits', '--authors-splits',
                         help='folder or archive with the NEU-DET splits that the authors of DKAN '
                              'published: use these instead of drawing')

@@ -19,11 +19,11 @@ def parse_args(args):
     parser.add_argument('--dataset_dir', '--dataset-dir', required=True,
                         help='data set as tools/prepare_data.py writes it')
     parser.add_argument('--annotations', default='annotations/train.json',
-                        help='file of it to divide (default: annotations/train.json)')
+                        help='its annotation file to divide (default: annotations/train.json)')
     parser.add_argument('--fraction', type=float, nargs='+', default=[0.1],
                         help='share of the images that keep their labels (default: 0.1)')
     parser.add_argument('--seed', type=int, nargs='+', default=[0],
-                        help='of the choice; several are allowed (default: 0)')
+                        help='seed of the choice; several are allowed (default: 0)')
     parser.add_argument('--output', help=f'folder to write (default: {FOLDER} in the data set)')
     parser.add_argument('--overwrite', action='store_true',
                         help='replace files that hold other sets')

@@ -17,7 +17,7 @@ def parse_args(args):
     parser.add_argument('--seed', type=int, default=0,
                         help='same seed, same images (default: 0)')
     parser.add_argument('--overwrite', action='store_true',
-                        help='replace a data set that was made before')
+                        help='replace an existing data set')
     return parser.parse_args(args)
 
 

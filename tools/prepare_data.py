@@ -22,9 +22,9 @@ def parse_args(argv):
     parser = command_line.plain_parser(__doc__)
     add_data_flags(parser, 'labels')
     parser.add_argument('--format', choices=('auto', *FORMATS), default='auto',
-                        help='of the labels (default: auto, which finds it)')
+                        help='format of the labels (default: auto, detected from the files)')
     parser.add_argument('--classes', type=class_names,
-                        help='class names in their order, a,b,c or a file with one name a line '
+                        help='class names in their order, a,b,c or a file with one name per line '
                              '(default: as the source states it)')
     parser.add_argument('--unlabelled', choices=('refuse', 'sound'), default='refuse',
                         help='images without labels are a fault, or show no defect '
@@ -36,7 +36,7 @@ def parse_args(argv):
                         help='regular expression for the part of a name, such as a coil, whose '
                              'images stay in one split')
     parser.add_argument('--encoding', type=encoding,
-                        help='of text files, such as gb18030 (default: UTF-8)')
+                        help='encoding of text files, such as gb18030 (default: UTF-8)')
     parser.add_argument('--config', help='YAML of a detector, to be written for this data set')
     parser.add_argument('--slim_config', help='YAML of a distillation, to be written for this '
                         'data set with its teacher')

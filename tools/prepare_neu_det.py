@@ -19,7 +19,7 @@ def parse_args(argv):
     parser = command_line.plain_parser(__doc__)
     add_data_flags(parser, 'VOC XML files')
     parser.add_argument('--classes', type=class_names, default=NEU_DET_CLASSES,
-                        help='own class names, a,b,c or a file with one name a line '
+                        help='own class names, a,b,c or a file with one name per line '
                              '(default: the six of NEU-DET)')
     return parse_data_flags(parser, argv)
 

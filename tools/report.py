@@ -7,10 +7,10 @@ threshold of the score a line would see what.
   python tools/report.py --auto FOLDER --output DIR
   python tools/report.py --model RUN --output DIR
 
-A run is the folder that tools/train.py leaves, or a folder of such folders, one a seed. Thresholds
-are chosen on the validation images and reported on the test images. An evaluation that is missing
-is made by tools/eval.py. Written to DIR: report.html, one file that needs no other, report.md,
-report.json, pictures/, and the thresholds of each model for tools/infer.py --thresholds.
+A run is the folder written by tools/train.py, or a folder of such folders, one per seed. Thresholds
+are chosen on the validation images and reported on the test images. Missing evaluations are made
+by tools/eval.py. Written to DIR: report.html, one self-contained file, report.md, report.json,
+pictures/, and the thresholds of each model for tools/infer.py --thresholds.
 """
 import argparse
 import os
@@ -31,28 +31,30 @@ def parse_args(argv):
         parser.add_argument(f'--{role}', nargs='+', default=[], metavar='RUN',
                             help=f'runs of {meaning}')
     parser.add_argument('--auto', metavar='FOLDER',
-                        help='find the runs below a folder by what they were trained with')
+                        help='find the runs in a folder and tell their roles from how they were '
+                        'trained')
     parser.add_argument('--output', required=True, help='folder of the report')
     parser.add_argument('--language', choices=LANGUAGES, default='en',
-                        help='of the text (default: en)')
+                        help='language of the report (default: en)')
     rule = parser.add_mutually_exclusive_group()
-    rule.add_argument('--false_alarms', type=not_negative, help='choose thresholds with at most so '
-                      'many false alarms an image (default: 0.5)')
+    rule.add_argument('--false_alarms', type=not_negative, help='choose thresholds with at most '
+                      'this many false alarms per image (default: 0.5)')
     rule.add_argument('--miss', type=fraction, help='choose thresholds that miss at most this '
                       'fraction of the defects, such as 0.02')
     parser.add_argument('--cost_of_escape', type=not_negative, default=10.0,
-                        help='of a defective image that passes (default: 10)')
+                        help='cost of a defective image that passes (default: 10)')
     parser.add_argument('--cost_of_overkill', type=not_negative, default=1.0,
-                        help='of a sound image that is rejected (default: 1)')
-    parser.add_argument('--dataset_dir', help='the data set (default: what the runs say)')
+                        help='cost of a sound image that is rejected (default: 1)')
+    parser.add_argument('--dataset_dir',
+                        help='folder of the data set (default: the one recorded by the runs)')
     parser.add_argument('--validation', help='annotation file of the validation images (default: '
                         'annotations/val.json of the data set)')
     parser.add_argument('--test', help='annotation file of the test images (default: '
                         'annotations/test.json of the data set)')
     parser.add_argument('--pictures', type=command_line.positive, default=4,
-                        help='images for each of most helped, most hurt ... (default: 4)')
+                        help='images per group, such as most helped or most hurt (default: 4)')
     parser.add_argument('--measure', action='store_true',
-                        help='measure time, FLOPs and memory, where no evaluation has')
+                        help='measure time, FLOPs and memory of runs without such measurements')
     args = parser.parse_args(argv)
     named = any(getattr(args, role) for role in ROLES)
     if named == bool(args.auto):

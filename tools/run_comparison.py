@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains and evaluates everything that a comparison names, and writes its tables.
 
-The YAML names methods, schedules and seeds; docs/results has those that the published figures are
-from. Ctrl-C stops; the same command goes on where the trainings were, each from its newest
-checkpoint.
+The YAML names methods, schedules and seeds; docs/results has those of the published
+results. Ctrl-C stops; the same command continues every training from its newest checkpoint.
 
   python tools/run_comparison.py docs/results/lite.yml --output output/comparison/lite --jobs 2
 
@@ -24,11 +23,11 @@ from ppdet_ext.utils.folder_lock import folder_lock
 
 def parse_args(argv):
     parser = cli.plain_parser(__doc__)
-    parser.add_argument('comparison', help='its YAML')
+    parser.add_argument('comparison', help='YAML of the comparison')
     parser.add_argument('--output', default='output/comparison',
                         help='folder of the comparison (default: output/comparison)')
     parser.add_argument('--jobs', type=cli.positive, default=1,
-                        help='runs side by side, which share the cores (default: 1)')
+                        help='number of runs side by side, sharing the cores (default: 1)')
     return parser.parse_args(argv)
 
 
@@ -38,15 +37,15 @@ def main(argv):
     from ppdet_ext.engine.comparison_runs import read_comparison, run_comparison
 
     comparison = read_comparison(args.comparison)
-    # So that the trainings do not go on alone when this process is ended.
+    # Otherwise the trainings would outlive this process.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.makedirs(args.output, exist_ok=True)
     try:
-        with folder_lock(args.output, 'wait until it has ended, or give another --output'):
+        with folder_lock(args.output, 'wait for it to finish, or give another --output'):
             tables = run_comparison(comparison, os.path.normpath(args.output),
                                     checkout.TOOLS, args.jobs)
     except KeyboardInterrupt:
-        print('error: interrupted; the same command goes on from here', file=sys.stderr)
+        print('error: interrupted; run the same command again to continue', file=sys.stderr)
         return 130
     print(f'{tables}\nwritten to {args.output}: {comparison.name}.md, {comparison.name}.json')
     return 0

@@ -5,8 +5,8 @@
 One call is one method: the student of -c, with --slim_config as that of a distillation. The base
 detector is trained where it has no weights yet, and evaluated; its head is expanded; then for
 every number of shots and every seed the student is trained and its last epoch evaluated. Calls
-with the same --output and another --name add rows to the table. A call that was interrupted goes
-on where it stopped: give the same command again.
+with the same --output and another --name add rows to the table. To continue an interrupted call,
+give the same command again.
 
   N=faster_rcnn_nano_fpn_neu_det_split1
   python tools/run_few_shot.py -c configs/few_shot/${N}_tfa.yml \\
@@ -34,27 +34,27 @@ NAME = re.compile(r'\w[\w .,()+-]*')
 
 def parse_args(argv):
     parser = cli.ArgumentParser(description=__doc__)
-    parser.add_argument('--slim_config', help='YAML of the distillation; none for a baseline')
-    parser.add_argument('--name', required=True, help='of the method, in the table')
+    parser.add_argument('--slim_config', help='YAML of the distillation; leave out for a baseline')
+    parser.add_argument('--name', required=True, help='name of the method in the table')
     parser.add_argument('--base_config', required=True, help='YAML of the base detector')
-    parser.add_argument('--base_weights', help='its weights; default those its YAML names, and '
-                        'where these do not exist, it is trained')
+    parser.add_argument('--base_weights', help='its weights (default: those named in its YAML; '
+                        'if they do not exist, it is trained)')
     parser.add_argument('--base_opt', nargs='*', default=[], metavar='KEY=VALUE',
-                        help='-o of the base detector; -o itself is for the student only')
-    parser.add_argument('--sets', help='folder of the few-shot sets; default that of '
-                        'TrainDataset.anno_path of -c')
+                        help='like -o, for the base detector; -o itself is for the student only')
+    parser.add_argument('--sets', help='folder of the few-shot sets (default: that of '
+                        'TrainDataset.anno_path of -c)')
     parser.add_argument('--shots', type=int, nargs='+', default=[5, 10, 30],
-                        help='boxes of each class (default: 5 10 30)')
+                        help='boxes per class (default: 5 10 30)')
     parser.add_argument('--seed', type=int, nargs='+', default=[1],
-                        help='of the choice of boxes and of the training (default: 1)')
+                        help='seed of the choice of boxes and of the training (default: 1)')
     parser.add_argument('--eval_set', choices=('test', 'val'), default='test',
                         help='set to evaluate on (default: test)')
     parser.add_argument('--output', default='output/few_shot',
                         help='folder of the experiment (default: output/few_shot)')
     parser.add_argument('--jobs', type=cli.positive, default=1,
-                        help='runs side by side, which share the cores (default: 1)')
+                        help='number of runs side by side, sharing the cores (default: 1)')
     parser.add_argument('--overwrite', action='store_true',
-                        help='run again what this method has finished with other settings')
+                        help='repeat runs that this method has finished with other settings')
     args = parser.parse_args(argv)
     # As they were written, to be handed on.
     args.options = parser.parse_known_args(argv)[0].opt or []
@@ -117,15 +117,15 @@ def main(argv):
     check_sets(sets, class_split(base_cfg, cfg), args.shots, args.seed,
                train_base=base.weights is None)
     plan = make_plan(args.output, sets, base, method, args.shots, args.seed)
-    # So that a training does not go on alone when this process is ended.
+    # Otherwise a training would outlive this process.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.makedirs(args.output, exist_ok=True)
     try:
-        with folder_lock(args.output, 'wait until it has ended, or give another --output'):
+        with folder_lock(args.output, 'wait for it to finish, or give another --output'):
             table = run_plan(plan, args.output, checkout.TOOLS, sets.path(sets.eval_set),
                              args.overwrite, args.jobs)
     except KeyboardInterrupt:
-        print('error: interrupted; the same command goes on from here', file=sys.stderr)
+        print('error: interrupted; run the same command again to continue', file=sys.stderr)
         return 130
     print(f'{table}\nwritten to {args.output}: table.md, results.json, results.png')
     return 0

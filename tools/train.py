@@ -11,7 +11,7 @@ from ppdet_ext.engine import cli
 
 def parse_args(argv):
     parser = cli.ArgumentParser()
-    parser.add_argument('--slim_config', help='YAML of the distillation or compression')
+    parser.add_argument('--slim_config', help='YAML of a distillation or compression')
     parser.add_argument('-r', '--resume', type=cli.not_empty, help='checkpoint to continue from, '
                         'output/<run>/<epoch>, or auto for the newest of this run')
     parser.add_argument('--eval', action='store_true', help='evaluate at every snapshot_epoch')
@@ -21,7 +21,7 @@ def parse_args(argv):
     parser.add_argument('--use_vdl', type=cli.boolean, help='log to VisualDL')
     parser.add_argument('--vdl_log_dir', help='VisualDL folder; default vdl_log_dir/scalar')
     parser.add_argument('--save_prediction_only', action='store_true', default=None,
-                        help='with --eval: write the detections, compute nothing')
+                        help='with --eval: write the detections without computing metrics')
     parser.add_argument('--enable_ce', type=cli.boolean, default=False,
                         help='fixed seed 0, as in PaddleDetection (or give -o seed=N)')
     return parser.parse_args(argv)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What differs between versions of Paddle, and the machinery of patches.
 
-One module a defect. Each tests whether its defect is there, patches it in memory
+One module per defect. Each tests whether its defect is there, patches it in memory
 and raises ``ImportError`` when what it patches is not as in the supported
 paddledet.
 

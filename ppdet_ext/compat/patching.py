@@ -38,7 +38,7 @@ def refuse(module, qualname, expected):
         installed = 'of unknown version'
     raise ImportError(
         f'ppdet_ext cannot patch {module}.{qualname}: expected {expected}. '
-        f'Supported is paddledet {SUPPORTED_PADDLEDET}, installed is {installed}: '
+        f'Only paddledet {SUPPORTED_PADDLEDET} is supported, {installed} is installed: '
         f'pip install paddledet=={SUPPORTED_PADDLEDET}')
 
 

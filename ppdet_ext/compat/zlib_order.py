@@ -26,8 +26,8 @@ def patch():
     """
     if _paddle_came_first() and _paddle_has_zlib():
         raise ImportError(
-            'paddle was imported before zlib: this paddlepaddle brings a zlib of its own '
-            "that crashes Python's. Put `import ppdet_ext` above `import paddle`")
+            'paddle was imported before zlib: this paddlepaddle bundles its own zlib, '
+            "which crashes Python's. Put `import ppdet_ext` above `import paddle`")
     import zlib  # noqa: F401
 
 

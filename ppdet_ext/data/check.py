@@ -15,7 +15,7 @@ __all__ = ['check_coco_folder', 'read_class_names']
 
 
 def read_class_names(path, encoding=None):
-    """Reads a label list, one class name a line.
+    """Reads a label list, one class name per line.
 
     Args:
         path (str): of the list.
@@ -27,7 +27,7 @@ def read_class_names(path, encoding=None):
     """
     names = [clean_name(line) for line in read_text(path, encoding).rstrip().splitlines()]
     if not names or '' in names or len(set(names)) < len(names):
-        raise ValueError(f'{path}: expected different class names, one a line, got {names}')
+        raise ValueError(f'{path}: expected different class names, one per line, got {names}')
     return names
 
 

@@ -22,7 +22,7 @@ PREFIXES = 'names of images were other paths than those below the folder of the 
 RENUMBERED = 'files have ids of classes that do not count from 1 in their order; renumbered'
 POLYGONS = 'boxes come from polygons or masks, as there is no bbox'
 IDS = 'files have ids of boxes that occur twice; renumbered'
-SIZES = 'images have no size in the file; that of the image counts'
+SIZES = 'images have no size in the file; it was read from the image'
 
 
 def is_coco(content):
@@ -99,7 +99,7 @@ def _complete(content):
     for number, box in enumerate(boxes, start=1):
         if twice or 'id' not in box:
             box['id'] = number
-        box['area'] = 1  # it follows from the box, whatever stands there
+        box['area'] = 1  # it follows from the box, whatever the file says
         box['iscrowd'] = box.get('iscrowd') or 0
         if not box.get('bbox'):
             around = _around(_polygons(box)) if _polygons(box) else _around_mask(box)

@@ -228,7 +228,7 @@ def _check_voc(section, dataset, cfg):
         _check_classes(section, labels, len(classes), cfg.num_classes)
     elif section == 'EvalDataset' or cfg.num_classes != len(classes):
         raise ValueError(f'{section}: a VOCDataSet needs a label_list, the names of the classes, '
-                         f'one a line; give -o {section}.label_list=label_list.txt')
+                         f'one per line; give -o {section}.label_list=label_list.txt')
     missing = [field for field in VOC_FIELDS if field not in (dataset.get('data_fields') or ())]
     if section == 'EvalDataset' and missing:
         raise ValueError(f'{section}: metric VOC reads {", ".join(missing)} too; give -o '

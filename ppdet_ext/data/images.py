@@ -161,7 +161,7 @@ def _tiff_tag(content, number):
                     f'{order}I', content, place + 8)[0]
                 return struct.unpack_from(f'{order}H', content, where)[0]
     except struct.error:
-        pass  # damaged; whoever decodes it will say so
+        pass  # damaged; decoding it will say so
     return None
 
 

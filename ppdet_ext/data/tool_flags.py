@@ -17,7 +17,7 @@ __all__ = ['add_data_flags', 'class_names', 'encoding', 'parse_data_flags', 'pat
 
 
 def class_names(text):
-    """tuple of str: the names of ``a,b,c``, or of a file with one name a line."""
+    """tuple of str: the names of ``a,b,c``, or of a file with one name per line."""
     try:
         if os.path.isfile(text) or text.endswith('.txt'):
             return tuple(read_class_names(text))
@@ -57,13 +57,13 @@ def add_data_flags(parser, labels):
     """
     parser.add_argument('--source', help=f'folder, .zip or .tar(.gz) with images and {labels}')
     parser.add_argument('--output', required=True, help='folder to write, or to check')
-    parser.add_argument('--seed', type=int, default=0, help='of the split (default: 0)')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the split (default: 0)')
     parser.add_argument('--box_origin', '--box-origin', type=int, choices=(1, 0), default=1,
                         help='number of the first pixel in VOC files (default: 1, as in VOC)')
     parser.add_argument('--skip_invalid', '--skip-invalid', action='store_true',
-                        help='leave faulty images and boxes out and go on')
+                        help='leave out faulty images and boxes')
     parser.add_argument('--overwrite', action='store_true',
-                        help='replace a data set that was prepared before')
+                        help='replace an existing data set')
     parser.add_argument('--check', action='store_true',
                         help='check the data set in --output, and show what is in it')
     parser.add_argument('--check_dir', '--check-dir',

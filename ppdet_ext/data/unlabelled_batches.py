@@ -16,12 +16,12 @@ class CyclingSampler:
     """Indices of unlabelled images for the steps of an epoch of another data set.
 
     The images come in passes, each all of them in another order; an epoch goes on where the last
-    one has ended, be it in the middle of a pass. Epoch and seed alone say what that is, so that a
+    one has ended, even in the middle of a pass. Epoch and seed alone say what that is, so that a
     resumed run sees what an uninterrupted one does.
 
     Args:
         images (int): number of images.
-        batch_size (int): images a step and process.
+        batch_size (int): images per step and process.
         steps (int): of an epoch.
     """
 

@@ -31,7 +31,7 @@ class UnlabelledDataset(DetDataset):
     Args:
         dataset_dir (str|None): folder to which the other two are relative.
         image_dir (str|None): folder whose images are taken, those in its folders too.
-        image_list (str|None): text file that names the images to take, one a line, relative to
+        image_list (str|None): text file that names the images to take, one per line, relative to
             ``image_dir`` or absolute; None takes all.
         pseudo_boxes (bool): whether terms that need boxes take those that the teacher detects.
         score_threshold (float): lowest score of such a detection.
@@ -111,7 +111,7 @@ class UnlabelledReader(BaseDataLoader):
     Args:
         sample_transforms (list): operators on single images.
         batch_transforms (list): operators on batches.
-        batch_size (int): images a step and process.
+        batch_size (int): images per step and process.
         num_classes (int): of the detector.
     """
     __shared__ = ['num_classes']
@@ -156,5 +156,5 @@ def warn_of_evaluated(dataset, cfg):
             if os.path.basename(record['im_file']) in evaluated]
     if same:
         logger.warning(f'{SECTION}: {len(same)} of {len(dataset)} images have the name of an image '
-                       f'of EvalDataset, first {same[0]}; if they are the same, the figures of '
-                       f'this run are too good: leave them out, with an image_list')
+                       f'of EvalDataset, first {same[0]}; if they are the same, the results of '
+                       f'this run look too good: leave them out, with an image_list')

@@ -29,7 +29,7 @@ __all__ = ['read_voc']
 IMAGE_FOLDERS = ('images', 'jpegimages')
 ANNOTATION_FOLDERS = ('annotations', )
 MARK = re.compile(r'\s+-?[01]$')  # behind a name: whether the image shows a class
-SIZES = 'annotations state no size; that of the image counts'
+SIZES = 'annotations state no size; it was read from the image'
 # Only parts of one data set carry these names; other neighbours are data sets of their own.
 PART_FOLDERS = ('train', 'val', 'valid', 'validation', 'test')
 

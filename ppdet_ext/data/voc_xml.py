@@ -34,7 +34,7 @@ def parse_xml(path, encoding=None):
         Element: the root; every element knows its line in the file as ``get('line')``.
 
     Raises:
-        BrokenXmlError: it is no XML, of no known encoding, or defines entities.
+        BrokenXmlError: it is not XML, its encoding is unknown, or it defines entities.
         OSError: it cannot be read.
     """
     builder, parser = TreeBuilder(), expat.ParserCreate()

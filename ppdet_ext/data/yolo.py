@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Reads YOLO's label files: one text file an image, a line a box, all as fractions of the image."""
+"""Reads YOLO's label files: one text file per image, one line per box, in fractions of its size."""
 import math
 import os
 from collections import Counter, defaultdict
@@ -238,7 +238,7 @@ def yolo_class_names(source, encoding=None):
         tuple of str or None: by number; None where nothing tells it.
 
     Raises:
-        ValueError: the names are no different names, or do not count from 0, or those of several
+        ValueError: the names are not all different, do not count from 0, or those of several
             files differ.
     """
     stated = {path: _yaml_names(path, content)

@@ -16,7 +16,7 @@ THREADS = 1  # of what is drawn
 
 
 def add_accuracy(results, runtimes, annotations, image_dir):
-    """Adds ``map``, in percent, to every figure.
+    """Adds ``map``, in percent, to every measurement.
 
     Args:
         results (dict): of :func:`deploy.benchmark.benchmark`; it is changed.
@@ -35,10 +35,10 @@ def add_accuracy(results, runtimes, annotations, image_dir):
 
 
 def draw(results):
-    """matplotlib.figure.Figure: mAP against milliseconds an image, with one thread.
+    """matplotlib.figure.Figure: mAP against milliseconds per image, with one thread.
 
     Args:
-        results (dict): of :func:`deploy.benchmark.benchmark`, with ``map`` in every figure.
+        results (dict): of :func:`deploy.benchmark.benchmark`, with ``map`` in every measurement.
     """
     rows = [row for row in results['figures'] if row['threads'] == THREADS]
     kinds = dict.fromkeys(f'{row["runtime"]}, {row["precision"]}' for row in rows)
@@ -51,7 +51,7 @@ def draw(results):
         panel.plot(row['whole']['median'], row['map'], linestyle='', markersize=9, color='black',
                    markerfacecolor=fillings[row['folder']],
                    marker=markers[f'{row["runtime"]}, {row["precision"]}'])
-    panel.set(xscale='log', xlabel='milliseconds an image, one thread', ylabel='mAP, percent')
+    panel.set(xscale='log', xlabel='milliseconds per image, one thread', ylabel='mAP, percent')
     panel.xaxis.set_major_formatter(ScalarFormatter())
     panel.grid(True, color='#dddddd')
     panel.margins(0.1, 0.2)

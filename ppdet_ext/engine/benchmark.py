@@ -33,7 +33,7 @@ class NoiseImages(DetDataset):
 
     Args:
         images (int): how many.
-        boxes (int): boxes an image.
+        boxes (int): boxes per image.
         num_classes (int): of the boxes.
         seed (int): of the numbers.
     """
@@ -68,7 +68,7 @@ def training_batch(cfg, boxes, seed=0):
 
     Args:
         cfg (RunConfig): the configuration.
-        boxes (int): boxes an image; the reader's crops may leave fewer.
+        boxes (int): boxes per image; the reader's crops may leave fewer.
         seed (int): of images, boxes and the reader's draws.
 
     Returns:

@@ -170,8 +170,8 @@ def load_checkpoint(path):
     if state is None:
         raise FileNotFoundError(
             f'{path}{SIDECAR_SUFFIX} is missing: without it the distillation layers would restart '
-            f'from random weights, and nothing tells whether the checkpoint is whole. To start '
-            f'from its weights only: -o pretrain_weights={path}.pdparams')
+            f'from random weights, and there is no telling whether the checkpoint is complete. To '
+            f'start from its weights only: -o pretrain_weights={path}.pdparams')
     if 'checksums' not in state:
         raise ValueError(f'{path}{SIDECAR_SUFFIX} was saved by an older version. To start from the '
                          f'weights only: -o pretrain_weights={path}.pdparams')
@@ -192,7 +192,7 @@ def newest_checkpoint(folder):
         str or None: path without suffix; None where there is no checkpoint.
 
     Raises:
-        ValueError: there are checkpoints, but none is whole.
+        ValueError: there are checkpoints, but none is complete.
     """
     names = os.listdir(folder) if os.path.isdir(folder) else ()
     paths = [os.path.join(folder, name[:-len(SIDECAR_SUFFIX)]) for name in names
@@ -205,8 +205,8 @@ def newest_checkpoint(folder):
         else:
             return path
     if paths:
-        raise ValueError(f'no checkpoint in {folder} is whole; start again, without -r, in another '
-                         f'folder: -o save_dir=...')
+        raise ValueError(f'no checkpoint in {folder} is complete; start again, without -r, in '
+                         f'another folder: -o save_dir=...')
     return None
 
 

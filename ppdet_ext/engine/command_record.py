@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What a run was started with, kept beside its results for whoever reads them."""
+"""What a run was started with, kept beside its results."""
 import datetime
 import os
 import platform
@@ -23,7 +23,7 @@ def keep_command(folder, tool, argv, **facts):
         folder (str): where; it is made.
         tool (str): ``train`` or ``eval``.
         argv (list of str): its arguments.
-        **facts: what else whoever reads the results should know.
+        **facts: what else a reader of the results should know.
     """
     if paddle.distributed.get_rank() != 0:
         return

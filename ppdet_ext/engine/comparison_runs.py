@@ -4,9 +4,9 @@
 
 What a comparison leaves in its folder::
 
-    sets/validation.json         the annotations of a set that the figures are of
+    sets/validation.json         the annotations of a set that is evaluated
     MGD_12e/seed0/               a run: best_model.pdparams, logs, run.json ...
-    MGD_12e/seed0/validation/    its figures on a set: metrics.json, bbox.json
+    MGD_12e/seed0/validation/    its metrics on a set: metrics.json, bbox.json
     MGD_12e/slim.yml             the distillation with the changes of the comparison
     lite.json, lite.md, lite_schedule.png   of the comparison lite.yml
 
@@ -95,7 +95,7 @@ class Comparison(NamedTuple):
     Attributes:
         name (str): of the files with its tables.
         dataset_dir (str): the data set.
-        sets (dict of str to list of str): names of the sets that the figures are of, and the
+        sets (dict of str to list of str): names of the sets to evaluate on, and the
             annotation files in ``dataset_dir`` whose images each has.
         entries (list of Entry): the lines of the tables.
     """
@@ -234,7 +234,7 @@ def _slim_config(entry, output):
                 place = place[parent]
             place[last] = value
         except (LookupError, TypeError) as error:
-            raise ValueError(f'{entry.name}: slim_changes has "{key}", which leads nowhere in '
+            raise ValueError(f'{entry.name}: slim_changes has "{key}", which does not exist in '
                              f'{entry.slim_config}') from error
     folder = os.path.dirname(entry.slim_config)
     path = os.path.join(output, entry.name, 'slim.yml')
@@ -259,7 +259,7 @@ def run_comparison(comparison, output, tools, jobs):
         str: the tables.
 
     Raises:
-        ValueError: something was begun with other settings.
+        ValueError: something was started with other settings.
         ChildProcessError: a tool failed.
     """
     steps = make_steps(comparison, output)

@@ -40,7 +40,7 @@ def scaled_learning_rate(cfg, mode='train'):
     base_rate = create('LearningRate').base_lr
     rate = base_rate * processes * batch / base_batch
     if dist.get_rank() == 0:
-        logger.info(f'auto_scale_lr: learning rate {base_rate:g} for {base_batch} images a step '
+        logger.info(f'auto_scale_lr: learning rate {base_rate:g} for {base_batch} images per step '
                     f'becomes {rate:g} for {processes * batch} ({batch} in each of {processes} '
                     f'processes)')
     before = dict(section)

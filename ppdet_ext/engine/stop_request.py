@@ -27,7 +27,7 @@ class Interrupted(KeyboardInterrupt):
 class StopRequest:
     """Notes SIGINT and SIGTERM within a ``with`` block instead of ending the process.
 
-    An exception at any moment could leave a half updated model; whoever works in the block looks
+    An exception at any moment could leave a half updated model; code in the block looks
     at ``signal`` where stopping is safe. A second Ctrl-C is a ``KeyboardInterrupt`` as usual.
     Outside the main thread, which alone receives signals, nothing is changed.
 

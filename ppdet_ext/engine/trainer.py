@@ -114,7 +114,7 @@ class Trainer(ppdet.engine.Trainer):
             str or None: path without suffix; None, and a warning, where there is none.
 
         Raises:
-            ValueError: there are checkpoints, but none is whole.
+            ValueError: there are checkpoints, but none is complete.
         """
         path = broadcast_from_rank0(self._newest_checkpoint)
         if not path:

@@ -26,7 +26,7 @@ def check_unlabelled(cfg):
         cfg (dict): configuration of a training run, with its model if that is built already.
 
     Raises:
-        ValueError: the run is no distillation of ours, or it has a reader of such images only.
+        ValueError: the run is not a distillation of ours, or it has only a reader of such images.
     """
     if not cfg.get('UnlabelledDataset'):
         if cfg.get('UnlabelledReader'):

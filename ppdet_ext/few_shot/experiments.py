@@ -5,7 +5,7 @@
 What the steps leave in the folder of the experiment::
 
     base/training/               the base detector, where it had to be trained
-    base/metrics.json            its figures, with which forgetting begins
+    base/metrics.json            its metrics, from which forgetting is computed
     <method>/expanded.pdparams   where every run of a method starts
     <method>/5shot_seed1/        a run: model_final.pdparams, metrics.json, train.log ...
 """
@@ -31,7 +31,7 @@ class Sets(NamedTuple):
     Attributes:
         folder (str): of the annotation files.
         dataset_dir (str): the data set with their images.
-        eval_set (str): the set that the figures are of, ``test`` or ``val``.
+        eval_set (str): the set to evaluate on, ``test`` or ``val``.
     """
     folder: str
     dataset_dir: str
@@ -243,7 +243,7 @@ def run_plan(plan, output, tools, source, overwrite=False, jobs=1):
         plan (Plan): what to run.
         output (str): folder of the experiment.
         tools (str): folder of the tools.
-        source (str): what the figures are of, for the table.
+        source (str): what was evaluated, for the table.
         overwrite (bool): run again what was finished with other settings.
         jobs (int): runs side by side.
 

@@ -44,7 +44,7 @@ def read_results(output):
         seed.
 
     Raises:
-        ValueError: a ``metrics.json`` without figures of base and novel classes.
+        ValueError: a ``metrics.json`` without metrics of base and novel classes.
     """
     base = Result('base detector', None, None,
                   _read_metrics(os.path.join(output, 'base', 'metrics.json')))
@@ -63,7 +63,7 @@ def write_results(output, source):
 
     Args:
         output (str): folder of the experiment.
-        source (str): what the figures are of.
+        source (str): what was evaluated.
 
     Returns:
         str: the table, for a terminal.
@@ -81,7 +81,7 @@ def write_results(output, source):
 
 
 def figures_line(path):
-    """str: the figures of a ``metrics.json`` at IoU 0.5, in a line."""
+    """str: the metrics of a ``metrics.json`` at IoU 0.5, on one line."""
     result = Result('', None, None, _read_metrics(path))
     figures = {head: result.figure(part, 'AP50') for head, part in PARTS.items()}
     return ', '.join(f'{head} {value:.3f}' for head, value in figures.items()
@@ -97,7 +97,7 @@ def table(base, results, name):
         name (str): ``AP50`` or ``AP``.
 
     Returns:
-        list of list of str: the heading and the rows; '-' where there is no figure.
+        list of list of str: the heading and the rows; '-' for a missing value.
     """
     # On base classes alone, all classes would be others than below.
     rows = [['method', 'shots', 'seeds', *PARTS],
@@ -109,7 +109,7 @@ def table(base, results, name):
 
 
 def _tables(base, results, kind):
-    """Yields title and table of each figure, in turn."""
+    """Yields title and table of each metric, in turn."""
     for name, title in FIGURES.items():
         content = kind(table(base, results, name))
         content.justify_columns = {column: 'right' for column in range(1, 3 + len(PARTS))}
@@ -180,7 +180,7 @@ def _draw(base, results, path):
 
 
 def _points(results, method, part, shots):
-    """list of tuple: place on the axis, mean and deviation of the shots that have figures."""
+    """list of tuple: place on the axis, mean and deviation of the shots that have results."""
     groups = _groups(results)
     found = {place: _statistics([run.figure(part, 'AP50') for run in groups[number, method]])
              for place, number in enumerate(shots) if (number, method) in groups}

@@ -284,7 +284,7 @@ def _check_shots(name, result, shots):
                 '--unlabelled crowd or background')
 
 
-# The choice of K boxes a class
+# The choice of K boxes per class
 
 
 def _choose_boxes(images, class_names, shots, seed):
@@ -344,7 +344,7 @@ class Rule(NamedTuple):
     """What happens to objects that a training set does not label.
 
     Attributes:
-        choose (callable): the keys of K boxes a class from images, class names, K and a seed.
+        choose (callable): the keys of K boxes per class from images, class names, K and a seed.
         boxes (callable): what an image keeps of its labelled and its other boxes, or None if it
             is left out.
     """

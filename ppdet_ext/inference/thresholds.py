@@ -21,7 +21,7 @@ def read_thresholds(path, class_names):
         list of float: by class.
 
     Raises:
-        ValueError: it is no such file, names another class, or leaves a class out.
+        ValueError: it is not such a file, names another class, or leaves a class out.
         OSError: it cannot be read.
     """
     content = read_json(path)

@@ -27,8 +27,8 @@ SUMMARY_NAMES = ('mAP', 'AP50', 'AP75', 'AP_small', 'AP_medium', 'AP_large')
 class ClasswiseCOCOMetric(COCOMetric):
     """ppdet's COCO metric for boxes, with AP and AP50 of every class.
 
-    ``bbox.json`` (detections, COCO result format) and ``metrics.json`` (the figures) go to
-    ``output_eval``. Without any detection every figure is 0 instead of missing.
+    ``bbox.json`` (detections, COCO result format) and ``metrics.json`` (the metrics) go to
+    ``output_eval``. Without any detection every metric is 0 instead of missing.
 
     Args:
         anno_file (str): COCO annotations.
@@ -39,7 +39,7 @@ class ClasswiseCOCOMetric(COCOMetric):
         **kwargs: as for ``ppdet.metrics.COCOMetric``.
 
     Raises:
-        ValueError: ``base_metrics`` is no ``metrics.json``.
+        ValueError: ``base_metrics`` is not a ``metrics.json``.
     """
 
     def __init__(self, anno_file, output_eval, base_metrics=None, fingerprint=None, **kwargs):
@@ -50,7 +50,7 @@ class ClasswiseCOCOMetric(COCOMetric):
         super().__init__(anno_file, output_eval=output_eval, **kwargs)
 
     def accumulate(self):
-        """Writes the detections and, unless only these are wanted, computes the figures."""
+        """Writes the detections and, unless only these are wanted, computes the metrics."""
         path = os.path.join(self.output_eval, 'bbox.json')
         write_json(path, self.results['bbox'])
         if self.save_prediction_only:
@@ -105,7 +105,7 @@ def _evaluate(anno_file, detections, folder, base_classes, **facts):
 
 
 def evaluate_boxes(anno_file, detections, base_classes=None, image_ids=None):
-    """Computes COCO's box figures in all, by class, and for base and novel classes.
+    """Computes COCO's box metrics in all, by class, and for base and novel classes.
 
     Args:
         anno_file (str): COCO annotations.
@@ -157,7 +157,7 @@ def evaluate_boxes(anno_file, detections, base_classes=None, image_ids=None):
 
 
 def summary_table(summary):
-    """str: the figures of ``evaluate_boxes`` as text tables."""
+    """str: the metrics of ``evaluate_boxes`` as text tables."""
     total = [list(SUMMARY_NAMES), [_text(summary[name]) for name in SUMMARY_NAMES]]
     classes = [['class', 'objects', 'AP', 'AP50']]
     classes += [[name, value['objects'], _text(value['AP']), _text(value['AP50'])]
@@ -169,7 +169,7 @@ def summary_table(summary):
 
 
 def scalars(summary):
-    """dict: the figures of ``evaluate_boxes``, without missing ones, by the tag of their curve."""
+    """dict: the metrics of ``evaluate_boxes``, without missing ones, by the tag of their curve."""
     tagged = {f'evaluation/{name}': summary.get(name) for name in SUMMARY_NAMES}
     for group, key in (('class', 'classes'), ('few_shot', 'few_shot')):
         for name, value in summary.get(key, {}).items():

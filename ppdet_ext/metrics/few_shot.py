@@ -17,10 +17,10 @@ EVALUATE_BASE = 'tools/eval.py with the base detector\'s config writes it'
 
 
 def group_figures(classes, info):
-    """Averages the figures of the base classes, of the novel ones and of all.
+    """Averages the metrics of the base classes, of the novel ones and of all.
 
     Args:
-        classes (dict): class name to its figures, as in ``evaluate_boxes``.
+        classes (dict): class name to its metrics, as in ``evaluate_boxes``.
         info (dict): section of the annotation file that lists ``base_classes`` and
             ``novel_classes``, as ``tools/make_few_shot.py`` writes it.
 
@@ -39,16 +39,16 @@ def group_figures(classes, info):
 
 
 def load_base_classes(path):
-    """The figures of the base classes before new ones were learned.
+    """The metrics of the base classes before new ones were learned.
 
     Args:
         path (str|None): ``metrics.json`` of the base detector; the config's ``base_metrics``.
 
     Returns:
-        dict|None: class name to its figures; None, with a warning, if there is no such file.
+        dict|None: class name to its metrics; None, with a warning, if there is no such file.
 
     Raises:
-        ValueError: a file that is no ``metrics.json``.
+        ValueError: a file that is not a ``metrics.json``.
     """
     if not path:
         return None
@@ -67,7 +67,7 @@ def forgetting(classes, base_classes, before):
     """What the base classes have lost: their AP before minus after.
 
     Args:
-        classes (dict): class name to its figures now.
+        classes (dict): class name to its metrics now.
         base_classes (list of str): names of the base classes.
         before (dict|None): as ``load_base_classes`` returns it.
 

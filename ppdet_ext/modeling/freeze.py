@@ -16,7 +16,7 @@ BATCH_NORMS = (nn.BatchNorm, nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D, nn.
 def freeze(layer):
     """Freezes a layer: no gradient for its parameters, and fixed batch-norm statistics.
 
-    The batch norms normalise with their stored statistics and leave them alone, whoever calls
+    The batch norms normalise with their stored statistics and leave them unchanged, whatever calls
     ``train()`` on the layer or on what holds it.
 
     Args:

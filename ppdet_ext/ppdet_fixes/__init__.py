@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Defects of paddledet 2.6.0 under any Paddle, one module a defect.
+"""Defects of paddledet 2.6.0 under any Paddle, one module per defect.
 
 Each module patches its defect in memory and raises ``ImportError`` when what it patches is not as
 in the supported paddledet.

@@ -41,8 +41,7 @@ def freeze(teacher):
         teacher (nn.Layer): a ppdet detector; its heads are the children whose
             name ends in ``head``.
     """
-    from paddle import nn
-    batch_norm = (nn.BatchNorm, nn.BatchNorm1D, nn.BatchNorm2D, nn.BatchNorm3D, nn.SyncBatchNorm)
+    from ..modeling.freeze import BATCH_NORMS
     for name, child in teacher.named_children():
         for layer in child.sublayers(include_self=True):
-            layer.training = name.endswith('head') and not isinstance(layer, batch_norm)
+            layer.training = name.endswith('head') and not isinstance(layer, BATCH_NORMS)

@@ -112,7 +112,7 @@ def precision_recall(models, words):
 
 
 def _mean_rates(model):
-    """tuple of array: recall and false alarms an image at every threshold, mean over the seeds."""
+    """tuple of array: recall and false alarms per image at every threshold, mean over the seeds."""
     recall = np.mean([a.test.found.sum(axis=0) / a.test.objects.sum() for a in model.analyses],
                      axis=0)
     false = np.mean([a.test.false.sum(axis=0) / a.test.images for a in model.analyses], axis=0)
@@ -142,7 +142,7 @@ def by_score(models, words):
 
 @_drawn
 def free_response(models, words):
-    """Recall against false alarms an image (FROC), the chosen thresholds marked."""
+    """Recall against false alarms per image (FROC), the chosen thresholds marked."""
     figure = Figure(figsize=(6, 4), layout='constrained')
     panel = figure.subplots()
     for number, model in enumerate(models):

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Computes every figure of a report; those of report.json."""
+"""Computes every value of a report, as in report.json."""
 import os
 import statistics
 from typing import NamedTuple, Optional
@@ -19,7 +19,7 @@ from .uncertainty import interval, resample, resampled_precision, resampled_reca
 
 __all__ = ['BUDGETS', 'Settings', 'Analysis', 'Model', 'analyse', 'figures']
 
-BUDGETS = (0.2, 0.5, 1, 2)  # false alarms an image
+BUDGETS = (0.2, 0.5, 1, 2)  # false alarms per image
 FALLBACK = 0.5  # threshold where none can be chosen
 AP_FIGURES = ('mAP', 'AP50', 'AP75', 'AP_small', 'AP_medium', 'AP_large')
 COMPARED = ('mAP', 'AP50', 'recall')
@@ -46,7 +46,7 @@ class Analysis(NamedTuple):
         kept (bool): whether the thresholds could be chosen so that they keep to the rule.
         results (list of ImageResult): test images at the threshold.
         test_scores, validation_scores (ImageScores): for decisions on images.
-        resampled (dict): figures of samples of the test images.
+        resampled (dict): metrics of samples of the test images.
     """
     run: tuple
     evaluation: tuple
@@ -145,7 +145,7 @@ def _fallback(rule, validation):
 
 
 def _check_metrics(evaluation, matches):
-    """The figures and the detections are two files, of which one may be older."""
+    """The metrics and the detections are two files, and one may be older."""
     precision = average_precision(matches)
     computed = float(np.nanmean(precision)) if not np.isnan(precision).all() else None
     kept = evaluation.metrics.get('mAP')
@@ -157,7 +157,7 @@ def _check_metrics(evaluation, matches):
 
 
 def figures(models, evaluations, settings):
-    """Puts all figures together.
+    """Puts all values together.
 
     Args:
         models (list of Model): analysed.

@@ -20,7 +20,7 @@ class Rule(NamedTuple):
     """What a threshold has to keep to; one of the two is given.
 
     Attributes:
-        false_alarms (float|None): highest number of false alarms an image.
+        false_alarms (float|None): highest number of false alarms per image.
         miss (float|None): highest share of true boxes that are missed.
     """
     false_alarms: Optional[float] = None

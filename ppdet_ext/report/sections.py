@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""The sections of a report: figures, charts, pictures, and what is said of them.
+"""The sections of a report: values, charts, pictures, and what is said about them.
 
 A section is made of blocks, which page.py writes as HTML and Markdown.
 """

@@ -12,7 +12,7 @@ ENGLISH = {
     'skip': 'Skip to the verdict',
     'separator': '; ',
     'comma': ', ',
-    'synthetic': 'Synthetic data: a program drew these images. The figures say nothing about real '
+    'synthetic': 'Synthetic data: a program drew these images. The results say nothing about real '
                  'steel.',
     'teacher': 'teacher', 'student': 'student', 'distilled': 'distilled', 'model': 'model',
     'section_verdict': 'Verdict', 'section_run': 'What was run', 'section_data': 'Data',
@@ -33,7 +33,7 @@ ENGLISH = {
                    'pair of runs with the same seed cannot tell a gain from chance.',
     'verdict_none': 'No claim: {model} and the {to} have no runs with the same seed to compare.',
     'verdict_plain': '{model}: mAP {ap}, and {recall} of the defects found at {false_alarms} false '
-                     'alarms an image on the test images.',
+                     'alarms per image on the test images.',
     'verdict_plain_nothing': '{model} was not judged: the test images have no boxes.',
     'verdict_missing': 'Nothing to compare: the report has no distilled model and student alone '
                        'side by side.',
@@ -43,10 +43,10 @@ ENGLISH = {
     'verdict_unvalidated': 'In percent, mean ± standard deviation over seeds. Recall and false '
                            'alarms at a threshold of {threshold}, which nobody chose: there are no '
                            'evaluations of validation images.',
-    'rule_false_alarms': 'at most {value} false alarms an image',
+    'rule_false_alarms': 'at most {value} false alarms per image',
     'rule_miss': 'at most {value} of the defects missed',
-    'model_column': 'model', 'parameters': 'parameters', 'file': 'file, MB', 'ms': 'ms an image',
-    'recall': 'recall', 'precision': 'precision', 'false_alarms': 'false alarms an image',
+    'model_column': 'model', 'parameters': 'parameters', 'file': 'file, MB', 'ms': 'ms per image',
+    'recall': 'recall', 'precision': 'precision', 'false_alarms': 'false alarms per image',
     'threshold': 'threshold', 'seeds': 'seeds', 'gain_of': 'gain of {model}',
     'machine': 'Time measured on: {machine}, batch of one, {input}.',
     'gains_table': 'Gain over the student alone',
@@ -75,7 +75,7 @@ ENGLISH = {
                      'train.log is in the folders of the runs.',
     'step': 'step',
     # Accuracy
-    'accuracy_table': 'COCO figures on the test images, percent',
+    'accuracy_table': 'COCO metrics on the test images, percent',
     'classes_table': 'AP by class, percent', 'class': 'class', 'objects': 'boxes',
     'base_class': '{name} (base)', 'novel_class': '{name} (novel)',
     'few_shot_table': 'Base and novel classes, percent', 'base': 'base classes',
@@ -93,7 +93,7 @@ ENGLISH = {
     'budgets_table': 'Recall at a budget of false alarms, percent; in brackets the threshold of '
                      'the first seed and the false alarms on the test images',
     'budget': 'budget an image',
-    'froc_chart': 'Recall against false alarms an image (FROC); the chosen thresholds are marked',
+    'froc_chart': 'Recall against false alarms per image (FROC); the chosen thresholds are marked',
     'score_chart': 'Recall and precision against the threshold; chosen ones as upright lines',
     'chosen_table': 'What the chosen thresholds bring on the test images: {rule}',
     'one_threshold': 'one threshold', 'class_thresholds': 'a threshold for each class',
@@ -101,7 +101,7 @@ ENGLISH = {
     'by_class_note': 'Each class has {own}. A class without boxes in the validation images has the '
                      'threshold of all.',
     'own_false_alarms': 'an equal part of the false alarms', 'own_miss': 'the same share to miss',
-    'not_kept': '{model}: no threshold keeps to the rule on the validation images; the figures are '
+    'not_kept': '{model}: no threshold keeps to the rule on the validation images; the values are '
                 'at {threshold}.',
     'infer_note': 'With one threshold, or with those by class, where FOLDER holds your images:',
     # Decisions on images
@@ -149,15 +149,15 @@ ENGLISH = {
     # Cost
     'cost_table': 'What the models cost', 'flops': 'GFLOPs', 'ms_95': '95th percentile, ms',
     'memory': 'memory, MB', 'cost_none': 'Time, FLOPs and memory were not measured: --measure does '
-    'that.', 'milliseconds': 'ms an image', 'speed_chart': 'mAP against the time of an image',
+    'that.', 'milliseconds': 'ms per image', 'speed_chart': 'mAP against the time of an image',
     'cost_details': 'One FLOP is a multiplication or an addition, of convolutions and linear '
                     'layers. Memory is the peak of the whole process.',
     # How sure
     'sure_seeds': 'Seeds: {seeds}. A difference by seed compares runs with the same seed; its '
                   'interval is Student\'s.',
-    'sure_bootstrap': 'Other images: the middle 95 % of the figures of {resamples} samples of the '
+    'sure_bootstrap': 'Other images: the middle 95 % of the metrics of {resamples} samples of the '
                       '{images} test images, drawn with replacement; models are compared on the '
-                      'same samples. It says how far the choice of test images moves a figure, '
+                      'same samples. It says how far the choice of test images moves a metric, '
                       'not how far another training would.',
     'sure_table': 'With other test images, percent', 'sure_one': 'With one seed nothing can be '
     'said of the spread from training to training; train with three (-o seed=1, seed=2 ...).',
@@ -167,7 +167,7 @@ ENGLISH = {
                          'one.',
     'next_teacher_good': 'The teacher is {difference} points of mAP better than the student: there '
                          'is something to learn.',
-    'next_seeds': 'Train every model with three seeds or more: every figure moves from seed to '
+    'next_seeds': 'Train every model with three seeds or more: every metric moves from seed to '
                   'seed.',
     'next_terms': 'Look at the terms in the training chart: very small ones change nothing, very '
                   'large ones drown the detection.',

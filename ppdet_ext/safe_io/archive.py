@@ -108,7 +108,7 @@ def _members(archive, start):
     if tarfile.is_tarfile(archive):
         return _tar_members(archive)
     if start.startswith(STARTS):
-        raise ValueError('it is damaged, cut off or no .tar')
+        raise ValueError('it is damaged, cut off or not a .tar')
     raise _RefusedError(f'{archive}: expected a folder, a .zip or a .tar(.gz)')
 
 

@@ -222,7 +222,7 @@ class FeatureTerm(Term):
                    level_shapes(teacher_taps, [self.teacher_tap])[self.teacher_tap])
 
     def build(self, shapes_s, shapes_t):
-        """Builds the losses, one a level; ``layers`` names them as ``mgd_p3``.
+        """Builds the losses, one per level; ``layers`` names them as ``mgd_p3``.
 
         Args:
             shapes_s (list of tuple): (channels, stride) of every level of the student's tap.

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""The one checker of options, whoever takes them, and what their values may be."""
+"""The one checker of options and of what their values may be."""
 import math
 from typing import Callable, NamedTuple
 

@@ -14,7 +14,7 @@ def difference(values, baseline):
     """Compares runs with those of a baseline that have the same seeds.
 
     Args:
-        values (dict of int to float): figure by seed.
+        values (dict of int to float): metric by seed.
         baseline (dict of int to float): the same of the baseline.
 
     Returns:

@@ -144,9 +144,9 @@ def check_finished(steps, overwrite=False):
     changed = {step: differences for step, differences in changed.items() if differences}
     for step, differences in changed.items():
         if step.resumes:
-            raise ValueError(f'{step.folder}: {step.title} was begun with other settings: '
+            raise ValueError(f'{step.folder}: {step.title} was started with other settings: '
                              f'{"; ".join(differences)}. Give another --output, or delete this '
-                             f'folder to begin again')
+                             f'folder to start over')
         if step.shared or not overwrite:
             others = '' if step.shared else ', another --name, or --overwrite to run it again'
             raise ValueError(f'{step.folder}: {step.title} was finished with other settings: '
@@ -201,7 +201,7 @@ def run_steps(steps, tools, jobs=1, begin=lambda step: None, end=lambda step: No
                 ready = [step for step in waiting
                          if all(other.finished for other in step.requires)]
                 if not ready and not running:
-                    raise ValueError(f'{waiting[0].title} requires what is not among the steps')
+                    raise ValueError(f'{waiting[0].title} requires a step that is not in the list')
                 for step in ready[:jobs - len(running)]:
                     waiting.remove(step)
                     begin(step)

@@ -65,7 +65,7 @@ def test_what_is_missing_is_named(shapes, module, qualname, old, expected):
         patching.replace_text(module, qualname, {old: 'new'})
     message = str(refusal.value)
     assert f'{module}.{qualname}: expected {expected}' in message
-    assert 'Supported is paddledet 2.6.0' in message
+    assert 'Only paddledet 2.6.0 is supported' in message
 
 
 def test_wrap_passes_original_and_arguments(shapes):

@@ -1,6 +1,8 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 import copy
+import operator
+import pickle
 import re
 from pathlib import Path
 
@@ -9,6 +11,7 @@ from ppdet.core.workspace import create, global_config
 from tiny import student_yaml
 
 from ppdet_ext.config.load import load_run_config
+from ppdet_ext.config.run_config import _refuse
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -18,6 +21,11 @@ def cfg(tmp_path):
     return load_run_config(student_yaml(tmp_path))
 
 
+@pytest.fixture(scope='module')
+def loaded(tmp_path_factory):
+    return load_run_config(student_yaml(tmp_path_factory.mktemp('loaded')))
+
+
 @pytest.mark.parametrize('write', [
     lambda cfg: cfg.update(epoch=1), lambda cfg: cfg.__setitem__('epoch', 1),
     lambda cfg: setattr(cfg, 'epoch', 1), lambda cfg: cfg.setdefault('new', 1),
@@ -25,12 +33,51 @@ def cfg(tmp_path):
     lambda cfg: cfg.TrainReader.update(batch_size=1),
     lambda cfg: cfg['TrainReader'].__setitem__('batch_size', 1),
     lambda cfg: cfg['EvalDataset'].pop('anno_path'),
-], ids=range(10))
-def test_a_loaded_configuration_is_read_only(cfg, write):
-    before = copy.copy(dict(cfg)), dict(cfg['TrainReader'])
+    lambda cfg: cfg['TrainReader']['sample_transforms'].append({'RandomFlip': {}}),
+    lambda cfg: cfg['TrainReader']['sample_transforms'].sort(),
+    lambda cfg: operator.iadd(cfg['TrainReader']['sample_transforms'], [{'RandomFlip': {}}]),
+    lambda cfg: operator.delitem(cfg['TrainReader']['sample_transforms'], 0),
+    lambda cfg: cfg['TrainReader']['sample_transforms'][0].update(Decode=None),
+    lambda cfg: operator.ior(cfg['OptimizerBuilder']['optimizer'], {'momentum': 0}),
+], ids=range(16))
+def test_a_loaded_configuration_is_read_only(loaded, write):
+    before = plain(loaded)
     with pytest.raises(TypeError, match='does not change after load_run_config: set the key with'):
-        write(cfg)
-    assert (dict(cfg), dict(cfg['TrainReader'])) == before
+        write(loaded)
+    assert plain(loaded) == before
+
+
+def plain(value):
+    """The mappings and lists of a configuration as new ones, to compare with later."""
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, list) else value
+
+
+def containers(value):
+    if isinstance(value, (dict, list)):
+        yield value
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from containers(item)
+
+
+@pytest.mark.parametrize('name', [
+    'fcos/fcos_r18_fpn_neu_det', 'few_shot/faster_rcnn_nano_fpn_neu_det_split1_tfa',
+    'lite/gfl_lite0_neu_det', 'picodet/picodet_s_neu_det', 'ppyoloe/ppyoloe_plus_crn_s_neu_det'])
+def test_no_part_of_a_configuration_can_be_written_to(name):
+    """Hence in every tool: one that writes ends with the error above."""
+    changes = {'__setitem__', '__delitem__', '__iadd__', '__ior__', 'append', 'clear', 'extend',
+               'insert', 'pop', 'popitem', 'remove', 'setdefault', 'sort', 'update'}
+    for part in containers(load_run_config(str(ROOT / 'configs' / f'{name}.yml'))):
+        assert all(getattr(type(part), change) is _refuse for change in changes & set(dir(part)))
+
+
+def test_a_deep_copy_is_of_plain_lists_and_mappings(loaded):
+    transforms = copy.deepcopy(loaded['TrainReader']['sample_transforms'])
+    assert transforms == loaded['TrainReader']['sample_transforms']
+    assert {type(part) for part in containers(transforms)} == {list, dict}
+    transforms[0].update(Decode=None)
+    assert pickle.loads(pickle.dumps(loaded['TrainReader']['sample_transforms'])) != transforms
 
 
 def test_what_is_set_in_a_copy_does_not_show(cfg):
@@ -41,10 +88,9 @@ def test_what_is_set_in_a_copy_does_not_show(cfg):
 
 
 def test_what_is_built_does_not_show(cfg):
-    before = {name: dict(section) for name, section in cfg.items() if isinstance(section, dict)}
+    before = plain(cfg)
     create(cfg.architecture)
-    assert before == {name: dict(section) for name, section in cfg.items()
-                      if isinstance(section, dict)}
+    assert plain(cfg) == before
 
 
 def test_only_the_loading_of_a_configuration_merges_into_it():

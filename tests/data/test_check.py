@@ -114,7 +114,7 @@ def test_json_that_cannot_be_used_is_named(prepared, content):
 def test_bad_label_list(tmp_path, content):
     path = tmp_path / 'labels.txt'
     path.write_text(content)
-    with pytest.raises(ValueError, match='expected different class names, one a line'):
+    with pytest.raises(ValueError, match='expected different class names, one per line'):
         read_class_names(str(path))
 
 

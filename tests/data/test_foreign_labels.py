@@ -177,7 +177,7 @@ def test_an_image_in_the_lists_of_two_splits_is_in_one(tmp_path, name, form):
     source = read(tmp_path, name, class_names=CLASSES)
     assert [image.split for image in source.images] == ['train', 'train', 'train', 'val']
     assert source.notes == [
-        '1 images are in the lists of several splits, of which the first counts']
+        '1 images are in the lists of several splits; the first one counts']
 
 
 # --- COCO ---
@@ -229,9 +229,9 @@ def changed(kind, **values):
 
 @pytest.mark.parametrize('change, notes', [
     (changed('images', width=None, height=None),
-     ['4 images have no size in the file; that of the image counts']),
+     ['4 images have no size in the file; it was read from the image']),
     (changed('images', width=0, height=0),
-     ['4 images have no size in the file; that of the image counts']),
+     ['4 images have no size in the file; it was read from the image']),
     (changed('annotations', id=1), ['1 files have ids of boxes that occur twice; renumbered']),
     (changed('annotations', id=None, area=None, iscrowd=None), []),
     (changed('annotations', area=-1), []),

@@ -152,9 +152,9 @@ def test_spellings_of_difficult(voc_tree, written, difficult):
 
 
 @pytest.mark.parametrize('size, notes', [
-    ('', ['1 annotations state no size; that of the image counts']),
+    ('', ['1 annotations state no size; it was read from the image']),
     ('<size><width>0</width><height>0</height></size>',
-     ['1 annotations state no size; that of the image counts']),
+     ['1 annotations state no size; it was read from the image']),
     ('<size><width>20.0</width><height>20.0</height></size>', []),
 ])
 def test_a_size_that_is_not_stated_is_the_image_s(voc_tree, size, notes):

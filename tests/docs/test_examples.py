@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""The files that the documentation shows are built and trained as they stand there."""
+"""The files that the documentation shows are built and trained as shown."""
 import functools
 import importlib.util
 import json

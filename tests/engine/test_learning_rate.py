@@ -72,8 +72,8 @@ def test_the_first_process_says_what_the_rate_is(load, log, monkeypatch, rank, l
     with scaled_learning_rate(load(4, {'auto_scale_lr': True})):
         pass
     assert [text for _, text in log if 'auto_scale_lr' in text] == lines * [
-        'auto_scale_lr: learning rate 0.01 for 8 images a step becomes 0.04 for 32 (8 in each of 4 '
-        'processes)']
+        'auto_scale_lr: learning rate 0.01 for 8 images per step becomes 0.04 for 32 (8 in each of '
+        '4 processes)']
 
 
 def test_only_training_has_a_learning_rate(load, log):

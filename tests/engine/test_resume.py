@@ -190,7 +190,7 @@ def test_auto_passes_over_what_is_not_whole(make, log):
     assert trainer.newest_checkpoint() == path_of(trainer, '0')
     assert any('model_final.pdopt is missing, damaged or not the' in message for _, message in log)
     os.remove(path_of(trainer, '0.pdparams'))
-    with pytest.raises(ValueError, match='no checkpoint in .* is whole'):
+    with pytest.raises(ValueError, match='no checkpoint in .* is complete'):
         trainer.newest_checkpoint()
 
 

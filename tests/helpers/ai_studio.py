@@ -72,7 +72,7 @@ def lay_out(folder, python=sys.executable):
         shutil.copy(path, project)
     mounted = home / 'data' / 'data123456'
     mounted.mkdir(parents=True)
-    (mounted / 'readme.txt').write_text('laid anew at every start')
+    (mounted / 'readme.txt').write_text('set up again at every start')
     mounted.chmod(0o555)
     (folder / 'pip.conf').write_text('[install]\nuser = true\n')
     programs = folder / 'bin'
@@ -89,7 +89,7 @@ def lay_out(folder, python=sys.executable):
 
 
 def preinstall(folder, python):
-    """Copies a Python that is no virtual environment and installs what AI Studio has.
+    """Copies a Python that is not a virtual environment and installs what AI Studio has.
 
     Args:
         folder (Path): an empty one.
@@ -117,7 +117,7 @@ def write_kernel(machine, folder):
 
 
 def find_python():
-    """str: a Python 3.10 that is no virtual environment, else the one the tests' is made from."""
+    """str: a Python 3.10 outside of virtual environments, else the base of the tests' Python."""
     pyenv = Path(os.environ.get('PYENV_ROOT', Path.home() / '.pyenv'))
     candidates = [shutil.which('python3.10'), *sorted(pyenv.glob('versions/3.10*/bin/python3.10'))]
     for candidate in filter(None, candidates):

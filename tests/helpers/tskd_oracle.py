@@ -16,7 +16,7 @@ def feature_terms(layers, levels_s, levels_t, gt_boxes, image_shapes):
     """The weighted terms summed over levels, and their sum ``loss``.
 
     Args:
-        layers (list of TSKDFeatureLoss): one a level; options and weights are taken from it.
+        layers (list of TSKDFeatureLoss): one per level; options and weights are taken from it.
         levels_s (list of Tensor): the student's maps, shape [N, C_s, H, W].
         levels_t (list of Tensor): the teacher's maps, shape [N, C_t, H, W].
         gt_boxes (list of Tensor): N tensors of shape [n_i, 4]; x1, y1, x2, y2 in pixels.

@@ -29,7 +29,7 @@ class Vector:
         return paddle.to_tensor(self._of_default_type(key), stop_gradient=not gradient)
 
     def boxes(self):
-        """One tensor of boxes an image."""
+        """One tensor of boxes per image."""
         images = self['in_img_shape'].shape[0]
         return [self.tensor(f'in_boxes_{image}') for image in range(images)]
 

@@ -14,7 +14,7 @@ BOXES = [[0, 0, 20, 10], [10, 0, 30, 10], [50, 50, 60, 60]]
 
 
 def suppress(boxes, scores, counts=None, **options):
-    """Rows, boxes an image and regions, for boxes [R, 4] shared by all classes."""
+    """Rows, boxes per image and regions, for boxes [R, 4] shared by all classes."""
     scores = np.array(scores, 'float32').reshape([len(boxes), -1])
     boxes = np.repeat(np.array(boxes, 'float32')[:, None], scores.shape[1], axis=1)
     counts = paddle.to_tensor(counts or [len(boxes)], dtype='int32')

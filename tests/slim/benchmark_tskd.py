@@ -40,7 +40,7 @@ def parse_args():
     parser.add_argument('--batch_size', type=int, default=8)
     parser.add_argument('--image_size', type=int, default=320, help='pixels')
     parser.add_argument('--channels', type=int, default=64)
-    parser.add_argument('--boxes', type=int, default=10, help='boxes an image')
+    parser.add_argument('--boxes', type=int, default=10, help='boxes per image')
     parser.add_argument('--steps', type=int, default=5, help='timed rounds')
     return parser.parse_args()
 

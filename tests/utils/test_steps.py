@@ -174,7 +174,7 @@ def test_what_is_required_runs_first(folder):
 
 def test_what_requires_a_stranger_is_refused(folder):
     second = independent('second', requires=(independent('first'), ))
-    with pytest.raises(ValueError, match='second requires what is not among the steps'):
+    with pytest.raises(ValueError, match='second requires a step that is not in the list'):
         run_steps([second], 'tools')
 
 
@@ -231,7 +231,7 @@ def test_a_step_that_resumes_counts_all_its_seconds_and_keeps_its_settings(folde
     assert step.begun and not step.finished and record['spent'] > 0
     (folder / 'first' / 'run.json').write_text(json.dumps({**record, 'spent': 1000.0}))
     (folder / 'a.yml').write_text('lr: 2')
-    with pytest.raises(ValueError, match='first was begun with other settings: a.yml has another'):
+    with pytest.raises(ValueError, match='first was started with other settings: a.yml has '):
         check_finished([step], overwrite=True)
     (folder / 'a.yml').write_text('lr: 1')
     check_finished([step])

@@ -30,7 +30,7 @@ class VisualDLWriter(Callback):
 
     The step of a point is the number of training steps done, so that a resumed run continues its
     curves. Every ``log_iter`` steps and after an evaluation everything is on disk. If that fails,
-    the log ends and training goes on. The first process only.
+    the log ends and training continues. The first process only.
 
     VisualDL's own ``LogWriter`` always begins an empty file, and writes in a thread whose errors
     do not reach the training; so records are written with the ``RecordWriter`` beneath it.
@@ -89,7 +89,7 @@ class VisualDLWriter(Callback):
                 'speed/images_per_second': self.model.cfg.TrainReader['batch_size'] / seconds})
 
     def on_epoch_end(self, status):
-        """Adds the figures and the images of the evaluation that has just ended."""
+        """Adds the metrics and the images of the evaluation that has just ended."""
         if not self.recording or status['mode'] != 'eval':
             return
         step = (status['epoch_id'] + 1) * status['steps_per_epoch']
@@ -117,7 +117,7 @@ class VisualDLWriter(Callback):
             with contextlib.suppress(OSError):
                 os.truncate(path, size)  # after half a record VisualDL reads nothing of a log
             logger.warning(f'cannot write {path} ({error.strerror or error}): from here on no '
-                           f'curves are recorded, training goes on')
+                           f'curves are recorded; training continues')
 
 
 def _write(file, make, tag, value, step):
@@ -163,7 +163,7 @@ def _begin_log(folder, run, earlier, done):
                     RecordWriter(file).write(record)
         os.rename(partial, os.path.join(folder, log))
     except OSError as error:
-        raise OSError(f'cannot begin the VisualDL log {folder}/{log}: {error}') from error
+        raise OSError(f'cannot start the VisualDL log {folder}/{log}: {error}') from error
     return log
 
 

@@ -12,7 +12,7 @@ def check_crowd(model, dataset):
     """Makes sure that a training ignores the crowd boxes of a few-shot set.
 
     Only files that ``tools/make_few_shot.py --unlabelled crowd`` wrote are looked at: their
-    crowd boxes are objects of classes that the detector has, or shall learn later.
+    crowd boxes are objects of classes that the detector has, or will learn later.
 
     Args:
         model (paddle.nn.Layer): the detector.

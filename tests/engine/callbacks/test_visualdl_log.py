@@ -277,7 +277,7 @@ def test_a_full_disk_ends_the_log_and_not_the_training(copy, dataset, log):
 def test_a_full_disk_at_the_start(tmp_path, dataset):
     (tmp_path / 'vdl').mkdir()
     os.symlink('/dev/full', tmp_path / 'vdl' / '.student.log.partial')
-    with pytest.raises(OSError, match=r'cannot begin the VisualDL log .*/vdl/vdlrecords\.\d+\.'
+    with pytest.raises(OSError, match=r'cannot start the VisualDL log .*/vdl/vdlrecords\.\d+\.'
                                       r'student\.log: .*No space left on device'):
         make(tmp_path, dataset).train()
 
