@@ -28,7 +28,7 @@ NMS = {'score_threshold': 0.1, 'nms_top_k': 60, 'keep_top_k': 40, 'nms_threshold
 
 @pytest.mark.parametrize('changed', [
     {}, {'keep_top_k': -1, 'nms_top_k': -1}, {'normalized': False}, {'nms_eta': 0.9},
-    {'score_threshold': 2.0}])
+    {'score_threshold': 2.0}, {'nms_threshold': 0.02}, {'keep_top_k': 5}])
 def test_suppression_is_that_of_paddle(changed):
     nms, rng = {**NMS, **changed}, np.random.default_rng(0)
     corner = rng.uniform(0, 50, [200, 2])
