@@ -11,7 +11,8 @@ import sys
 
 from .coco import detect_labelled
 from .detector import Detector
-from .results import draw, find_images, read_image, records_of, save_image, save_records
+from .images import find_images, read_image
+from .results import draw, records_of, save_image, save_records
 from .runtimes import PRECISIONS, RUNTIMES
 from .thresholds import keep_from, read_thresholds
 

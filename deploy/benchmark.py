@@ -19,7 +19,7 @@ import numpy as np
 
 from .card import read_card
 from .detector import Detector
-from .results import find_images, read_image
+from .images import find_images, read_image
 from .runtimes import RUNTIMES
 
 STAGES = ('preprocessing', 'network', 'postprocessing')

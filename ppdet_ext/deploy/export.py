@@ -17,7 +17,7 @@ from ppdet.utils.logger import setup_logger
 
 from deploy import Detector
 from deploy.card import CARD, VERSION
-from deploy.results import read_image
+from deploy.images import read_image
 
 from ..modeling.cost import count_flops, count_parameters
 from ..modeling.weights import fingerprint, load_tensors, resolve_weights
@@ -98,7 +98,7 @@ def export_detector(trainer, size, images, formats, folder, source, int8=None):
         written = _write(trainer, size, formats, work)
         card = {**_card(trainer.cfg, model, size, written), **cost, 'source': source}
         write_json(os.path.join(written, CARD), card)
-        pictures = [read_image(path) for path in images]
+        pictures = [read_image(path, card['image_maximum']) for path in images]
         card['parity'] = {
             'images': len(images), 'pixels': PIXELS, 'score': SCORE,
             'runtimes': {FORMATS[name].runtime: asdict(_check(written, name, pictures, expected))

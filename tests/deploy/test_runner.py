@@ -15,11 +15,9 @@ from deploy import Detector
 from deploy.__main__ import main
 from deploy.card import CARD
 from deploy.preprocess import Preprocess
-from deploy.results import read_image
 from deploy.runtimes import open_runtime
 from deploy.suppression import suppress
 from deploy.thresholds import keep_from, read_thresholds
-from ppdet_ext.data.images import decode_bgr
 from ppdet_ext.inference import thresholds
 
 NMS = {'score_threshold': 0.1, 'nms_top_k': 60, 'keep_top_k': 40, 'nms_threshold': 0.5,
@@ -111,17 +109,6 @@ def test_images_that_are_not_there(options, message, tmp_path, monkeypatch):
                         lambda *_: types.SimpleNamespace(card={}, classes=[]))
     with pytest.raises((OSError, ValueError), match=message):
         main(['--model_dir', str(tmp_path), '--output_dir', str(tmp_path / 'out'), *options])
-
-
-@pytest.mark.parametrize('maximum', [4095, 1000])
-def test_an_image_of_16_bits_is_scaled_as_in_training(maximum, tmp_path):
-    path = str(tmp_path / 'deep.png')
-    cv2.imwrite(path, np.random.default_rng(0).integers(0, 1001, [9, 7], np.uint16))
-    content = (tmp_path / 'deep.png').read_bytes()
-    assert np.array_equal(read_image(path, maximum), decode_bgr(content, maximum))
-    for too_small in (None, 100):
-        with pytest.raises(ValueError, match='16 bits a channel, values up to .* image_maximum'):
-            read_image(path, too_small)
 
 
 def test_thresholds_are_those_of_the_other_tool(tmp_path):
