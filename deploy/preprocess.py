@@ -40,9 +40,16 @@ class Preprocess:
         operators (list of dict): each with its ``type``, one of ``OPERATORS``, and its settings.
         height (int): H of the network's input.
         width (int): W.
+
+    Raises:
+        ValueError: there is another operator.
     """
 
     def __init__(self, operators, height, width):
+        unknown = {operator['type'] for operator in operators} - set(OPERATORS)
+        if unknown:
+            raise ValueError(f'preprocess: this runner does not know {", ".join(unknown)}, but '
+                             f'{", ".join(OPERATORS)}; copy that of the version of the export')
         settings = {operator['type']: {key: value for key, value in operator.items()
                                        if key != 'type'} for operator in operators}
         self.height, self.width = height, width

@@ -23,6 +23,10 @@ from ppdet_ext.inference import thresholds
 NMS = {'score_threshold': 0.1, 'nms_top_k': 60, 'keep_top_k': 40, 'nms_threshold': 0.5,
        'nms_eta': 1.0, 'normalized': True}
 
+MODEL = {'format_version': 1, 'name': 'student', 'classes': ['crack', 'pit'],
+         'colors': [[0, 0, 0], [9, 9, 9]], 'input': {'height': 8, 'width': 8}, 'preprocess': [],
+         'nms': NMS, 'files': {}}
+
 
 @pytest.mark.parametrize('changed', [
     {}, {'keep_top_k': -1, 'nms_top_k': -1}, {'normalized': False}, {'nms_eta': 0.9},
@@ -78,10 +82,34 @@ def test_a_folder_that_is_no_model(tmp_path):
 
 @pytest.mark.parametrize('content, message', [
     ('{', 'is damaged'), ('{"format_version": 9}', 'expected format_version 1'),
-    ('{"format_version": 1}', 'has no name, classes')])
+    ('{"format_version": 1}', 'has no name, classes'),
+    (json.dumps({**MODEL, 'preprocess': 'x'}), 'has no preprocess, or another kind of value'),
+    (json.dumps({**MODEL, 'classes': ['pit']}), 'has 1 classes, exported were 2'),
+    (json.dumps({**MODEL, 'preprocess': [{'type': 'Blur'}]}), 'does not know Blur, but Resize')])
 def test_a_card_that_cannot_be_read(content, message, tmp_path):
     (tmp_path / CARD).write_text(content)
     with pytest.raises(ValueError, match=message):
+        Detector(str(tmp_path))
+
+
+@pytest.mark.parametrize('runtime, names', [
+    ('onnxruntime', ['model.onnx']), ('openvino', ['model.xml', 'model.bin']),
+    ('paddle', ['model.json', 'model.pdiparams'])])
+def test_files_of_another_model(runtime, names, tmp_path):
+    pytest.importorskip(runtime)
+    (tmp_path / CARD).write_text(json.dumps({**MODEL, 'files': {names[-1]: 'of another'}}))
+    for name in names:
+        (tmp_path / name).write_bytes(b'cut off')
+    with pytest.raises(ValueError, match=f'{names[-1]} is not the file that {CARD} was exported '
+                       'with: it is cut off or of another model'):
+        Detector(str(tmp_path), runtime)
+
+
+def test_a_model_that_the_runtime_cannot_read(tmp_path):
+    pytest.importorskip('onnxruntime')
+    (tmp_path / CARD).write_text(json.dumps(MODEL))
+    (tmp_path / 'model.onnx').write_bytes(b'of a later version')
+    with pytest.raises(RuntimeError, match='onnxruntime cannot read the model in .* is it as new'):
         Detector(str(tmp_path))
 
 
@@ -129,6 +157,31 @@ def test_a_file_without_such_thresholds(content, message, tmp_path):
     (tmp_path / 't.json').write_text(content)
     with pytest.raises(ValueError, match=message):
         read_thresholds(str(tmp_path / 't.json'), ['crack', 'pit'])
+
+
+@pytest.mark.parametrize('options, message', [
+    (['--cpu_threads', '0'], 'expected a whole number from 1, got "0"'),
+    (['--save_images', 'maybe'], 'expected true or false, got "maybe"')])
+def test_values_of_flags(options, message, capsys):
+    with pytest.raises(SystemExit):
+        main(['--model_dir', 'x', *options])
+    assert message in capsys.readouterr().err
+
+
+def test_annotations_need_the_folder_of_their_images():
+    with pytest.raises(ValueError, match='--anno_path: give the folder of its images with --image'):
+        main(['--model_dir', 'x', '--anno_path', 'x.json'])
+
+
+def test_one_image_that_cannot_be_read_ends_it_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr('deploy.__main__.Detector',
+                        lambda *_: types.SimpleNamespace(card=MODEL, classes=MODEL['classes']))
+    cv2.imwrite(str(tmp_path / 'a.png'), np.zeros([8, 8, 3], np.uint8))
+    (tmp_path / 'b.png').write_bytes(b'x')
+    with pytest.raises(ValueError, match='b.png is not an image that can be read'):
+        main(['--model_dir', 'x', '--image_dir', str(tmp_path), '--output_dir',
+              str(tmp_path / 'out')])
+    assert not (tmp_path / 'out').exists()
 
 
 def test_a_drawing_never_replaces_its_image(tmp_path):
