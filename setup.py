@@ -10,6 +10,8 @@ def read_version():
         return re.search(r"^__version__ = '(.+)'$", f.read(), re.MULTILINE).group(1)
 
 
+RUNTIMES = ['onnxruntime', 'openvino']
+
 setup(
     name='ppdet_ext',
     version=read_version(),
@@ -48,8 +50,9 @@ setup(
                       for version in (0, 1, 2)],
         # ONNX and OpenVINO of tools/export_model.py; ONNX Runtime's quantiser imports ml-dtypes, of
         # which later ones need a newer NumPy.
-        'export': ['ml-dtypes<0.6', 'onnx==1.17.0', 'onnxruntime', 'openvino',
-                   'paddle2onnx==2.1.0'],
+        'export': [*RUNTIMES, 'ml-dtypes<0.6', 'onnx==1.17.0', 'paddle2onnx==2.1.0'],
+        # Runs what others have exported. A copy of deploy/ needs NumPy, OpenCV and one of these.
+        'deploy': RUNTIMES,
         # Makes notebooks/*.ipynb of their sources and runs them.
         'notebooks': ['ipykernel', 'ipython', 'jupytext', 'nbclient', 'nbformat'],
         # supervision and tidecv compute what the report says, in another way.

@@ -11,16 +11,11 @@ import sys
 
 from .coco import detect_labelled
 from .detector import Detector
-from .results import draw, find_images, read_image, records_of, save_image, save_records
+from .flags import boolean, positive
+from .images import find_images, read_image
+from .results import draw, records_of, save_image, save_records
 from .runtimes import PRECISIONS, RUNTIMES
 from .thresholds import keep_from, read_thresholds
-
-
-def _boolean(text):
-    values = {'true': True, '1': True, 'false': False, '0': False}
-    if text.lower() not in values:
-        raise argparse.ArgumentTypeError(f'expected true or false, got "{text}"')
-    return values[text.lower()]
 
 
 def parse_args(argv):
@@ -37,15 +32,15 @@ def parse_args(argv):
     parser.add_argument('--precision', choices=PRECISIONS, default='float32',
                         help='bfloat16 with openvino, where the processor has it; int8 where the '
                         'model was exported with --int8; default: %(default)s')
-    parser.add_argument('--cpu_threads', type=int, default=1, help='default: %(default)s')
+    parser.add_argument('--cpu_threads', type=positive, default=1, help='default: %(default)s')
     parser.add_argument('--output_dir', default='output', help='default: %(default)s')
     parser.add_argument('--threshold', type=float, default=0.5,
                         help='lowest score drawn; default: %(default)s')
     parser.add_argument('--thresholds', help='JSON of a threshold for each class, as '
                         'tools/report.py writes it; boxes below it are left out everywhere')
-    parser.add_argument('--save_images', type=_boolean, default=True,
+    parser.add_argument('--save_images', type=boolean, default=True,
                         help='draw the images; default: true')
-    parser.add_argument('--save_results', type=_boolean, default=False,
+    parser.add_argument('--save_results', type=boolean, default=False,
                         help='write every box to results.json and results.csv; default: false')
     return parser.parse_args(argv)
 
@@ -65,10 +60,13 @@ def main(argv):
     detector = Detector(args.model_dir, args.runtime, args.precision, args.cpu_threads)
     limits = read_thresholds(args.thresholds, detector.classes) if args.thresholds else None
     threshold = 0.0 if args.thresholds else args.threshold
+    maximum = detector.card.get('image_maximum')
+    for path in images:
+        read_image(path, maximum)  # an error ends before anything is written
     os.makedirs(args.output_dir, exist_ok=True)
     records = []
     for path, drawing in drawings.items():
-        image = read_image(path, detector.card.get('image_maximum'))
+        image = read_image(path, maximum)
         boxes = detector.detect(image)
         if limits is not None:
             boxes = keep_from(boxes, limits)
@@ -87,8 +85,10 @@ def main(argv):
 
 def write_detections(args):
     """Writes COCO results of the images that ``--anno_path`` lists."""
+    if not args.image_dir:
+        raise ValueError('--anno_path: give the folder of its images with --image_dir')
     detector = Detector(args.model_dir, args.runtime, args.precision, args.cpu_threads)
-    found = detect_labelled(detector, args.anno_path, args.image_dir or '')
+    found = detect_labelled(detector, args.anno_path, args.image_dir)
     os.makedirs(args.output_dir, exist_ok=True)
     path = os.path.join(args.output_dir, 'bbox.json')
     with open(path, 'w', encoding='utf-8') as f:
@@ -100,5 +100,5 @@ def write_detections(args):
 if __name__ == '__main__':
     try:
         main(sys.argv[1:])
-    except (OSError, ValueError, ImportError) as error:
+    except (OSError, ValueError, ImportError, RuntimeError) as error:
         sys.exit(f'error: {error}')

@@ -19,7 +19,8 @@ import numpy as np
 
 from .card import read_card
 from .detector import Detector
-from .results import find_images, read_image
+from .flags import positive
+from .images import find_images, read_image
 from .runtimes import RUNTIMES
 
 STAGES = ('preprocessing', 'network', 'postprocessing')
@@ -179,9 +180,9 @@ def add_arguments(parser):
     parser.add_argument('--model_dir', nargs='+', required=True, help='exported models')
     parser.add_argument('--image_dir', required=True,
                         help=f'folder of images, {IMAGES} of which are used')
-    parser.add_argument('--cpu_threads', nargs='+', type=int, default=[1, 2],
+    parser.add_argument('--cpu_threads', nargs='+', type=positive, default=[1, 2],
                         help='default: 1 2')
-    parser.add_argument('--repeats', type=int, default=5,
+    parser.add_argument('--repeats', type=positive, default=5,
                         help='how often each image is seen; default: %(default)s')
     parser.add_argument('--bfloat16', action='store_true', help='OpenVINO in bfloat16 too')
 
@@ -210,5 +211,5 @@ def main(argv):
 if __name__ == '__main__':
     try:
         main(sys.argv[1:])
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:
         sys.exit(f'error: {error}')

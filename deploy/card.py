@@ -1,14 +1,16 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """What exporting says about a model: classes, preprocessing, suppression, files."""
+import hashlib
 import json
 import os
 
-__all__ = ['CARD', 'read_card']
+__all__ = ['CARD', 'check_files', 'read_card']
 
 CARD = 'model_card.json'
 VERSION = 1
-KEYS = ('name', 'classes', 'colors', 'input', 'preprocess', 'nms')
+KINDS = {'name': str, 'classes': list, 'colors': list, 'input': dict, 'preprocess': list,
+         'nms': (dict, type(None)), 'files': dict}
 
 
 def read_card(folder):
@@ -33,7 +35,36 @@ def read_card(folder):
     if not isinstance(card, dict) or card.get('format_version') != VERSION:
         raise ValueError(f'{path}: expected format_version {VERSION}; export the model again with '
                          f'the version of this runner')
-    missing = [key for key in KEYS if key not in card]
-    if missing:
-        raise ValueError(f'{path} has no {", ".join(missing)}; export the model again')
+    wrong = [key for key, kind in KINDS.items() if not isinstance(card.get(key, ...), kind)]
+    if wrong:
+        raise ValueError(f'{path} has no {", ".join(wrong)}, or another kind of value there; '
+                         f'export the model again')
+    if len(card['classes']) != len(card['colors']):
+        raise ValueError(f'{path} has {len(card["classes"])} classes, exported were '
+                         f'{len(card["colors"])}; names may be changed, not their number')
     return card
+
+
+def _sha256(path):
+    """str: the SHA-256 of a file, in hexadecimal digits."""
+    with open(path, 'rb') as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
+def check_files(paths):
+    """Makes sure that files of an exported folder are there, and are those of its card.
+
+    Raises:
+        FileNotFoundError: one is not there.
+        ValueError: one is cut off, or of another export.
+    """
+    for path in paths:
+        if not os.path.isfile(path):
+            raise FileNotFoundError(f'{path} does not exist; copy the whole folder, or export the '
+                                    f'model for this runtime (tools/export_model.py --format, and '
+                                    f'--int8 for INT8)')
+        folder, name = os.path.split(path)
+        expected = read_card(folder)['files'].get(name)
+        if expected not in (None, _sha256(path)):
+            raise ValueError(f'{path} is not the file that {CARD} was exported with: it is cut off '
+                             f'or of another model; copy the whole folder again')

@@ -4,7 +4,7 @@
 import json
 import os
 
-from .results import read_image
+from .images import read_image
 
 __all__ = ['detect_labelled']
 

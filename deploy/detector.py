@@ -24,8 +24,9 @@ class Detector:
 
     Raises:
         FileNotFoundError: the folder is not an exported model, or lacks what the runtime reads.
-        ValueError: its card is damaged; no such runtime or precision.
+        ValueError: its card or what the runtime reads is damaged; no such runtime or precision.
         ImportError: the runtime is not installed.
+        RuntimeError: it cannot read the model.
 
     Attributes:
         card (dict): what is known of the model.

@@ -6,65 +6,12 @@ import json
 import os
 
 import cv2
-import numpy as np
 
-__all__ = ['find_images', 'read_image', 'records_of', 'save_records', 'draw', 'save_image']
+__all__ = ['records_of', 'save_records', 'draw', 'save_image']
 
-SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 WHITE = (255, 255, 255)
 FONT, FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.35
 JPEG_QUALITY = 95
-
-
-def find_images(image_file, image_dir):
-    """Lists the images of ``--image_file`` and ``--image_dir``.
-
-    Raises:
-        FileNotFoundError: a path does not exist, or the folder holds no image.
-        ValueError: neither is given.
-    """
-    if image_file:
-        return [image_file]
-    if not image_dir:
-        raise ValueError('no image; give --image_file FILE or --image_dir FOLDER')
-    if not os.path.isdir(image_dir):
-        raise FileNotFoundError(f'--image_dir: {image_dir} is not a folder')
-    images = sorted(os.path.join(image_dir, name) for name in os.listdir(image_dir)
-                    if name.lower().endswith(SUFFIXES))
-    if not images:
-        raise FileNotFoundError(f'--image_dir: no {", ".join(SUFFIXES)} in {image_dir}')
-    return images
-
-
-def read_image(path, maximum=None):
-    """Reads an image as the detector was trained to see it.
-
-    Args:
-        path (str): the file.
-        maximum (int or None): ``image_maximum`` of the model's card, the value that is white in
-            images with 16 bits a channel.
-
-    Returns:
-        ndarray: [h, w, 3] uint8, blue, green, red.
-
-    Raises:
-        FileNotFoundError: it does not exist.
-        ValueError: it is not an image, or has 16 bits a channel and a value above ``maximum``.
-    """
-    if not os.path.isfile(path):
-        raise FileNotFoundError(f'image not found: {path}')
-    content = np.fromfile(path, np.uint8)  # cv2.imread fails at some names on Windows
-    image = (cv2.imdecode(content, cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR) if content.size
-             else None)
-    if image is None or image.dtype not in (np.uint8, np.uint16):
-        raise ValueError(f'{path} is not an image that can be read; copy it again, or leave it out')
-    if image.dtype == np.uint8:
-        return image
-    if maximum is None or image.max() > maximum:
-        raise ValueError(f'{path} has 16 bits a channel, values up to {image.max()}, but the model '
-                         f'was exported with image_maximum {maximum}; train and export it with -o '
-                         f'image_maximum=N, the value of your camera that is white')
-    return ((image.astype('uint32') * 255 + maximum // 2) // maximum).astype('uint8')
 
 
 def records_of(path, boxes, classes):
@@ -83,7 +30,8 @@ def save_records(records, folder):
     as_json, as_csv = (os.path.join(folder, f'results.{suffix}') for suffix in ('json', 'csv'))
     with open(as_json, 'w', encoding='utf-8') as f:
         json.dump(records, f, ensure_ascii=False)
-    with open(as_csv, 'w', newline='', encoding='utf-8') as f:
+    # With a mark, without which spreadsheets take UTF-8 for another encoding.
+    with open(as_csv, 'w', newline='', encoding='utf-8-sig') as f:
         writer = csv.writer(f)
         writer.writerow(['file', 'class_name', 'score', 'x1', 'y1', 'x2', 'y2'])
         writer.writerows([r['file'], r['class_name'], r['score'], *r['box']] for r in records)

@@ -5,6 +5,8 @@ import os
 
 import numpy as np
 
+from .card import check_files
+
 __all__ = ['RUNTIMES', 'PRECISIONS', 'open_runtime']
 
 
@@ -24,7 +26,8 @@ class PaddleInference:
 
     def __init__(self, folder, precision, threads):
         from paddle import inference
-        program, parameters = _existing(self.files(folder, precision))
+        program, parameters = self.files(folder, precision)
+        check_files((program, parameters))
         config = inference.Config(program, parameters)
         config.disable_gpu()
         config.disable_glog_info()
@@ -62,7 +65,8 @@ class OnnxRuntime:
 
     def __init__(self, folder, precision, threads):
         import onnxruntime
-        path, = _existing(self.files(folder, precision))
+        path, = self.files(folder, precision)
+        check_files([path])
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         options.log_severity_level = 3  # errors
@@ -87,7 +91,8 @@ class OpenVino:
         import openvino
         # Unless it is told, OpenVINO computes in bfloat16 where the processor can.
         hint = 'bf16' if precision == 'bfloat16' else 'f32'
-        path, _ = _existing(self.files(folder, precision))
+        path, weights = self.files(folder, precision)
+        check_files((path, weights))
         self._model = openvino.Core().compile_model(
             path, 'CPU', {'INFERENCE_PRECISION_HINT': hint, 'INFERENCE_NUM_THREADS': threads,
                           'PERFORMANCE_HINT': 'LATENCY'})
@@ -119,6 +124,7 @@ def open_runtime(runtime, folder, precision='float32', threads=1):
         ValueError: no such runtime, or it does not compute in this precision.
         FileNotFoundError: the folder was exported without what the runtime reads.
         ImportError: the runtime is not installed.
+        RuntimeError: it cannot read the model, like one of a later version.
     """
     if isinstance(runtime, str):
         if runtime not in RUNTIMES:
@@ -132,16 +138,13 @@ def open_runtime(runtime, folder, precision='float32', threads=1):
     except ModuleNotFoundError as error:
         raise ImportError(f'the runtime {runtime.name} is not installed ({error}): pip install '
                           f'{runtime.requirement}, or choose another with --runtime') from error
+    except (OSError, ValueError, ImportError):
+        raise
+    except Exception as error:  # each runtime has its own kinds
+        reason = ' '.join(str(error).split())
+        raise RuntimeError(f'{runtime.name} cannot read the model in {folder} ({reason}); is it as '
+                           f'new as that of the export (versions in model_card.json)?') from error
 
 
 def _stem(precision):
     return 'model_int8' if precision == 'int8' else 'model'
-
-
-def _existing(paths):
-    for path in paths:
-        if not os.path.isfile(path):
-            raise FileNotFoundError(f'{path} does not exist; copy the whole folder, or export the '
-                                    f'model for this runtime (tools/export_model.py --format, and '
-                                    f'--int8 for INT8)')
-    return paths

@@ -7,6 +7,7 @@ import numpy as np
 __all__ = ['suppress']
 
 SMALLEST = 1e-6  # pixels
+CONSIDERED = 3  # best candidates, times keep_top_k: the others seldom matter
 
 
 def suppress(boxes, scores, nms):
@@ -21,20 +22,38 @@ def suppress(boxes, scores, nms):
     Returns:
         ndarray: [K, 6] float32, class, score, x1, y1, x2, y2; scores falling.
     """
-    extent = boxes[:, 2:] - boxes[:, :2] + (0 if nms['normalized'] else 1)
+    scores = scores.reshape(-1)
+    candidates = np.flatnonzero(scores > nms['score_threshold'])
+    best = candidates[np.argsort(-scores[candidates], kind='stable')]
+    limit = nms['keep_top_k'] if nms['keep_top_k'] > -1 else len(best)
+    count = CONSIDERED * limit
+    # A box is suppressed by better ones only, so the worse ones may be left out if enough is kept.
+    while True:
+        kept = _keep(boxes, scores, np.sort(best[:count]), nms)
+        if len(kept) >= limit or count >= len(best):
+            break
+        count *= 2
+    kept = kept[np.argsort(-scores[kept], kind='stable')[:limit]]
+    found = np.empty((len(kept), 6), np.float32)
+    found[:, 0], found[:, 1] = kept // len(boxes), scores[kept]
+    found[:, 2:] = boxes[kept % len(boxes)]
+    return found
+
+
+def _keep(boxes, scores, candidates, nms):
+    """ndarray: of indices into the scores [C * M], which rise, those that are not suppressed."""
+    rectangles = boxes[candidates % len(boxes)]
+    rectangles[:, 2:] -= rectangles[:, :2] - (0 if nms['normalized'] else 1)
     # OpenCV takes any two boxes without area for the same.
-    rectangles = np.concatenate([boxes[:, :2], np.maximum(extent, SMALLEST)], axis=1)
+    np.maximum(rectangles[:, 2:], SMALLEST, out=rectangles[:, 2:])
+    rectangles = rectangles.tolist()  # OpenCV converts an array much more slowly
     kept = []
-    for label, of_class in enumerate(scores):
-        candidates = np.flatnonzero(of_class > nms['score_threshold'])
-        if candidates.size:
+    ends = np.searchsorted(candidates, np.arange(0, len(scores) + 1, len(boxes))).tolist()
+    for start, end in zip(ends, ends[1:]):
+        if start < end:
+            of_class = candidates[start:end]
             best = cv2.dnn.NMSBoxes(
-                rectangles[candidates], of_class[candidates], nms['score_threshold'],
+                rectangles[start:end], scores[of_class], nms['score_threshold'],
                 nms['nms_threshold'], nms['nms_eta'], max(nms['nms_top_k'], 0))
-            rows = candidates[np.asarray(best, int).reshape(-1)]
-            kept.append(np.column_stack([np.full(rows.size, label), of_class[rows], boxes[rows]]))
-    if not kept:
-        return np.zeros((0, 6), np.float32)
-    kept = np.concatenate(kept).astype(np.float32)
-    order = np.argsort(-kept[:, 1], kind='stable')
-    return kept[order[:nms['keep_top_k']] if nms['keep_top_k'] > -1 else order]
+            kept.append(of_class[np.reshape(best, -1)])
+    return np.concatenate(kept) if kept else candidates

@@ -94,16 +94,17 @@ def test_every_imported_package_is_required(metadata, folder):
     assert imported <= set(requirements(metadata, 'cpu', 'export', 'notebooks'))
 
 
-def test_the_runner_needs_numpy_opencv_and_a_runtime_alone():
-    assert imported_packages(ROOT / 'deploy') == {'numpy', 'cv2', 'paddle', 'onnxruntime',
-                                                  'openvino'}
+def test_the_runner_needs_numpy_opencv_and_a_runtime_alone(metadata):
+    runtimes = set(metadata['extras_require']['deploy'])
+    assert imported_packages(ROOT / 'deploy') == {'numpy', 'cv2', 'paddle', *runtimes}
+    assert runtimes < set(metadata['extras_require']['export'])
 
 
 @pytest.mark.parametrize('python', SUPPORTED)
 def test_constraints_pin_every_requirement(metadata, python):
     pins = constraints(python)
     pinned_in_setup = {'paddledet', 'setuptools'}
-    extras = 'export', 'notebooks', 'test'
+    extras = 'deploy', 'export', 'notebooks', 'test'
     for name, versions in requirements(metadata, *extras, python=python).items():
         assert name in pinned_in_setup or pins[name] in versions, name
 

@@ -40,7 +40,7 @@ def compared_images(cfg, folder=None):
             logger.warning('there are no images of EvalDataset: the files are compared on '
                            'synthetic steel; give images with --infer_dir')
             _draw(synthetic)
-        images = find_images(None, folder or synthetic)
+        images = find_images(None, folder or synthetic, cfg.get('image_maximum'))
         yield images[::max(1, len(images) // COUNT)][:COUNT]
 
 

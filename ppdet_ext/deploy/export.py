@@ -17,7 +17,7 @@ from ppdet.utils.logger import setup_logger
 
 from deploy import Detector
 from deploy.card import CARD, VERSION
-from deploy.results import read_image
+from deploy.images import read_image
 
 from ..modeling.cost import count_flops, count_parameters
 from ..modeling.weights import fingerprint, load_tensors, resolve_weights
@@ -97,8 +97,8 @@ def export_detector(trainer, size, images, formats, folder, source, int8=None):
     with tempfile.TemporaryDirectory(dir=parent, prefix='.export_') as work:
         written = _write(trainer, size, formats, work)
         card = {**_card(trainer.cfg, model, size, written), **cost, 'source': source}
-        write_json(os.path.join(written, CARD), card)
-        pictures = [read_image(path) for path in images]
+        _write_card(written, card)
+        pictures = [read_image(path, card['image_maximum']) for path in images]
         card['parity'] = {
             'images': len(images), 'pixels': PIXELS, 'score': SCORE,
             'runtimes': {FORMATS[name].runtime: asdict(_check(written, name, pictures, expected))
@@ -107,7 +107,7 @@ def export_detector(trainer, size, images, formats, folder, source, int8=None):
             card['int8'] = write_int8(os.path.join(work, ONNX), {
                 name: FORMATS[name].runtime for name in FORMATS
                 if name in formats and FORMATS[name].packages}, int8, written)
-        write_json(os.path.join(written, CARD), card)
+        _write_card(written, card)
         check_folder(folder)
         if os.path.isdir(folder):
             os.rename(folder, os.path.join(work, 'earlier'))
@@ -147,6 +147,12 @@ def _write(trainer, size, formats, work):
         write_onnx(model, size, onnx_path)
         write_formats(onnx_path, 'model', formats, written)
     return written
+
+
+def _write_card(folder, card):
+    files = {name: sha256(os.path.join(folder, name)) for name in sorted(os.listdir(folder))
+             if name != CARD}
+    write_json(os.path.join(folder, CARD), {**card, 'files': files})
 
 
 def _check(folder, name, pictures, expected):

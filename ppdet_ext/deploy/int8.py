@@ -9,8 +9,8 @@ from importlib import util
 from ppdet.utils.logger import setup_logger
 
 from deploy.card import read_card
+from deploy.images import read_image
 from deploy.preprocess import Preprocess
-from deploy.results import read_image
 
 from ..data.coco_file import read_sound_coco
 from ..data.dataset_files import check_datasets, dataset_fields

@@ -1,13 +1,12 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Grey values of 16 bits become what the detector sees, everywhere alike, or are refused."""
-import io
 import pathlib
-import struct
 
 import cv2
 import numpy as np
 import pytest
+from image_files import encoded, tiff, turned
 from noise_set import noise_set
 from PIL import Image
 from ppdet.data.transform.operators import Decode, DecodeCache
@@ -20,12 +19,6 @@ from ppdet_ext.data.images import check_depth, decode_bgr, image_size, largest_v
 from ppdet_ext.inference import detections
 
 GREY = np.random.default_rng(0).integers(0, 256, [6, 8], dtype='uint8')
-
-
-def encoded(pixels, form, **options):
-    file = io.BytesIO()
-    Image.fromarray(pixels).save(file, form, **options)
-    return file.getvalue()
 
 
 def by_opencv(pixels, suffix):
@@ -85,18 +78,6 @@ def test_other_depths_are_refused(tmp_path, form, pixels):
         image_size(str(tmp_path / 'a.tif'))
 
 
-def tiff(pixels, sample_format):
-    """bytes: a TIFF of one channel, which says of its values that they are of a format."""
-    height, width = pixels.shape
-    data, short, long = pixels.tobytes(), 3, 4
-    tags = [(256, long, width), (257, long, height), (258, short, 8 * pixels.itemsize),
-            (259, short, 1), (262, short, 1), (273, long, 8), (277, short, 1), (278, long, height),
-            (279, long, len(data)), (339, short, sample_format)]
-    entries = b''.join(struct.pack('<HHII', tag, kind, 1, value) for tag, kind, value in tags)
-    return (struct.pack('<4sI', b'II*\0', 8 + len(data)) + data
-            + struct.pack('<H', len(tags)) + entries + bytes(4))
-
-
 @pytest.mark.parametrize('kind, sample_format, message', [
     ('int16', 2, 'grey values with a sign'), ('int8', 2, 'grey values with a sign'),
     ('float16', 3, 'grey values of floating point')])
@@ -110,12 +91,6 @@ def test_grey_values_that_are_no_integers_from_0_are_refused(tmp_path, kind, sam
             read(str(path))
     path.write_bytes(tiff(GREY.astype('uint16'), 1))
     assert np.array_equal(decode_bgr(pathlib.Path(path).read_bytes(), 255), plain(GREY))
-
-
-def turned(number):
-    exif = Image.Exif()
-    exif[images.ORIENTATION] = number
-    return exif
 
 
 @pytest.mark.parametrize('form, options, message', [

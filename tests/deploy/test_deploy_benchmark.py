@@ -14,7 +14,7 @@ from PIL import Image
 from tool_runs import imported
 
 from deploy import Detector, benchmark
-from deploy.results import read_image
+from deploy.images import read_image
 from ppdet_ext.engine.eager_runtime import EagerPaddle
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from deploy import Detector
-from deploy.results import read_image
+from deploy.images import read_image
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.deploy import int8, quantizer
 

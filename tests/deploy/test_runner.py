@@ -15,20 +15,22 @@ from deploy import Detector
 from deploy.__main__ import main
 from deploy.card import CARD
 from deploy.preprocess import Preprocess
-from deploy.results import read_image
 from deploy.runtimes import open_runtime
 from deploy.suppression import suppress
 from deploy.thresholds import keep_from, read_thresholds
-from ppdet_ext.data.images import decode_bgr
 from ppdet_ext.inference import thresholds
 
 NMS = {'score_threshold': 0.1, 'nms_top_k': 60, 'keep_top_k': 40, 'nms_threshold': 0.5,
        'nms_eta': 1.0, 'normalized': True}
 
+MODEL = {'format_version': 1, 'name': 'student', 'classes': ['crack', 'pit'],
+         'colors': [[0, 0, 0], [9, 9, 9]], 'input': {'height': 8, 'width': 8}, 'preprocess': [],
+         'nms': NMS, 'files': {}}
+
 
 @pytest.mark.parametrize('changed', [
     {}, {'keep_top_k': -1, 'nms_top_k': -1}, {'normalized': False}, {'nms_eta': 0.9},
-    {'score_threshold': 2.0}])
+    {'score_threshold': 2.0}, {'nms_threshold': 0.02}, {'keep_top_k': 5}])
 def test_suppression_is_that_of_paddle(changed):
     nms, rng = {**NMS, **changed}, np.random.default_rng(0)
     corner = rng.uniform(0, 50, [200, 2])
@@ -80,10 +82,34 @@ def test_a_folder_that_is_no_model(tmp_path):
 
 @pytest.mark.parametrize('content, message', [
     ('{', 'is damaged'), ('{"format_version": 9}', 'expected format_version 1'),
-    ('{"format_version": 1}', 'has no name, classes')])
+    ('{"format_version": 1}', 'has no name, classes'),
+    (json.dumps({**MODEL, 'preprocess': 'x'}), 'has no preprocess, or another kind of value'),
+    (json.dumps({**MODEL, 'classes': ['pit']}), 'has 1 classes, exported were 2'),
+    (json.dumps({**MODEL, 'preprocess': [{'type': 'Blur'}]}), 'does not know Blur, but Resize')])
 def test_a_card_that_cannot_be_read(content, message, tmp_path):
     (tmp_path / CARD).write_text(content)
     with pytest.raises(ValueError, match=message):
+        Detector(str(tmp_path))
+
+
+@pytest.mark.parametrize('runtime, names', [
+    ('onnxruntime', ['model.onnx']), ('openvino', ['model.xml', 'model.bin']),
+    ('paddle', ['model.json', 'model.pdiparams'])])
+def test_files_of_another_model(runtime, names, tmp_path):
+    pytest.importorskip(runtime)
+    (tmp_path / CARD).write_text(json.dumps({**MODEL, 'files': {names[-1]: 'of another'}}))
+    for name in names:
+        (tmp_path / name).write_bytes(b'cut off')
+    with pytest.raises(ValueError, match=f'{names[-1]} is not the file that {CARD} was exported '
+                       'with: it is cut off or of another model'):
+        Detector(str(tmp_path), runtime)
+
+
+def test_a_model_that_the_runtime_cannot_read(tmp_path):
+    pytest.importorskip('onnxruntime')
+    (tmp_path / CARD).write_text(json.dumps(MODEL))
+    (tmp_path / 'model.onnx').write_bytes(b'of a later version')
+    with pytest.raises(RuntimeError, match='onnxruntime cannot read the model in .* is it as new'):
         Detector(str(tmp_path))
 
 
@@ -113,17 +139,6 @@ def test_images_that_are_not_there(options, message, tmp_path, monkeypatch):
         main(['--model_dir', str(tmp_path), '--output_dir', str(tmp_path / 'out'), *options])
 
 
-@pytest.mark.parametrize('maximum', [4095, 1000])
-def test_an_image_of_16_bits_is_scaled_as_in_training(maximum, tmp_path):
-    path = str(tmp_path / 'deep.png')
-    cv2.imwrite(path, np.random.default_rng(0).integers(0, 1001, [9, 7], np.uint16))
-    content = (tmp_path / 'deep.png').read_bytes()
-    assert np.array_equal(read_image(path, maximum), decode_bgr(content, maximum))
-    for too_small in (None, 100):
-        with pytest.raises(ValueError, match='16 bits a channel, values up to .* image_maximum'):
-            read_image(path, too_small)
-
-
 def test_thresholds_are_those_of_the_other_tool(tmp_path):
     classes, path = ['crack', 'pit'], tmp_path / 'thresholds.json'
     path.write_text(json.dumps({'threshold': 0.4, 'classes': {'pit': 0.7}}))
@@ -142,6 +157,31 @@ def test_a_file_without_such_thresholds(content, message, tmp_path):
     (tmp_path / 't.json').write_text(content)
     with pytest.raises(ValueError, match=message):
         read_thresholds(str(tmp_path / 't.json'), ['crack', 'pit'])
+
+
+@pytest.mark.parametrize('options, message', [
+    (['--cpu_threads', '0'], 'expected a whole number from 1, got "0"'),
+    (['--save_images', 'maybe'], 'expected true or false, got "maybe"')])
+def test_values_of_flags(options, message, capsys):
+    with pytest.raises(SystemExit):
+        main(['--model_dir', 'x', *options])
+    assert message in capsys.readouterr().err
+
+
+def test_annotations_need_the_folder_of_their_images():
+    with pytest.raises(ValueError, match='--anno_path: give the folder of its images with --image'):
+        main(['--model_dir', 'x', '--anno_path', 'x.json'])
+
+
+def test_one_image_that_cannot_be_read_ends_it_before_anything_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr('deploy.__main__.Detector',
+                        lambda *_: types.SimpleNamespace(card=MODEL, classes=MODEL['classes']))
+    cv2.imwrite(str(tmp_path / 'a.png'), np.zeros([8, 8, 3], np.uint8))
+    (tmp_path / 'b.png').write_bytes(b'x')
+    with pytest.raises(ValueError, match='b.png is not an image that can be read'):
+        main(['--model_dir', 'x', '--image_dir', str(tmp_path), '--output_dir',
+              str(tmp_path / 'out')])
+    assert not (tmp_path / 'out').exists()
 
 
 def test_a_drawing_never_replaces_its_image(tmp_path):

@@ -1,0 +1,154 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Image files, read as training reads them; what it does not read is refused."""
+import os
+import struct
+
+import cv2
+import numpy as np
+
+__all__ = ['find_images', 'read_image']
+
+SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+SHOWN = 5  # names of files
+
+JPEG, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
+BMP, PNG = b'BM', b'\x89PNG'
+TIFF = {b'II*\0': '<', b'MM\0*': '>'}  # and the order of the bytes in its numbers
+# Tags of TIFF and of EXIF, which is one.
+BITS, ORIENTATION, SAMPLE_FORMAT = 258, 274, 339
+INTEGERS = (None, 1)  # formats of samples: those from 0
+UNTURNED = (None, 1)
+EXIF_START = b'Exif\0\0'  # which some programs leave out
+
+
+def find_images(image_file, image_dir):
+    """Lists the images of ``--image_file`` and ``--image_dir``.
+
+    Returns:
+        list of str: sorted paths; files of other names are said to be left out.
+
+    Raises:
+        FileNotFoundError: a path does not exist, or the folder holds no image.
+        ValueError: neither is given, or the file is not an image by its name.
+    """
+    if image_file:
+        if not image_file.lower().endswith(SUFFIXES):  # its drawing has the same name
+            raise ValueError(f'{image_file}: the name of an image ends in {", ".join(SUFFIXES)}; '
+                             f'rename it')
+        return [image_file]
+    if not image_dir:
+        raise ValueError('no image; give --image_file FILE or --image_dir FOLDER')
+    if not os.path.isdir(image_dir):
+        raise FileNotFoundError(f'--image_dir: {image_dir} is not a folder')
+    names = sorted(entry.name for entry in os.scandir(image_dir)
+                   if entry.is_file() and not entry.name.startswith('.'))
+    images = [name for name in names if name.lower().endswith(SUFFIXES)]
+    if not images:
+        raise FileNotFoundError(f'--image_dir: no {", ".join(SUFFIXES)} in {image_dir}')
+    others = [name for name in names if name not in set(images)]
+    if others:
+        print(f'--image_dir: left out {len(others)} files that are not images by their suffix: '
+              f'{", ".join(others[:SHOWN])}{" ..." if len(others) > SHOWN else ""}')
+    return [os.path.join(image_dir, name) for name in images]
+
+
+def read_image(path, maximum=None):
+    """Reads an image as the detector was trained to see it.
+
+    Args:
+        path (str): the file.
+        maximum (int or None): ``image_maximum`` of the model's card, the value that is white in
+            images with 16 bits a channel.
+
+    Returns:
+        ndarray: [h, w, 3] uint8, blue, green, red.
+
+    Raises:
+        FileNotFoundError: it does not exist.
+        OSError: it cannot be opened.
+        ValueError: it is not an image, or one that training does not read either, or has 16 bits a
+            channel and a value above ``maximum``.
+    """
+    if not os.path.isfile(path):
+        raise FileNotFoundError(f'image not found: {path}')
+    with open(path, 'rb') as f:  # cv2.imread fails at some names on Windows
+        content = f.read()
+    fault = _fault(content)
+    pixels = None if fault else _decoded(content)
+    if pixels is None:
+        raise ValueError(f'{path} is not an image that can be read '
+                         f'({fault or "OpenCV cannot decode it"}); copy it again, save it as PNG '
+                         f'or leave it out')
+    if pixels.dtype == np.uint8:
+        return pixels
+    if maximum is None or pixels.max() > maximum:
+        raise ValueError(f'{path} has 16 bits a channel, values up to {pixels.max()}, but the '
+                         f'model was exported with image_maximum {maximum}; train and export it '
+                         f'with -o image_maximum=N, the value of your camera that is white')
+    return ((pixels.astype('uint32') * 255 + maximum // 2) // maximum).astype('uint8')
+
+
+def _decoded(content):
+    """ndarray or None: [h, w, 3], uint8 or uint16, of the bytes of a file."""
+    try:
+        pixels = cv2.imdecode(np.frombuffer(content, 'uint8'),
+                              cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
+    except cv2.error:  # of too many pixels, for one
+        return None
+    return pixels if pixels is not None and pixels.dtype in (np.uint8, np.uint16) else None
+
+
+def _fault(content):
+    """str or None: why OpenCV, whichever version, might not see what training has seen."""
+    if content.startswith(JPEG):
+        # OpenCV makes what is missing grey. A thumbnail ends before the last scan begins.
+        cut_off = content.find(JPEG_END, content.rfind(JPEG_SCAN)) < 0
+        return 'it is cut off' if cut_off else None
+    if content.startswith(tuple(TIFF)):
+        bits, kind = _tag(content, BITS), _tag(content, SAMPLE_FORMAT)
+        sound = (bits or 1) in (1, 2, 4, 8, 16) and kind in INTEGERS
+        return None if sound else 'its grey values are not integers from 0, of 8 or 16 bits'
+    if content[8:12] == b'WEBP':
+        return _fault_of_webp(content)
+    return None if content.startswith((BMP, PNG)) else 'not a BMP, JPEG, PNG, TIFF or WebP'
+
+
+def _fault_of_webp(content):
+    parts = dict(_parts(content))
+    if b'ANIM' in parts:
+        return 'several pictures in one WebP'
+    exif = parts.get(b'EXIF', b'')
+    exif = exif[len(EXIF_START):] if exif.startswith(EXIF_START) else exif
+    if _tag(exif, ORIENTATION) not in UNTURNED:
+        return 'its EXIF orientation turns it, which not every OpenCV sees in a WebP'
+    return None
+
+
+def _parts(content):
+    """Yields name and bytes of the parts of a WebP."""
+    place = 12
+    while place + 8 <= len(content):
+        name, size = struct.unpack_from('<4sI', content, place)
+        yield name, content[place + 8:place + 8 + size]
+        place += 8 + size + size % 2
+
+
+def _tag(content, number):
+    """int or None: the first value of a tag of a TIFF's first picture; None without."""
+    order = TIFF.get(content[:4])
+    if order is None:
+        return None
+    try:
+        start, = struct.unpack_from(f'{order}I', content, 4)
+        count, = struct.unpack_from(f'{order}H', content, start)
+        for place in range(start + 2, start + 2 + 12 * count, 12):
+            tag, _, values = struct.unpack_from(f'{order}HHI', content, place)
+            if tag == number:
+                # More than two values are elsewhere, at a place that is given instead.
+                where = place + 8 if values <= 2 else struct.unpack_from(
+                    f'{order}I', content, place + 8)[0]
+                return struct.unpack_from(f'{order}H', content, where)[0]
+    except struct.error:
+        pass  # damaged; decoding it will tell
+    return None
