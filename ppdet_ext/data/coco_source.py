@@ -14,7 +14,14 @@ from ..utils.text import clean_name
 from .coco_file import check_coco
 from .images import image_size
 from .records import LabelledImage, SourceCollector, enclosing_box
-from .source_files import UNLABELLED, ImageFiles, agreed_names, files_below, split_in_name
+from .source_files import (
+    OTHER_SIZE,
+    UNLABELLED,
+    ImageFiles,
+    agreed_names,
+    files_below,
+    split_in_name,
+)
 
 __all__ = ['is_coco', 'read_coco_source']
 
@@ -256,7 +263,7 @@ class _CocoReader:
             stated = record['width'], record['height']
             if stated != size:
                 raise ValueError(f'is stated as {stated[0]}x{stated[1]}, the image is '
-                                 f'{size[0]}x{size[1]}')
+                                 f'{size[0]}x{size[1]}; {OTHER_SIZE}')
         except (OSError, ValueError) as error:
             self._fault(f'image {record["file_name"]}: {error}')
             self.collector.leave_out()
@@ -276,9 +283,10 @@ class _CocoReader:
         found = self.images.find(name, self._folder)
         self.listed.update(found)
         if len(found) != 1:
-            raise ValueError('several images fit' if found else 'there is no such image')
+            raise ValueError('several images fit; give them different names' if found else
+                             'there is no such image; copy it there, or remove its record')
         if self.listed[found[0]] > 1:
-            raise ValueError('is listed twice')
+            raise ValueError('is listed twice; remove one of the records')
         return found[0]
 
     def _box(self, annotation, width, height):

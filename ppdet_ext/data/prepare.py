@@ -103,7 +103,9 @@ def prepare_data(source, output, reading=DEFAULT_READING, options=DEFAULT_OPTION
         if data.faults and not options.skip_invalid:
             raise InvalidDataError(data.faults, _other_files(folder))
         if not data.images:
-            raise ValueError(f'{source}: no sound image is left')
+            first = (f'; repair the faults, of {len(data.faults)} the first: {data.faults[0]}'
+                     if data.faults else '')
+            raise ValueError(f'{source}: no sound image is left{first}')
         if not any(image.boxes for image in data.images):
             lost = ('is left without faults; repair them' if data.faults
                     else 'so that nothing could be learned; label the defects')
@@ -204,7 +206,7 @@ def _groups(images, group_by):
     without = [name for name, group in groups.items() if not group]
     if without:
         raise ValueError(f'--group-by {group_by}: does not occur in the names of {len(without)} '
-                         f'images, first {without[0]}')
+                         f'images, first {without[0]}; correct it, or rename the images')
     return list(groups.values())
 
 

@@ -16,6 +16,7 @@ from .images import IMAGE_SUFFIXES, image_size, is_image_name
 from .records import LabelledImage, SourceCollector, plain_number
 from .source_files import (
     IN_SEVERAL,
+    OTHER_SIZE,
     SPLIT_NAMES,
     UNLABELLED,
     ImageFiles,
@@ -333,7 +334,7 @@ def _size_messages(root, size):
     if size is not None and [side.removesuffix('.0') for side in stated] != [
             str(side) for side in size]:
         return [(line_of(element), f'<size> says {"x".join(stated)}, the image is '
-                                 f'{size[0]}x{size[1]}')]
+                                 f'{size[0]}x{size[1]}; {OTHER_SIZE}')]
     return []
 
 

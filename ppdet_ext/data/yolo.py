@@ -148,7 +148,7 @@ class _YoloReader:
         names = self.names
         if names is not None and number >= len(names):
             raise ValueError(f'class {number:.0f}, but there are {len(names)} classes, counted '
-                             f'from 0: {", ".join(names)}')
+                             f'from 0: {", ".join(names)}; name all, or correct the number')
         name = f'{number:.0f}' if names is None else names[int(number)]
         problem = self.collector.unknown_class(name)
         if problem:

@@ -14,6 +14,7 @@ from PIL import Image
 from ppdet.data.transform.operators import Decode, DecodeCache
 from tiny import student_yaml
 
+from deploy import results
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.data import images
 from ppdet_ext.data.dataset_files import _check_image, check_datasets
@@ -177,7 +178,7 @@ def test_training_evaluation_inference_and_pictures_see_the_same(tmp_path, deep_
     assert np.array_equal(open_rgb(path, 4080), plain(eight))
     assert detections.find_images(path, None, 4080) == [path]
     with compared_images(cfg) as paths:  # of an export
-        assert path in paths
+        assert paths == [str(deep_set / 'images' / f'val_{k}.png') for k in range(2)]
 
 
 def test_an_export_is_compared_on_the_images_that_a_list_of_voc_names(tmp_path):
@@ -215,10 +216,13 @@ def test_one_list_of_suffixes(tmp_path, capsys):
     (tmp_path / 'notes.txt').write_text('x')
     (tmp_path / 'b.heic').write_text('x')
     (tmp_path / '.hidden').write_text('x')
+    (tmp_path / 'camera').mkdir()
     found = detections.find_images(None, str(tmp_path))
     assert [path.rsplit('/')[-1] for path in found] == sorted(names)
-    assert 'left out 2 files that are not images by their suffix: b.heic, notes.txt' in (
-        capsys.readouterr().out)
+    left_out = 'left out 3 {}that are not images by their suffix: b.heic, camera, notes.txt'
+    assert left_out.format('files and folders ') in capsys.readouterr().out
+    assert results.find_images(None, str(tmp_path)) == found
+    assert left_out.format('') in capsys.readouterr().out
     from ppdet.data.source.dataset import _make_dataset
     assert sorted(_make_dataset(str(tmp_path))) == found
 

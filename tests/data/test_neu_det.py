@@ -178,7 +178,8 @@ def test_skip_invalid_records_what_was_left_out(small, tmp_path):
 
 def test_skip_invalid_needs_something_to_go_on_with(voc_tree, tmp_path):
     voc_tree().add('bad', [BAD])
-    with pytest.raises(ValueError, match='no sound image is left'):
+    with pytest.raises(ValueError, match='no sound image is left; repair the faults, of 1 the '
+                                         'first: .*bad.xml:'):
         prepare(str(tmp_path / 'source'), str(tmp_path / 'coco'), skip_invalid=True)
 
 
