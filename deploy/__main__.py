@@ -13,7 +13,7 @@ from .coco import detect_labelled
 from .detector import Detector
 from .flags import boolean, positive
 from .images import find_images, read_image
-from .results import draw, records_of, save_image, save_records
+from .results import draw, drawn_names, records_of, save_image, save_records
 from .runtimes import PRECISIONS, RUNTIMES
 from .thresholds import keep_from, read_thresholds
 
@@ -40,6 +40,8 @@ def parse_args(argv):
                         'tools/report.py writes it; boxes below it are left out everywhere')
     parser.add_argument('--save_images', type=boolean, default=True,
                         help='draw the images; default: true')
+    parser.add_argument('--font', help='font file for names of classes outside of ASCII in '
+                        'drawings, which are numbered otherwise; needs Pillow')
     parser.add_argument('--save_results', type=boolean, default=False,
                         help='write every box to results.json and results.csv; default: false')
     return parser.parse_args(argv)
@@ -63,6 +65,7 @@ def main(argv):
     maximum = detector.card.get('image_maximum')
     for path in images:
         read_image(path, maximum)  # an error ends before anything is written
+    names, font = drawn_names(detector.classes, args.font) if args.save_images else ([], None)
     os.makedirs(args.output_dir, exist_ok=True)
     records = []
     for path, drawing in drawings.items():
@@ -72,7 +75,7 @@ def main(argv):
             boxes = keep_from(boxes, limits)
         records += records_of(path, boxes, detector.classes)
         if args.save_images:
-            draw(image, boxes, detector.classes, detector.card['colors'], threshold)
+            draw(image, boxes, names, detector.card['colors'], threshold, font)
             save_image(image, drawing)
     if args.save_images:
         print(f'drawn images: {args.output_dir}')
@@ -98,6 +101,9 @@ def write_detections(args):
 
 
 if __name__ == '__main__':
+    for stream in (sys.stdout, sys.stderr):
+        # A console that cannot show a character must not end a work that is done.
+        stream.reconfigure(errors='backslashreplace')
     try:
         main(sys.argv[1:])
     except (OSError, ValueError, ImportError, RuntimeError) as error:

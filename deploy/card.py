@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What exporting says about a model: classes, preprocessing, suppression, files."""
 import hashlib
-import json
 import os
+
+from .results import read_json
 
 __all__ = ['CARD', 'check_files', 'read_card']
 
@@ -27,11 +28,10 @@ def read_card(folder):
     if not os.path.isfile(path):
         raise FileNotFoundError(f'{folder} is not an exported model: it has no {CARD}; export one '
                                 f'with tools/export_model.py and copy the whole folder')
-    with open(path, encoding='utf-8') as f:
-        try:
-            card = json.load(f)
-        except ValueError as error:
-            raise ValueError(f'{path} is damaged ({error}); copy the folder again') from error
+    try:
+        card = read_json(path)
+    except ValueError as error:
+        raise ValueError(f'{error}, so it is damaged; copy the folder again') from error
     if not isinstance(card, dict) or card.get('format_version') != VERSION:
         raise ValueError(f'{path}: expected format_version {VERSION}; export the model again with '
                          f'the version of this runner')

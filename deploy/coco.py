@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Detections on the images of a COCO annotation file, as COCO's results."""
-import json
 import os
 
 from .images import read_image
+from .results import read_json
 
 __all__ = ['detect_labelled']
 
@@ -37,13 +37,12 @@ def detect_labelled(detector, annotations, image_dir):
 
 def _read(path, classes):
     """Ids and file names of the images, and the id of each class."""
-    with open(path, encoding='utf-8') as f:
-        try:
-            content = json.load(f)
-            images = [(image['id'], image['file_name']) for image in content['images']]
-            ids = {category['name']: category['id'] for category in content['categories']}
-        except (ValueError, KeyError, TypeError) as error:
-            raise ValueError(f'{path} is not a COCO annotation file ({error!r})') from error
+    content = read_json(path)
+    try:
+        images = [(image['id'], image['file_name']) for image in content['images']]
+        ids = {category['name']: category['id'] for category in content['categories']}
+    except (KeyError, TypeError) as error:
+        raise ValueError(f'{path} is not a COCO annotation file ({error!r})') from error
     if set(ids) != set(classes):
         raise ValueError(f'{path} has the classes {", ".join(ids)}, the model has '
                          f'{", ".join(classes)}; give annotations of these')

@@ -41,15 +41,17 @@ def find_images(image_file, image_dir):
         raise ValueError('no image; give --image_file FILE or --image_dir FOLDER')
     if not os.path.isdir(image_dir):
         raise FileNotFoundError(f'--image_dir: {image_dir} is not a folder')
-    names = sorted(entry.name for entry in os.scandir(image_dir)
-                   if entry.is_file() and not entry.name.startswith('.'))
-    images = [name for name in names if name.lower().endswith(SUFFIXES)]
+    # Hidden ones are what other systems leave beside the files, not images.
+    names = sorted(name for name in os.listdir(image_dir) if not name.startswith('.'))
+    images = [name for name in names if name.lower().endswith(SUFFIXES)
+              and os.path.isfile(os.path.join(image_dir, name))]
+    others = sorted(set(names) - set(images))
+    shown = f'{", ".join(others[:SHOWN])}{" ..." if len(others) > SHOWN else ""}'
     if not images:
-        raise FileNotFoundError(f'--image_dir: no {", ".join(SUFFIXES)} in {image_dir}')
-    others = [name for name in names if name not in set(images)]
+        raise FileNotFoundError(f'--image_dir: no {", ".join(SUFFIXES)} in {image_dir}, but '
+                                f'{shown or "nothing"}; give the folder of the images')
     if others:
-        print(f'--image_dir: left out {len(others)} files that are not images by their suffix: '
-              f'{", ".join(others[:SHOWN])}{" ..." if len(others) > SHOWN else ""}')
+        print(f'--image_dir: left out {len(others)} that are not images by their suffix: {shown}')
     return [os.path.join(image_dir, name) for name in images]
 
 

@@ -6,10 +6,12 @@ import json
 import os
 
 import cv2
+import numpy as np
 
-__all__ = ['records_of', 'save_records', 'draw', 'save_image']
+__all__ = ['records_of', 'save_records', 'read_json', 'drawn_names', 'draw', 'save_image']
 
 WHITE = (255, 255, 255)
+FONT_SIZE = 14  # pixels
 FONT, FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.35
 JPEG_QUALITY = 95
 
@@ -38,27 +40,85 @@ def save_records(records, folder):
     return [as_json, as_csv]
 
 
-def draw(image, boxes, classes, colors, threshold):
+def read_json(path):
+    """The content of a JSON file in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
+
+    Raises:
+        ValueError: it is none.
+        OSError: it cannot be read.
+    """
+    with open(path, 'rb') as f:
+        try:
+            return json.loads(f.read())
+        except ValueError as error:
+            raise ValueError(f'{path} is not JSON ({error})') from error
+
+
+def drawn_names(classes, font=None):
+    """Chooses how classes are named in drawings; OpenCV has the letters of ASCII only.
+
+    Args:
+        classes (list of str): names by class.
+        font (str or None): file of a font for them.
+
+    Returns:
+        tuple: names, numbers from 1 where they cannot be drawn, and Pillow's font or None.
+
+    Raises:
+        ValueError: the font cannot be read.
+        ImportError: a font is given, but Pillow is not installed.
+    """
+    if font:
+        try:
+            from PIL import ImageFont
+            return classes, ImageFont.truetype(font, FONT_SIZE)
+        except ImportError as error:
+            raise ImportError('--font: Pillow is not installed: pip install pillow') from error
+        except OSError as error:
+            raise ValueError(f'--font: {font} is not a font that can be read ({error}); give '
+                             f'another file, .ttf, .ttc or .otf') from error
+    if all(map(str.isascii, classes)):
+        return classes, None
+    numbers = [str(k) for k in range(1, 1 + len(classes))]
+    legend = ', '.join(f'{number} = {name}' for number, name in zip(numbers, classes))
+    print(f'drawings number the classes: {legend}; to draw their names, give a font: --font FILE')
+    return numbers, None
+
+
+def draw(image, boxes, names, colors, threshold, font=None):
     """Draws boxes [B, 6] of a score of ``threshold`` or more, with class and score.
 
     Args:
         image (ndarray): [h, w, 3] uint8, blue, green, red; it is drawn on.
         boxes (ndarray): [B, 6], class, score, x1, y1, x2, y2.
-        classes (list of str): names by class.
+        names (list of str): by class, of :func:`drawn_names`.
         colors (list): red, green, blue by class.
         threshold (float): lowest score drawn.
+        font (ImageFont or None): of :func:`drawn_names`.
     """
     for label, score, *corners in boxes.tolist():
         if score < threshold:
             continue
         x1, y1, x2, y2 = (int(value) for value in corners)
         color = colors[int(label)][::-1]
-        text = f'{classes[int(label)]} {score:.2f}'
-        (width, height), baseline = cv2.getTextSize(text, FONT, FONT_SCALE, 1)
-        top = max(y1 - height - baseline, 0)
         cv2.rectangle(image, (x1, y1), (x2, y2), color, 2)
-        cv2.rectangle(image, (x1, top), (x1 + width, top + height + baseline), color, cv2.FILLED)
-        cv2.putText(image, text, (x1, top + height), FONT, FONT_SCALE, WHITE, 1, cv2.LINE_AA)
+        _draw_text(image, f'{names[int(label)]} {score:.2f}', x1, y1, color, font)
+
+
+def _draw_text(image, text, left, bottom, color, font):
+    if font is None:
+        (width, height), baseline = cv2.getTextSize(text, FONT, FONT_SCALE, 1)
+    else:
+        (width, height), baseline = font.getbbox(text)[2:], 2
+    top = max(bottom - height - baseline, 0)
+    cv2.rectangle(image, (left, top), (left + width, top + height + baseline), color, cv2.FILLED)
+    if font is None:
+        cv2.putText(image, text, (left, top + height), FONT, FONT_SCALE, WHITE, 1, cv2.LINE_AA)
+        return
+    from PIL import Image, ImageDraw
+    picture = Image.fromarray(image)
+    ImageDraw.Draw(picture).text((left, top), text, fill=WHITE, font=font)
+    image[:] = np.asarray(picture)
 
 
 def save_image(image, path):

@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Thresholds of the score by class, as ``tools/report.py`` writes them."""
-import json
-
 import numpy as np
+
+from .results import read_json
 
 __all__ = ['keep_from', 'read_thresholds']
 
@@ -23,11 +23,11 @@ def read_thresholds(path, classes):
         ValueError: it is another file, names another class, or leaves a class out.
         OSError: it cannot be read.
     """
-    with open(path, encoding='utf-8') as f:
-        try:
-            content = json.load(f)
-        except ValueError as error:
-            raise ValueError(f'--thresholds: {path} is not JSON ({error})') from error
+    try:
+        content = read_json(path)
+    except ValueError as error:
+        raise ValueError(f'--thresholds: {error}; take the file that tools/report.py has '
+                         f'written') from error
     by_class = content.get('classes', {}) if isinstance(content, dict) else None
     if not isinstance(by_class, dict) or not set(by_class) <= set(classes):
         raise ValueError(f'--thresholds: {path} is not for this model, whose classes are '

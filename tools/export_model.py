@@ -19,7 +19,7 @@ def parse_args(argv):
                         help='of paddle,onnx,openvino, separated by commas; paddle is always '
                         'written; default: %(default)s')
     parser.add_argument('--infer_dir', help='images on which the files are compared with the '
-                        'model; default: some of the folder of EvalDataset, else synthetic steel')
+                        'model; default: some of EvalDataset, else synthetic steel')
     parser.add_argument('--int8', action='store_true', help='ONNX and OpenVINO in INT8 too, '
                         'calibrated on images of TrainDataset')
     parser.add_argument('--max_map_drop', type=float, default=0.5,

@@ -34,7 +34,7 @@ def main(argv):
                          'or remove it')
     checkout.load()
     from ppdet_ext.config.load import load_run_config
-    from ppdet_ext.data.dataset_files import check_datasets, dataset_paths
+    from ppdet_ext.data.dataset_files import check_datasets, class_names_of, dataset_paths
     from ppdet_ext.engine import Trainer
     from ppdet_ext.engine.callbacks.command_record import CommandRecord
     from ppdet_ext.engine.callbacks.seeds import run_seed, set_seed
@@ -64,6 +64,7 @@ def main(argv):
         trainer.load_weights(cfg.pretrain_weights)
     trainer.register_callbacks([CommandRecord(trainer, lambda: keep_command(
         os.path.join(cfg.save_dir, cfg.filename), 'train', argv, seed=trainer.seed,
+        class_names=class_names_of(cfg),
         vdl_log_dir=cfg.get('vdl_log_dir') if cfg.get('use_vdl') else None,
         **dataset_paths(cfg, 'TrainDataset')))])
     trainer.train(args.eval)

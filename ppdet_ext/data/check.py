@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks a prepared data set: COCO JSONs, label list and images of one folder."""
 import os
+import re
 
 from ..utils.files import read_text
 from ..utils.progress import progress
@@ -22,10 +23,12 @@ def read_class_names(path, encoding=None):
         encoding (str or None): None for UTF-8.
 
     Raises:
-        ValueError: no text in UTF-8, no name, an empty line between names, or a name that occurs
-            twice.
+        ValueError: no text in UTF-8, no name, all names in one line, an empty line between names,
+            or a name that occurs twice.
     """
     names = [clean_name(line) for line in read_text(path, encoding).rstrip().splitlines()]
+    if len(names) == 1 and re.search('[,;\uff0c\uff1b\u3001]', names[0]):
+        raise ValueError(f'{path}: expected one class name a line, got all in one, "{names[0]}"')
     if not names or '' in names or len(set(names)) < len(names):
         raise ValueError(f'{path}: expected different class names, one per line, got {names}')
     return names

@@ -14,13 +14,22 @@ from ..utils.text import clean_name
 from .coco_file import check_coco
 from .images import image_size
 from .records import LabelledImage, SourceCollector, enclosing_box
-from .source_files import UNLABELLED, ImageFiles, agreed_names, files_below, split_in_name
+from .source_files import (
+    OTHER_SIZE,
+    UNLABELLED,
+    ImageFiles,
+    agreed_names,
+    files_below,
+    split_in_name,
+)
 
 __all__ = ['is_coco', 'read_coco_source']
 
 PREFIXES = 'names of images were other paths than those below the folder of the images'
 RENUMBERED = 'files have ids of classes that do not count from 1 in their order; renumbered'
 POLYGONS = 'boxes come from polygons or masks, as there is no bbox'
+NO_INTEGERS = 'files have ids that are no integers; renumbered'
+TEXTS = 'numbers were written as text'
 IDS = 'files have ids of boxes that occur twice; renumbered'
 SIZES = 'images have no size in the file; it was read from the image'
 
@@ -90,14 +99,19 @@ def _complete(content):
     for category in content['categories']:
         if isinstance(category, dict) and isinstance(category.get('name'), str):
             category['name'] = clean_name(category['name'])
+    if sum([_renumber(content, 'images', 'image_id'),
+            _renumber(content, 'categories', 'category_id')]):
+        yield NO_INTEGERS
+    yield from [TEXTS] * _read_texts(content)
     _drop_group(content)
     boxes = [box for box in content['annotations'] if isinstance(box, dict)]
-    ids = [short(box['id']) for box in boxes if 'id' in box]
+    boxes_without_id = [box for box in boxes if type(box.get('id')) is not int]
+    ids = [box['id'] for box in boxes if type(box.get('id')) is int]
     twice = len(set(ids)) < len(ids)
     if twice:
         yield IDS
     for number, box in enumerate(boxes, start=1):
-        if twice or 'id' not in box:
+        if twice or boxes_without_id:
             box['id'] = number
         box['area'] = 1  # it follows from the box, whatever the file says
         box['iscrowd'] = box.get('iscrowd') or 0
@@ -106,6 +120,48 @@ def _complete(content):
             if around:
                 box['bbox'] = around
                 yield POLYGONS
+
+
+def _renumber(content, kind, reference):
+    """bool: whether records had ids that are text or floats, which became integers everywhere."""
+    records, boxes = ([record for record in content[name] if isinstance(record, dict)]
+                      for name in (kind, 'annotations'))
+    ids = [record.get('id') for record in records]
+    if not any(isinstance(number, (str, float)) for number in
+               (*ids, *(box.get(reference) for box in boxes))):
+        return False
+    names = [_id_text(number) for number in ids]
+    whole = all(name.isdecimal() for name in names)
+    mixed = not whole and any(type(number) is int for number in ids)
+    if mixed or len(set(names)) < len(names):
+        return False  # nobody knows what is meant
+    numbers = {name: int(name) if whole else k for k, name in enumerate(names, start=1)}
+    for record, name in zip(records, names):
+        record['id'] = numbers[name]
+    for box in boxes:
+        box[reference] = numbers.get(_id_text(box.get(reference)), box.get(reference))
+    return True
+
+
+def _id_text(number):
+    """str: the same for 1, 1.0 and "1"."""
+    return f'{number:.0f}' if isinstance(number, float) and number.is_integer() else str(number)
+
+
+def _read_texts(content):
+    """int: how many sizes and boxes had numbers as text, which became numbers."""
+    count = 0
+    for record in (*content['images'], *content['annotations']):
+        for key in ('width', 'height', 'bbox') if isinstance(record, dict) else ():
+            value = record.get(key)
+            texts = value if key == 'bbox' and isinstance(value, list) else [value]
+            if not any(isinstance(text, str) for text in texts):
+                continue
+            with contextlib.suppress(TypeError, ValueError):
+                numbers = [float(text) for text in texts]
+                record[key] = numbers if isinstance(value, list) else numbers[0]
+                count += 1
+    return count
 
 
 def _complete_sizes(content, images, folder):
@@ -207,7 +263,7 @@ class _CocoReader:
             stated = record['width'], record['height']
             if stated != size:
                 raise ValueError(f'is stated as {stated[0]}x{stated[1]}, the image is '
-                                 f'{size[0]}x{size[1]}')
+                                 f'{size[0]}x{size[1]}; {OTHER_SIZE}')
         except (OSError, ValueError) as error:
             self._fault(f'image {record["file_name"]}: {error}')
             self.collector.leave_out()
@@ -227,9 +283,10 @@ class _CocoReader:
         found = self.images.find(name, self._folder)
         self.listed.update(found)
         if len(found) != 1:
-            raise ValueError('several images fit' if found else 'there is no such image')
+            raise ValueError('several images fit; give them different names' if found else
+                             'there is no such image; copy it there, or remove its record')
         if self.listed[found[0]] > 1:
-            raise ValueError('is listed twice')
+            raise ValueError('is listed twice; remove one of the records')
         return found[0]
 
     def _box(self, annotation, width, height):

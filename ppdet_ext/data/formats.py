@@ -8,9 +8,11 @@ from typing import Callable, NamedTuple, Optional
 from ..utils.files import read_json, read_text
 from ..utils.text import clean_name
 from .coco_source import is_coco, read_coco_source
+from .images import IMAGE_SUFFIXES, is_image_name
 from .labelme import is_labelme, read_labelme
 from .source_files import agreed_names, files_below
-from .voc import read_voc
+from .voc import ANNOTATION, read_voc
+from .voc_xml import BrokenXmlError, parse_xml
 from .yolo import OTHER_FILES, is_yolo_line, read_yolo, yolo_class_names
 
 __all__ = ['FORMATS', 'SourceOptions', 'detect_format', 'read_source']
@@ -19,6 +21,7 @@ LISTS = ('classes.txt', 'label_list.txt', 'labels.txt', 'predefined_classes.txt'
 LABEL_MAP = 'labelmap.txt'  # of CVAT: name:color:parts:actions
 NO_CLASSES = ('__ignore__', '_background_', 'background')
 LOOKED_AT = 50  # files of a suffix
+SHOWN, MOST_SHOWN = 5, 100  # names of files, numbers of classes
 
 
 class SourceOptions(NamedTuple):
@@ -70,7 +73,13 @@ def _listed_names(folder, encoding):
 
 
 def _xml_example(folder, encoding):
-    return next(files_below(folder, '.xml'), None)
+    for path in islice(files_below(folder, '.xml'), LOOKED_AT):
+        try:
+            if parse_xml(path, encoding).tag == ANNOTATION:
+                return path
+        except BrokenXmlError:
+            return path  # as a fault it gets its line
+    return None
 
 
 def _json_example(is_format):
@@ -127,7 +136,11 @@ def detect_format(folder, encoding=None):
     found = {name: path for name, path in found.items() if path}
     if not found:
         known = '; '.join(f'{name}: {form.words}' for name, form in FORMATS.items())
-        raise ValueError(f'{folder}: holds no labels of a known format ({known})')
+        others = [os.path.relpath(path, folder) for path in islice(
+            (path for path in files_below(folder) if not is_image_name(path)), SHOWN)]
+        raise ValueError(f'{folder}: holds no labels of a known format ({known}), but '
+                         f'{", ".join(others) or "images only"}; export the labels in one of '
+                         f'these formats, and unpack archives inside')
     if len(found) > 1:
         examples = ', '.join(f'{name} ({os.path.relpath(path, folder)})'
                              for name, path in found.items())
@@ -150,7 +163,16 @@ def read_source(folder, name, options):
     Raises:
         ValueError: there is no such data set, or nothing tells the order of the classes.
     """
+    if not any(map(is_image_name, files_below(folder))):
+        raise ValueError(f'{folder}: holds no image ({" ".join(IMAGE_SUFFIXES)}); put the images '
+                         f'there too, in one of these formats, or export the labels with images')
     source = FORMATS[name].read(folder, options)
+    if source.class_names is None and source.seen and name == 'yolo':
+        last = max(map(int, source.seen))
+        numbers = ','.join(map(str, range(last + 1))) if last < MOST_SHOWN else f'0,1,...,{last}'
+        raise ValueError(f'{folder}: nothing names the classes, which are numbers in YOLO files '
+                         f'(no data.yaml, classes.txt or obj.names); give names in this order: '
+                         f'--classes {numbers}')
     if source.class_names is None and source.seen:
         names = sorted(source.seen)
         counts = ', '.join(f'{name} ({source.seen[name]} boxes)' for name in names)

@@ -11,7 +11,7 @@ import struct
 
 import cv2
 import numpy as np
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 
 from ..utils.files import open_regular
 
@@ -28,6 +28,7 @@ DEEP_FORMATS = ('PNG', 'TIFF')
 # The largest values of 8, 10, 12, 14 and 16 bits.
 MAXIMA = (255, 1023, 4095, 16383, 65535)
 ORIENTATION = 0x0112  # tag of EXIF; from 5 on width and height are exchanged
+START_SHOWN = 8  # bytes of a file that is no image
 PNG_DEPTH = 24  # byte of a PNG that holds its bits a channel
 TIFF_STARTS = {b'II': '<', b'MM': '>'}
 # Tags of TIFF; the last says whether values are integers from 0, with a sign, or floats.
@@ -61,7 +62,7 @@ def image_size(path):
             # Pillow reads no TIFF of three channels with 16 bits each.
             size, form = _size_of_deep_tiff(path), 'TIFF'
             if size is None:
-                raise ValueError(f'unreadable image ({error})') from error
+                raise ValueError(f'unreadable image ({_why(path, error)})') from error
     if form in DIFFERING_FORMATS:
         check_seen(path)
     return size
@@ -85,6 +86,15 @@ def check_seen(path):
             if image.getexif().get(ORIENTATION, 1) != 1:
                 raise ValueError('its EXIF orientation turns it, which detectors do not see in a '
                                  'WebP; save it as PNG, turned')
+
+
+def _why(path, error):
+    """str: an error of Pillow, with the beginning of a file that is none of the formats."""
+    if not isinstance(error, UnidentifiedImageError):
+        return ' '.join(str(error).split())
+    start = _content(path)[:START_SHOWN]
+    return f'it begins with {start!r}, as none of {", ".join(IMAGE_FORMATS)}' if start else (
+        'it is empty')
 
 
 def header_size(image):

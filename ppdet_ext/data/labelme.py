@@ -11,7 +11,7 @@ from ..utils.progress import progress
 from ..utils.text import clean_name
 from .images import image_size
 from .records import LabelledImage, SourceCollector, enclosing_box
-from .source_files import UNLABELLED, ImageFiles, files_below, split_of, stem
+from .source_files import OTHER_SIZE, UNLABELLED, ImageFiles, files_below, split_of, stem
 
 __all__ = ['is_labelme', 'read_labelme']
 
@@ -97,7 +97,7 @@ def _add(collector, path, content, image, name, split):
         stated = content.get('imageWidth') or size[0], content.get('imageHeight') or size[1]
         if [str(side).removesuffix('.0') for side in stated] != [str(side) for side in size]:
             raise ValueError(f'imageWidth, imageHeight say {stated[0]}x{stated[1]}, the image is '
-                             f'{size[0]}x{size[1]}')
+                             f'{size[0]}x{size[1]}; {OTHER_SIZE}')
     except (OSError, ValueError) as error:
         collector.fault(path, None, str(error))
         collector.leave_out()

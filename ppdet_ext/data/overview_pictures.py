@@ -20,6 +20,12 @@ def draw_overview(result, path, font=None):
         path (str): of the PNG to write.
         font (str or None): file of the font for names; None for one of the system.
     """
+    import matplotlib
+    with matplotlib.rc_context({'text.parse_math': False}):  # $ is a letter
+        _draw_overview(result, path, font)
+
+
+def _draw_overview(result, path, font):
     # Not pyplot, which keeps figures and looks for a screen.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure

@@ -10,13 +10,13 @@ from typing import NamedTuple, Optional
 from ..safe_io.archive import unpacked
 from ..utils.files import write_json, write_text
 from ..utils.progress import progress
-from ..utils.text import alike
+from ..utils.text import alike, same_name
 from .coco import SPLITS, coco_dataset, grouped_split, stratified_split
 from .dataset_folder import new_dataset_folder
 from .dataset_yaml import dataset_yaml, write_run_configs
 from .formats import SourceOptions, detect_format, read_source
 from .images import IMAGE_SUFFIXES, fitting_maximum, largest_value
-from .source_files import files_below
+from .source_files import IMAGE_FOLDERS, files_below
 
 __all__ = ['InvalidDataError', 'PrepareOptions', 'dominant_class', 'group_of', 'prepare_data']
 
@@ -103,12 +103,14 @@ def prepare_data(source, output, reading=DEFAULT_READING, options=DEFAULT_OPTION
         if data.faults and not options.skip_invalid:
             raise InvalidDataError(data.faults, _other_files(folder))
         if not data.images:
-            raise ValueError(f'{source}: no sound image is left')
+            first = (f'; repair the faults, of {len(data.faults)} the first: {data.faults[0]}'
+                     if data.faults else '')
+            raise ValueError(f'{source}: no sound image is left{first}')
         if not any(image.boxes for image in data.images):
             lost = ('is left without faults; repair them' if data.faults
                     else 'so that nothing could be learned; label the defects')
             raise ValueError(f'{source}: no image with a box {lost}')
-        data = data._replace(images=_with_different_names(data.images))
+        data = data._replace(images=_with_different_names(data.images, folder))
         labels = [dominant_class(image.boxes, data.class_names) for image in data.images]
         splits, words = _splits(data.images, labels, options)
         maximum = _copy_images(data.images, os.path.join(result, 'images'))
@@ -140,17 +142,29 @@ def group_of(name, group_by):
     return found and (found.group(1) if found.groups() else found.group())
 
 
-def _with_different_names(images):
-    """Puts images of several splits that have the same name into folders of their splits."""
-    counts = Counter(image.name.lower() for image in images)  # as Windows and macOS compare them
-    images = [image._replace(name=f'{image.split}/{image.name}')
-              if counts[image.name.lower()] > 1 and image.split else image for image in images]
+def _with_different_names(images, source):
+    """Puts images that have the same name into folders of their splits, or else of the source."""
+    images = _renamed(images, lambda image: f'{image.split}/{image.name}'
+                      if image.split else image.name)
+    images = _renamed(images, lambda image: _name_with_folders(image.path, source))
     names = Counter(image.name for image in images)
     twice = [name for name in names if names[name] > 1]
     if twice:
         paths = ', '.join(image.path for image in images if image.name == twice[0])
         raise ValueError(f'{paths}: would both become images/{twice[0]}; rename one of them')
     return images
+
+
+def _renamed(images, name_of):
+    """list of LabelledImage: those of the same name are named anew."""
+    counts = Counter(image.name.lower() for image in images)  # as Windows and macOS compare them
+    return [image._replace(name=name_of(image)) if counts[image.name.lower()] > 1 else image
+            for image in images]
+
+
+def _name_with_folders(path, source):
+    parts = same_name(os.path.relpath(path, source)).split(os.sep)
+    return '/'.join(part for part in parts if part.lower() not in IMAGE_FOLDERS)
 
 
 def _splits(images, labels, options):
@@ -192,7 +206,7 @@ def _groups(images, group_by):
     without = [name for name, group in groups.items() if not group]
     if without:
         raise ValueError(f'--group-by {group_by}: does not occur in the names of {len(without)} '
-                         f'images, first {without[0]}')
+                         f'images, first {without[0]}; correct it, or rename the images')
     return list(groups.values())
 
 

@@ -14,6 +14,7 @@ __all__ = ['ImageFiles', 'agreed_names', 'files_below', 'is_clutter', 'split_of'
 SPLIT_NAMES = {'train': 'train', 'training': 'train', 'val': 'val', 'valid': 'val',
                'validation': 'val', 'test': 'test', 'testing': 'test'}
 IN_SEVERAL = 'images are in the lists of several splits; the first one counts'
+OTHER_SIZE = 'was it replaced after it was labelled? Label it again, or correct the size'
 UNLABELLED = 'if such images show no defect, give --unlabelled sound'
 IMAGE_FOLDERS = ('images', 'jpegimages')
 

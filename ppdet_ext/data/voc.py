@@ -1,10 +1,13 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Reads folders of images with Pascal VOC annotations and reports every fault in them."""
+import contextlib
 import filecmp
+import math
 import os
 import re
 from collections import defaultdict
+from xml.etree.ElementTree import SubElement
 
 from ..utils.files import read_text
 from ..utils.progress import progress
@@ -13,6 +16,7 @@ from .images import IMAGE_SUFFIXES, image_size, is_image_name
 from .records import LabelledImage, SourceCollector, plain_number
 from .source_files import (
     IN_SEVERAL,
+    OTHER_SIZE,
     SPLIT_NAMES,
     UNLABELLED,
     ImageFiles,
@@ -28,6 +32,8 @@ __all__ = ['read_voc']
 
 IMAGE_FOLDERS = ('images', 'jpegimages')
 ANNOTATION_FOLDERS = ('annotations', )
+ANNOTATION = 'annotation'  # the element that holds all others
+ROTATED = 'rotated boxes became their enclosing box'
 MARK = re.compile(r'\s+-?[01]$')  # behind a name: whether the image shows a class
 SIZES = 'annotations state no size; it was read from the image'
 # Only parts of one data set carry these names; other neighbours are data sets of their own.
@@ -71,7 +77,7 @@ def read_voc(source, class_names, box_origin=1, unlabelled_sound=False, encoding
     for key in progress(sorted(pairs), 'reading'):
         images, annotations = pairs[key]
         name = images and name_of(images[0])
-        listed = lists.get(same_name(stem(images[0])), ()) if images else ()
+        listed = _listed(images[0], lists) if images else ()
         if len(set(listed)) > 1:
             collector.note(IN_SEVERAL)
         split = listed[0] if listed else images and split_of(images[0], source)
@@ -89,22 +95,53 @@ def _split_lists(source, encoding):
             continue
         for line in filter(None, map(str.strip, read_text(path, encoding).splitlines())):
             image = split_list_line(line)[0] if '.xml' in line.lower() else line
-            for name in (image, MARK.sub('', image)):
-                name = os.path.basename(name.replace('\\', '/'))
-                splits[same_name(stem(name) if is_image_name(name) else name)].append(part)
+            for name in {image, MARK.sub('', image)}:
+                bare = os.path.splitext(name)[0] if is_image_name(name) else name
+                for ending in _endings(bare):
+                    splits[ending].append(part)
     return splits
+
+
+def _endings(path):
+    """list of str: a path without its first folders, the longest first."""
+    parts = same_name(path).replace('\\', '/').split('/')
+    return ['/'.join(parts[k:]) for k in range(len(parts))]
+
+
+def _listed(image, lists):
+    """list of str: the splits in whose lists an image is; those that also name its folders count
+    where there are any."""
+    return next((lists[ending] for ending in _endings(_without_suffix(image))
+                 if ending in lists), [])
 
 
 def _pairs(source):
     """tuple: the image paths and the XML paths of each name, and what names an image."""
-    parts = _find_parts(source)
-    if parts:
-        return _pair_files(parts, stem), os.path.basename
-    images = ImageFiles(source)
-    bare = {os.path.splitext(path)[0] for path in images.paths}
-    beside = all(os.path.splitext(path)[0] in bare for path in files_below(source, '.xml'))
-    pairs = _pair_files([(source, source)], _without_suffix if beside else stem)
-    return pairs, images.name_of
+    parts, images = _find_parts(source), ImageFiles(source)
+    pairs = _pair_files(parts or [(source, source)], stem)
+    apart = _pull_apart(pairs, images)
+    return pairs, os.path.basename if parts and not apart else images.name_of
+
+
+def _pull_apart(pairs, files):
+    """Pairs images of one name that differ, as of two cameras, with the annotations of their
+    folders, where each has one.
+
+    Returns:
+        set of str: paths of these images.
+    """
+    apart = set()
+    for key, (images, annotations) in list(pairs.items()):
+        if len(images) < 2 or len(images) != len(annotations) or not _duplicate_faults(images):
+            continue
+        found = {xml: files.find(os.path.relpath(_without_suffix(xml), files.folder),
+                                 os.path.dirname(xml)) for xml in annotations}
+        if sorted(found.values()) == sorted([image] for image in images):
+            del pairs[key]
+            pairs.update({_without_suffix(image): ([image], [xml])
+                          for xml, (image, ) in found.items()})
+            apart.update(images)
+    return apart
 
 
 def _without_suffix(path):
@@ -183,8 +220,7 @@ class _VocReader:
         else:
             faults.append((xml_paths[0], None, 'there is no image of this name'))
         if xml_paths:
-            root = _noting_faults(lambda path: parse_xml(path, self.encoding), xml_paths[0],
-                                  faults)
+            root = _noting_faults(self._parse, xml_paths[0], faults)
         elif not self.unlabelled_sound:
             faults.append((image_paths[0], None, f'there is no annotation (XML) of this name; '
                                                  f'{UNLABELLED}'))
@@ -205,6 +241,17 @@ class _VocReader:
             self.collector.add(LabelledImage(image_paths[0], name, *size, boxes, split), lost)
         else:
             self.collector.leave_out()
+
+    def _parse(self, path):
+        root = parse_xml(path, self.encoding)
+        if root.tag != ANNOTATION:
+            raise BrokenXmlError(line_of(root), f'is no annotation of Pascal VOC: expected '
+                                                f'<{ANNOTATION}>, got <{root.tag}>; export the '
+                                                f'labels as Pascal VOC, YOLO or COCO')
+        rotated = sum(_enclose(element, self.box_origin) for element in root.iter('object'))
+        if rotated:
+            self.collector.note(ROTATED, rotated)
+        return root
 
     def _read_boxes(self, root, size):
         """Returns each box, None for a faulty one, and (line, message) of each fault."""
@@ -227,6 +274,25 @@ class _VocReader:
         bbox = (xmin - self.box_origin, ymin - self.box_origin, xmax, ymax)
         return {'class_name': name, 'bbox': tuple(map(plain_number, bbox)),
                 'difficult': difficult}, messages
+
+
+def _enclose(element, box_origin):
+    """bool: whether an ``<object>`` had only a rotated box, as roLabelImg writes it, and got the
+    box around it."""
+    rotated = element.find('robndbox')
+    if rotated is None or element.find('bndbox') is not None:
+        return False
+    with contextlib.suppress(ValueError):
+        x, y, width, height, angle = (float(rotated.findtext(tag, ''))
+                                      for tag in ('cx', 'cy', 'w', 'h', 'angle'))
+        cos, sin = abs(math.cos(angle)), abs(math.sin(angle))
+        w, h = width * cos + height * sin, width * sin + height * cos
+        box = SubElement(element, 'bndbox', rotated.attrib)
+        for tag, value in (('xmin', x - w / 2 + box_origin), ('ymin', y - h / 2 + box_origin),
+                           ('xmax', x + w / 2), ('ymax', y + h / 2)):
+            SubElement(box, tag, rotated.attrib).text = str(plain_number(value))
+        return True
+    return False
 
 
 def _duplicate_faults(paths):
@@ -268,7 +334,7 @@ def _size_messages(root, size):
     if size is not None and [side.removesuffix('.0') for side in stated] != [
             str(side) for side in size]:
         return [(line_of(element), f'<size> says {"x".join(stated)}, the image is '
-                                 f'{size[0]}x{size[1]}')]
+                                 f'{size[0]}x{size[1]}; {OTHER_SIZE}')]
     return []
 
 

@@ -187,10 +187,11 @@ def _child(element, tag):
 
 def _numbers(parent, name, tags, messages):
     """Returns numbers of a child, or None after adding to ``messages`` why there are none."""
-    element = parent.find(name)
+    element, times = parent.find(name), len(parent.findall(name))
     try:
-        if element is None:
-            raise ValueError(f'there is no <{name}>')
+        if times != 1:
+            number = f'are {times} <{name}>, expected one' if times else f'is no <{name}>'
+            raise ValueError(f'there {number}')
         return [_number(element, tag) for tag in tags]
     except ValueError as error:
         messages.append((line_of(_child(parent, name)), str(error)))
@@ -204,5 +205,6 @@ def _number(element, tag):
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise ValueError(f'<{tag}> is "{text}", expected a number')
+        point = ' with a point, not a comma' if ',' in text else ''
+        raise ValueError(f'<{tag}> is "{text}", expected a number{point}')
     return int(value) if value.is_integer() else value

@@ -5,10 +5,11 @@ import math
 import os
 from collections import Counter, defaultdict
 
-from ..safe_io.safe_yaml import YamlError, load_yaml
-from ..utils.files import read_text
+from ..safe_io.safe_yaml import load_yaml
+from ..utils.files import open_text, read_text
 from ..utils.progress import progress
 from ..utils.text import clean_name, same_name
+from .check import read_class_names
 from .images import image_size
 from .records import LabelledImage, SourceCollector, enclosing_box
 from .source_files import (
@@ -118,7 +119,8 @@ class _YoloReader:
         try:
             number, *values = map(float, words)
         except ValueError:
-            raise ValueError(f'expected numbers, got "{line.strip()}"') from None
+            raise ValueError(f'expected a class number, x, y, width and height with blanks between '
+                             f'them, got "{line.strip()}"') from None
         if len(values) == 5:
             values = values[:4]
             self.collector.note(SCORES)
@@ -146,7 +148,7 @@ class _YoloReader:
         names = self.names
         if names is not None and number >= len(names):
             raise ValueError(f'class {number:.0f}, but there are {len(names)} classes, counted '
-                             f'from 0: {", ".join(names)}')
+                             f'from 0: {", ".join(names)}; name all, or correct the number')
         name = f'{number:.0f}' if names is None else names[int(number)]
         problem = self.collector.unknown_class(name)
         if problem:
@@ -214,11 +216,9 @@ def _data_yamls(source, encoding):
     found, unreadable = {}, []
     for path in files_below(source, ('.yaml', '.yml')):
         try:
-            content = load_yaml(read_text(path, encoding))
-        except YamlError as error:
-            unreadable.append(f'{path}: {error.problem}; correct it')
+            content = load_yaml(open_text(path, encoding))
         except ValueError as error:
-            unreadable.append(str(error))
+            unreadable.append(f'{error}; correct it')
         else:
             if isinstance(content, dict) and 'names' in content:
                 found[path] = content
@@ -245,8 +245,7 @@ def yolo_class_names(source, encoding=None):
               for path, content in _data_yamls(source, encoding).items()}
     for path in files_below(source, ('.txt', '.names')):
         if os.path.basename(path).lower() in CLASS_FILES:
-            lines = read_text(path, encoding).splitlines()
-            stated[path] = _checked(path, [line for line in lines if line.strip()])
+            stated[path] = tuple(read_class_names(path, encoding))
     return agreed_names(stated)
 
 
@@ -268,7 +267,13 @@ def _checked(path, names):
             raise ValueError(f'{path}: names count from 0 without a gap, got {list(names)}')
         names = [names[number] for number in numbers]
     if not isinstance(names, list) or not names:
-        raise ValueError(f'{path}: expected the names of the classes, got {names!r}')
+        raise ValueError(f'{path}: names is a list of the classes, got {names!r}; write '
+                         f'names: [dent, scratch]')
+    for name in names:
+        # YAML reads no, off, null, 1.0 and 2026-01-01 as other values than text.
+        if type(name) not in (str, int):
+            raise ValueError(f'{path}: one of the names is {name!r} in YAML and no text; put all '
+                             f'names between quotes')
     names = tuple(clean_name(str(name)) for name in names)
     if '' in names or len(set(names)) < len(names):
         raise ValueError(f'{path}: expected different names of classes, got {list(names)}')

@@ -9,7 +9,7 @@ import cv2
 from ppdet.utils.logger import setup_logger
 
 from ..data.coco import NEU_DET_CLASSES
-from ..data.dataset_files import dataset_fields
+from ..data.dataset_files import image_files
 from ..data.synthetic_steel import render_image
 from ..inference.detections import find_images
 
@@ -27,28 +27,29 @@ def compared_images(cfg, folder=None):
 
     Args:
         cfg (dict): the configuration.
-        folder (str|None): None for the images of EvalDataset, or synthetic steel where they are
-            not there.
+        folder (str|None): None for the images that EvalDataset lists, or synthetic steel where
+            they are not there.
 
     Raises:
         FileNotFoundError: no such folder, or no image in it.
         ValueError: a file is not an image.
     """
-    folder = folder or _evaluated(cfg)
+    maximum = cfg.get('image_maximum')
     with tempfile.TemporaryDirectory() as synthetic:
-        if folder is None:
+        images = find_images(None, folder, maximum) if folder else _evaluated(cfg)
+        if not images:
             logger.warning('there are no images of EvalDataset: the files are compared on '
                            'synthetic steel; give images with --infer_dir')
             _draw(synthetic)
-        images = find_images(None, folder or synthetic, cfg.get('image_maximum'))
-        yield images[::max(1, len(images) // COUNT)][:COUNT]
+            images = find_images(None, synthetic)
+        images = images[::max(1, len(images) // COUNT)][:COUNT]
+        yield images if folder else [path for image in images
+                                     for path in find_images(image, None, maximum)]
 
 
 def _evaluated(cfg):
-    """str or None: the folder of EvalDataset's images."""
-    dataset = dataset_fields(cfg, 'EvalDataset')
-    folder = os.path.join(dataset.get('dataset_dir') or '', dataset.get('image_dir') or '')
-    return folder if os.path.isdir(folder) else None
+    """list of str: the images of EvalDataset that are there, sorted."""
+    return sorted(filter(os.path.isfile, image_files(cfg, 'EvalDataset')))
 
 
 def _draw(folder):

@@ -13,10 +13,12 @@ from ppdet.engine.callbacks import ComposeCallback
 from ppdet.metrics import COCOMetric
 from ppdet.utils.logger import setup_logger
 
+from ..data.dataset_files import class_names_of
 from ..data.images import image_sizes
 from ..metrics import ClasswiseCOCOMetric
 from ..modeling.finite import FiniteCheck
 from ..modeling.freeze import freeze_modules
+from ..modeling.trained_classes import check_trained_classes
 from ..modeling.weights import fingerprint, load_weights, resolve_weights
 from ..utils.folder_lock import folder_lock
 from ..utils.missing_package import explained
@@ -104,6 +106,7 @@ class Trainer(ppdet.engine.Trainer):
         if self.is_loaded_weights:
             return
         self.start_epoch = 0
+        check_trained_classes(weights, class_names_of(self.cfg), learns=self.mode == 'train')
         # A pretrained backbone fills part of a detector; a trained detector must fit whole.
         load_weights(self.model, weights, 'model', minimum=0.0 if self.mode == 'train' else 1.0)
 
@@ -149,6 +152,7 @@ class Trainer(ppdet.engine.Trainer):
         broadcast_from_rank0(lambda: _recover_if_free(os.path.dirname(path)))
         _find(path)
         state = load_checkpoint(path)
+        check_trained_classes(path, class_names_of(self.cfg))
         # ppdet would leave out what does not fit.
         load_weights(getattr(self.model, 'student_model', self.model), path, 'checkpoint',
                      minimum=1.0)

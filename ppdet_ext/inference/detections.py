@@ -62,16 +62,18 @@ def find_images(infer_img, infer_dir, image_maximum=None):
 def _images_in(folder):
     if not os.path.isdir(folder):
         raise FileNotFoundError(f'--infer_dir: {folder} is not a folder')
-    names = sorted(name for name in os.listdir(folder)
-                   if not name.startswith('.') and os.path.isfile(os.path.join(folder, name)))
-    images = [os.path.join(folder, name) for name in names if is_image_name(name)]
+    names = sorted(name for name in os.listdir(folder) if not name.startswith('.'))
+    images = [name for name in names
+              if is_image_name(name) and os.path.isfile(os.path.join(folder, name))]
+    others = [name for name in names if name not in images]
+    shown = f'{", ".join(others[:SHOWN])}{" ..." if len(others) > SHOWN else ""}'
     if not images:
-        raise FileNotFoundError(f'--infer_dir: no {", ".join(IMAGE_SUFFIXES)} in {folder}')
-    others = [name for name in names if not is_image_name(name)]
+        raise FileNotFoundError(f'--infer_dir: no {", ".join(IMAGE_SUFFIXES)} in {folder}, but '
+                                f'{shown or "nothing"}; give the folder of the images')
     if others:
-        print(f'--infer_dir: left out {len(others)} files that are not images by their suffix: '
-              f'{", ".join(others[:SHOWN])}{" ..." if len(others) > SHOWN else ""}')
-    return images
+        print(f'--infer_dir: left out {len(others)} files and folders that are not images by their '
+              f'suffix: {shown}')
+    return [os.path.join(folder, name) for name in images]
 
 
 def check_output_dir(images, output_dir):
@@ -150,7 +152,8 @@ def name_classes(cfg):
     names = [names_of[class_to_category[k]] for k in range(len(class_to_category))]
     if len(names) != cfg.num_classes:
         raise ValueError(f'{path} names {len(names)} classes, but num_classes is '
-                         f'{cfg.num_classes}')
+                         f'{cfg.num_classes}; give -o num_classes={len(names)}, or the list of the '
+                         f'training')
     check_class_order(cfg)
     return names
 

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from . import operating_points as points
-from .fonts import families
+from .fonts import text_style
 
 __all__ = ['training', 'precision_recall', 'by_score', 'free_response', 'image_decisions',
            'classes', 'kinds', 'box_sizes', 'speed']
@@ -32,8 +32,7 @@ def _svg(figure):
 def _drawn(draw):
     """Decorator: of a function that draws, one that returns the SVG."""
     def svg(*arguments):
-        with matplotlib.rc_context({'font.family': families(), 'font.size': 10,
-                                    'axes.grid': True, 'grid.alpha': 0.3,
+        with matplotlib.rc_context({**text_style(10), 'axes.grid': True, 'grid.alpha': 0.3,
                                     'axes.axisbelow': True, 'hatch.linewidth': 0.6}):
             return _svg(draw(*arguments))
     svg.__doc__ = draw.__doc__

@@ -8,7 +8,7 @@ from matplotlib.ft2font import FT2Font
 
 from ..utils.fonts import find_font
 
-__all__ = ['families', 'can_draw', 'class_labels']
+__all__ = ['families', 'can_draw', 'class_labels', 'text_style']
 
 OWN = 'DejaVu Sans'
 
@@ -23,6 +23,11 @@ def families():
     # Matplotlib keeps a list of its own from before a font was installed.
     font_manager.fontManager.addfont(path)
     return [OWN, FT2Font(path).family_name]
+
+
+def text_style(size):
+    """dict: parameters of Matplotlib for text of so many points, in which $ is a letter."""
+    return {'font.family': families(), 'font.size': size, 'text.parse_math': False}
 
 
 @functools.lru_cache(maxsize=1)

@@ -4,6 +4,7 @@
 import base64
 import datetime
 import os
+import re
 from importlib.metadata import PackageNotFoundError, version
 
 import jinja2
@@ -27,6 +28,8 @@ from .words import WORDS
 
 __all__ = ['write_report']
 
+# An underscore within a word is one in Markdown too.
+MARKS = re.compile(r'[\\`*<>\[\]|&~]|(?<!\w)_|_(?!\w)')
 TEMPLATES = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'templates')
 
 
@@ -125,29 +128,35 @@ def _write_markdown(sections, content, words, output):
 
 
 def _markdown(block, folder):
-    return MARKDOWN.get(type(block), lambda block, _: block.text)(block, folder)
+    return MARKDOWN.get(type(block), lambda block, _: _plain(block.text))(block, folder)
+
+
+def _plain(text):
+    """str: a text in which Markdown and HTML find nothing of theirs, as in names of classes."""
+    return MARKS.sub(r'\\\g<0>', text)
 
 
 def _markdown_table(block, _):
-    rows = [[cell.replace('|', '\\|') for cell in row] for row in [block.head, *block.rows]]
-    return f'{block.caption}\n\n{GithubFlavoredMarkdownTable(rows).table}'
+    rows = [list(map(_plain, row)) for row in [block.head, *block.rows]]
+    return f'{_plain(block.caption)}\n\n{GithubFlavoredMarkdownTable(rows).table}'
 
 
 def _markdown_chart(block, folder):
     _write(os.path.join(folder, f'{block.name}.svg'), block.svg)
-    return f'![{block.caption}](pictures/{block.name}.svg)'
+    return f'![{_plain(block.caption)}](pictures/{block.name}.svg)'
 
 
 def _markdown_picture(block, folder):
     with open(os.path.join(folder, f'{block.name}.jpg'), 'wb') as file:
         file.write(block.jpeg)
-    return f'![{block.caption}](pictures/{block.name}.jpg)\n\n{block.caption}'
+    caption = _plain(block.caption)
+    return f'![{caption}](pictures/{block.name}.jpg)\n\n{caption}'
 
 
 MARKDOWN = {
-    Note: lambda block, _: f'**{block.text}**',
-    Items: lambda block, _: '\n'.join(f'- {item}' for item in block.items),
-    Code: lambda block, _: (f'{block.title}:\n\n' if block.title else '')
+    Note: lambda block, _: f'**{_plain(block.text)}**',
+    Items: lambda block, _: '\n'.join(f'- {_plain(item)}' for item in block.items),
+    Code: lambda block, _: (f'{_plain(block.title)}:\n\n' if block.title else '')
     + f'```bash\n{block.text}\n```',
     Table: _markdown_table,
     Chart: _markdown_chart,

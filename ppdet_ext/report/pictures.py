@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..data.images import open_rgb, own_maximum
-from .fonts import families
+from .fonts import text_style
 
 __all__ = ['Choice', 'choose_images', 'draw_image', 'draw_samples']
 
@@ -112,7 +112,7 @@ def draw_image(models, position, labels, title):
     evaluation = models[0].first.evaluation
     truth, (image, scale) = evaluation.truth, _open(evaluation, position)
     columns = 1 + len(models)
-    with matplotlib.rc_context({'font.family': families(), 'font.size': 8}):
+    with matplotlib.rc_context(text_style(8)):
         panels = _panels(columns, image.height / image.width)
         for panel, name in zip(panels, (title, *(model.drawn for model in models))):
             panel.imshow(image, cmap='gray')
@@ -151,7 +151,7 @@ def draw_samples(evaluation, labels, count=4):
     shown = np.unique(truth.images) if len(truth.images) else np.arange(len(truth.file_names))
     count = min(count, len(shown))
     positions = [int(shown[k * len(shown) // count]) for k in range(count)]
-    with matplotlib.rc_context({'font.family': families(), 'font.size': 8}):
+    with matplotlib.rc_context(text_style(8)):
         width, height = truth.sizes[positions[0]]
         panels = _panels(count, height / width)
         for panel, position in zip(panels, positions):

@@ -19,6 +19,10 @@ from .words import WORDS
 __all__ = ['Text', 'Note', 'Items', 'Table', 'Chart', 'Picture', 'Code', 'Section', 'Source',
            'make_sections', 'thresholds_name']
 
+# Options that change nothing in inference.
+OF_TRAINING = ('Train', 'Eval', 'LearningRate', 'OptimizerBuilder', 'Unlabelled', 'epoch', 'seed',
+               'snapshot_epoch', 'filename', 'save_dir', 'log_iter', 'worker_num', 'use_vdl', 'vdl',
+               'pretrain_weights', 'teacher_weights', 'check_teacher', 'use_ema', 'weights')
 TEACHER_MARGIN = 0.01  # of mAP; a teacher that is better by less has little to teach
 
 
@@ -251,11 +255,11 @@ def _runs(source):
 def _data(source):
     words, data = source.words, source.figures['data']
     names = source.truth.names
-    yield Table(words['data_table'],
-                [words[key] for key in ('set', 'images', 'boxes', 'without_boxes')] + names,
-                [[words[name], *(str(each[key]) for key in ('images', 'boxes', 'without_boxes')),
-                  *(str(each['by_class'].get(kind, 0)) for kind in names)]
-                 for name, each in data.items()])
+    yield Table(words['data_table'], ['', *(words[name] for name in data)], [
+        *([words[key], *(str(each[key]) for each in data.values())]
+          for key in ('images', 'without_boxes', 'boxes')),
+        *([words['boxes_of'].format(name=name),
+           *(str(each['by_class'].get(name, 0)) for each in data.values())] for name in names)])
     labels = class_labels(names)
     if labels != names:
         yield Text(words['class_numbers'].format(
@@ -389,7 +393,10 @@ def _infer_command(source):
     if run.training is None or not run.training.config:
         return None
     common = f'python tools/infer.py -c {shlex.quote(run.training.config)} --infer_dir FOLDER'
-    weights = f'-o weights={shlex.quote(run.weights)}'
+    options = {key: value for key, value in run.training.options.items()
+               if not key.startswith(OF_TRAINING)}
+    weights = '-o ' + shlex.join(f'{key}={value}' for key, value in (
+        *options.items(), ('weights', run.weights)))
     path = shlex.quote(os.path.join(source.output, thresholds_name(model)))
     return (f'{common} --draw_threshold {_threshold(model.first.threshold)} {weights}\n'
             f'{common} --thresholds {path} {weights}')

@@ -14,7 +14,8 @@ ENGLISH = {
     'comma': ', ',
     'synthetic': 'Synthetic data: a program drew these images. The results say nothing about real '
                  'steel.',
-    'teacher': 'teacher', 'student': 'student', 'distilled': 'distilled', 'model': 'model',
+    'teacher': 'teacher', 'student': 'student', 'distilled': 'distilled student',
+    'model': 'model',
     'section_verdict': 'Verdict', 'section_run': 'What was run', 'section_data': 'Data',
     'section_training': 'Training', 'section_accuracy': 'Accuracy',
     'section_operating': 'Operating point', 'section_images': 'Decisions on images',
@@ -22,19 +23,20 @@ ENGLISH = {
     'section_pictures': 'Pictures', 'section_cost': 'Cost', 'section_sure': 'How sure is this',
     'section_next': 'Next steps',
     # Verdict
-    'verdict_gain': 'Distillation helped: {model} has {difference} points of mAP more than the '
+    'verdict_gain': 'Distillation helped: the {model} has {difference} points of mAP more than the '
                     '{to} (95 % interval {low} to {high}, {pairs} pairs of seeds).',
-    'verdict_loss': 'Distillation did harm: {model} has {difference} points of mAP compared with '
-                    'the {to} (95 % interval {low} to {high}, {pairs} pairs of seeds).',
-    'verdict_open': 'No gain is shown: the difference of {model} to the {to} is {difference} '
+    'verdict_loss': 'Distillation did harm: the {model} has {difference} points of mAP compared '
+                    'with the {to} (95 % interval {low} to {high}, {pairs} pairs of seeds).',
+    'verdict_open': 'No gain is shown: the difference of the {model} to the {to} is {difference} '
                     'points of mAP, and its 95 % interval over {pairs} pairs of seeds, {low} to '
                     '{high}, includes zero.',
-    'verdict_one': 'No claim: {model} differs from the {to} by {difference} points of mAP, but one '
-                   'pair of runs with the same seed cannot tell a gain from chance.',
-    'verdict_none': 'No claim: {model} and the {to} have no runs with the same seed to compare.',
+    'verdict_one': 'No claim: the {model} differs from the {to} by {difference} points of mAP, but '
+                   'one pair of runs with the same seed cannot tell a gain from chance.',
+    'verdict_none': 'No claim: the {model} and the {to} have no runs with the same seed to '
+                    'compare.',
     'verdict_plain': '{model}: mAP {ap}, and {recall} of the defects found at {false_alarms} false '
                      'alarms per image on the test images.',
-    'verdict_plain_nothing': '{model} was not judged: the test images have no boxes.',
+    'verdict_plain_nothing': 'The {model} was not judged: the test images have no boxes.',
     'verdict_missing': 'Nothing to compare: the report has no distilled model and student alone '
                        'side by side.',
     'verdict_table': 'The models on the test images',
@@ -57,8 +59,9 @@ ENGLISH = {
     'commands': 'Commands of {folder}', 'test_set': 'Test images: {path}. Validation images: '
     '{validation}.', 'no_validation': 'none',
     # Data
-    'data_table': 'Images and boxes', 'set': 'set', 'images': 'images', 'boxes': 'boxes',
-    'without_boxes': 'images without boxes', 'train': 'training', 'validation': 'validation',
+    'data_table': 'Images and boxes', 'images': 'images', 'boxes': 'boxes',
+    'without_boxes': 'images without boxes', 'boxes_of': 'boxes of {name}', 'train': 'training',
+    'validation': 'validation',
     'test': 'test', 'sizes_chart': 'Sizes of the boxes, and the strides of an FPN',
     'sizes_note': 'The side of a square of the same area, in pixels of the images. The upright '
                   'lines are 8, 16, 32, 64 and 128 pixels, the usual strides of the levels P3 to '
@@ -173,7 +176,7 @@ ENGLISH = {
                   'large ones drown the detection.',
     'next_longer': 'Try a longer schedule for the student alone: an undertrained student gains '
                    'from any further training.',
-    'next_kind': 'The most frequent mistake of {model} is "{kind}" ({count} boxes). {advice}',
+    'next_kind': 'The most frequent mistake of the {model} is "{kind}" ({count} boxes). {advice}',
     'advice_place': 'The defects are seen, but their borders are not: check whether the '
                     'annotations agree on where such a defect ends.',
     'advice_class': 'Look at the confusion of classes: are these two kinds told apart alike by '
@@ -262,10 +265,10 @@ CHINESE = {
     'test_set': '测试集：{path}。验证集：{validation}。',
     'no_validation': '无',
     'data_table': '图片与标注框',
-    'set': '子集',
     'images': '图片',
     'boxes': '框数',
     'without_boxes': '无框图片',
+    'boxes_of': '{name}的框数',
     'train': '训练集',
     'validation': '验证集',
     'test': '测试集',

@@ -10,6 +10,7 @@ import tempfile
 import zipfile
 
 from ..utils.files import open_regular
+from ..utils.text import decode_file_name, same_name
 
 __all__ = ['extract', 'unpacked']
 
@@ -88,7 +89,9 @@ def extract(archive, folder):
     try:
         for name, is_regular, open_member in _members(archive, start):
             _refuse_unsafe(archive, name, is_regular)
-            left -= max(BLOCK, _write(os.path.join(folder, name), open_member, left))
+            # Some programs of Windows write their own separator.
+            path = os.path.join(folder, name.replace('\\', '/'))
+            left -= max(BLOCK, _write(path, open_member, left))
             if left < 0:
                 raise _RefusedError(f'{archive}: refused, with member "{name}" it unpacks to more '
                                     f'than {LIMIT_RATIO} times its size; if it is sound, unpack '
@@ -109,14 +112,15 @@ def _members(archive, start):
         return _tar_members(archive)
     if start.startswith(STARTS):
         raise ValueError('it is damaged, cut off or not a .tar')
-    raise _RefusedError(f'{archive}: expected a folder, a .zip or a .tar(.gz)')
+    raise _RefusedError(f'{archive}: expected a folder, a .zip or a .tar(.gz); unpack it yourself '
+                        f'and give the folder')
 
 
 def _zip_members(archive):
     with zipfile.ZipFile(archive) as file:
         for member in file.infolist():
             kind = stat.S_IFMT(member.external_attr >> 16)
-            if not member.is_dir():
+            if not member.filename.endswith(('/', '\\')):
                 # Archives made on Windows state no kind at all.
                 yield _zip_name(member), kind in (0, stat.S_IFREG), _opener(file.open, member)
 
@@ -124,12 +128,9 @@ def _zip_members(archive):
 def _zip_name(member):
     """str: the name of a member, also where a Chinese Windows has written it in its encoding."""
     name = member.filename
-    if name.isascii() or member.flag_bits & UTF_8_NAME:
-        return name
-    stored = name.encode('cp437')  # what zipfile takes for the encoding of all other names
-    for encoding in ('utf-8', 'gb18030'):
-        with contextlib.suppress(UnicodeDecodeError):
-            return stored.decode(encoding)
+    if not name.isascii() and not member.flag_bits & UTF_8_NAME:
+        # What zipfile takes for the encoding of all other names.
+        name = decode_file_name(name.encode('cp437')) or name
     return name
 
 
@@ -137,7 +138,7 @@ def _tar_members(archive):
     with tarfile.open(archive, tarinfo=_StrictTarInfo) as file:
         for member in file:
             if not member.isdir():
-                yield member.name, member.isreg(), _opener(file.extractfile, member)
+                yield same_name(member.name), member.isreg(), _opener(file.extractfile, member)
         # The sums that tell whether the content is sound come at the end.
         for _ in range(LEAST_LIMIT // PIECE):
             if not file.fileobj.read(PIECE):

@@ -11,6 +11,10 @@ REGISTRY = 'ppdet.core.config.yaml_helpers'  # where ppdet's @serializable adds 
 REFUSED = ('Callable', 'MOTImageFolder')
 OPERATORS = 'ppdet.data.transform'  # appear in readers by name; some make folders when built
 MOST_VALUES = 1_000_000
+REMEDIES = {
+    'found unknown escape character': 'between double quotes a backslash begins an escape; write '
+                                      'paths with /, or between single quotes',
+    "found character '\\t'": 'indent with blanks instead of tabs'}
 
 
 class YamlError(ValueError):
@@ -131,7 +135,9 @@ def load_yaml(stream, Loader=None):
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f'{mark.name}, line {mark.line + 1}' if mark else _name(stream)
-        raise YamlError(place, ' '.join((error.problem or error.context).split())) from error
+        problem = ' '.join((error.problem or error.context).split())
+        remedy = next((words for start, words in REMEDIES.items() if problem.startswith(start)), '')
+        raise YamlError(place, f'{problem}; {remedy}' if remedy else problem) from error
     except RecursionError as error:
         raise YamlError(_name(stream), 'it is nested too deeply') from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:

@@ -7,6 +7,7 @@ from ppdet.utils.logger import setup_logger
 from ..config.scope import SlimConfig, isolated_config
 from ..data.dataset_files import class_names_of
 from ..modeling.freeze import freeze_modules
+from ..modeling.trained_classes import check_trained_classes
 from ..modeling.weights import load_weights
 from .batch import check_boxes, keep_boxes
 from .distill_model import DistillModel
@@ -66,6 +67,7 @@ class ConfiguredDistillModel(DistillModel):
         student = {'num_classes': cfg.get('num_classes'), 'class_names': class_names_of(cfg)}
         with isolated_config(slim.path) as teacher_cfg:
             self.check_classes(student, teacher_cfg, slim.path)
+            check_trained_classes(weights, class_names_of(teacher_cfg))
             teacher, classes = create(teacher_cfg.architecture), teacher_cfg.num_classes
         load_weights(teacher, weights, 'teacher', minimum=MINIMUM_LOADED)
         return teacher, classes
@@ -141,6 +143,7 @@ class ConfiguredDistillModel(DistillModel):
 def _build_student(cfg, minimum_loaded):
     student = create(cfg.architecture)
     if cfg.get('pretrain_weights'):
+        check_trained_classes(cfg.pretrain_weights, class_names_of(cfg), learns=True)
         load_weights(student, cfg.pretrain_weights, 'student', minimum_loaded)
     else:
         logger.info('student: no pretrain_weights, it starts from random weights')

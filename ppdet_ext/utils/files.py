@@ -44,14 +44,14 @@ def read_text(path, encoding=None):
 class _Text(io.StringIO):
     """The text of a file, with the file's name."""
 
-    def __init__(self, path):
-        super().__init__(read_text(path))
+    def __init__(self, path, encoding):
+        super().__init__(read_text(path, encoding))
         self.name = path
 
 
-def open_text(path):
+def open_text(path, encoding=None):
     """A stream of the text of a file, decoded as :func:`read_text` does, with its name."""
-    return _Text(path)
+    return _Text(path, encoding)
 
 
 def read_json(path, encoding=None):

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Text that other programs and systems wrote: encodings, byte order marks, invisible characters."""
 import codecs
+import contextlib
 import unicodedata
 
-__all__ = ['alike', 'clean_name', 'decode_text', 'same_name']
+__all__ = ['alike', 'clean_name', 'decode_file_name', 'decode_text', 'same_name']
 
 # Those of UTF-32 first: they begin with those of UTF-16.
 MARKS = ((codecs.BOM_UTF8, 'utf-8-sig'), (codecs.BOM_UTF32_LE, 'utf-32'),
@@ -59,6 +60,24 @@ def alike(text):
     return ''.join(unicodedata.normalize('NFKC', text).casefold().split())
 
 
+def decode_file_name(name):
+    """Decodes the name of a file, which a Chinese Windows has stored in its encoding.
+
+    Args:
+        name (bytes): of the file.
+
+    Returns:
+        str or None: None where it is in no known encoding.
+    """
+    for encoding in ('utf-8', 'gb18030'):
+        with contextlib.suppress(UnicodeDecodeError):
+            return name.decode(encoding)
+    return None
+
+
 def same_name(text):
     """str: the same for every spelling of a file's name; macOS takes accents off the letters."""
+    if not text.isascii():
+        stored = text.encode('utf-8', 'surrogateescape')  # as os.fsdecode reads other encodings
+        text = decode_file_name(stored) or text
     return unicodedata.normalize('NFC', text)

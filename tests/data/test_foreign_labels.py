@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Labels as other programs and systems leave them are read right, or refused by name."""
 import json
+import os
 import unicodedata
 
 import numpy as np
@@ -10,16 +11,20 @@ from label_formats import (
     CLASSES,
     SIZE,
     WRITERS,
+    labelme_content,
     objects,
+    voc_text,
     write_coco,
+    write_images,
     write_text,
     write_voc,
     write_yolo,
+    yolo_text,
 )
 from PIL import Image
 from pycocotools import mask
 
-from ppdet_ext.data.formats import SourceOptions, read_source
+from ppdet_ext.data.formats import SourceOptions, detect_format, read_source
 from ppdet_ext.data.prepare import InvalidDataError, PrepareOptions, prepare_data
 
 CONTENT = objects(4)
@@ -76,7 +81,8 @@ def test_names_of_classes_in_a_yaml_of_another_encoding(tmp_path):
 def test_a_yaml_that_is_broken_is_named(tmp_path):
     write_yolo(tmp_path, CONTENT)
     write_text(tmp_path / 'data.yaml', 'path: "D:\\data"\nnames: [scratch, dent]\n')
-    with pytest.raises(ValueError, match='data.yaml: found unknown escape character'):
+    with pytest.raises(ValueError, match="data.yaml, line 1: found unknown escape character 'd'; "
+                                         'between double quotes a backslash begins'):
         read(tmp_path, 'yolo')
 
 
@@ -270,3 +276,138 @@ def test_one_faulty_record_does_not_take_the_others_with_it(tmp_path, spoil, los
     assert len(source.faults) == 1 and boxes_of(source) == expected
     prepare_data(str(tmp_path / 'coco'), str(tmp_path / 'out'),
                  options=PrepareOptions(skip_invalid=True))
+
+
+def as_text(content):
+    for record in (*content['images'], *content['annotations'], *content['categories']):
+        record.update({key: str(value) for key, value in record.items()
+                       if key in ('id', 'image_id', 'category_id', 'width', 'height')})
+    for box in content['annotations']:
+        box['bbox'] = list(map(str, box['bbox']))
+
+
+def named_images(content):
+    for image in content['images']:
+        image['id'] = f'a3f-{image["id"]}'
+    for box in content['annotations']:
+        box['image_id'] = f'a3f-{box["image_id"]}'
+
+
+def floats(content):
+    for box in content['annotations']:
+        box.update(image_id=float(box['image_id']), category_id=float(box['category_id']))
+
+
+@pytest.mark.parametrize('change, notes', [
+    (as_text, {'1 files have ids that are no integers; renumbered',
+               '14 numbers were written as text'}),
+    (named_images, {'1 files have ids that are no integers; renumbered'}),
+    (floats, {'1 files have ids that are no integers; renumbered'}),
+], ids=['text', 'names', 'floats'])
+def test_ids_and_numbers_of_other_kinds(tmp_path, change, notes):
+    source = coco_edited(tmp_path, change)
+    assert not source.faults and boxes_of(source) == EXPECTED
+    assert set(source.notes) == notes and source.class_names == CLASSES
+
+
+# --- files of other tools ---
+
+
+@pytest.mark.parametrize('name, text', [
+    ('annotations.xml', '<annotations><version>1.1</version><image id="0" name="a.png"/>'
+                        '</annotations>'),
+    ('project-1.json', '[{"image": "/data/upload/1/a.png", "label": []}]'),
+    ('labels.csv', 'dent,5,5,20,20,a.png,64,48\n'),
+    ('labels.zip', b'PK\x05\x06' + bytes(18)),
+], ids=['CVAT', 'Label Studio', 'table', 'archive'])
+def test_labels_of_no_known_format_are_named(tmp_path, name, text):
+    write_images(tmp_path, ['a'])
+    write_text(tmp_path / name, text)
+    with pytest.raises(ValueError, match=f'no labels of a known format .*, but {name}; export'):
+        detect_format(str(tmp_path))
+
+
+def test_a_file_of_cvat_is_no_annotation_of_voc(tmp_path):
+    write_images(tmp_path, ['a'])
+    write_text(tmp_path / 'a.xml', '<annotations/>')
+    fault, = read(tmp_path, 'voc', class_names=CLASSES).faults
+    assert str(fault).startswith('a.xml:1: is no annotation of Pascal VOC: expected <annotation>, '
+                                 'got <annotations>; export')
+
+
+@pytest.mark.parametrize('name', WRITERS)
+def test_labels_without_any_image(tmp_path, name):
+    WRITERS[name](tmp_path, CONTENT)
+    for path in tmp_path.rglob('*.png'):
+        path.rename(path.with_suffix('.gif'))
+    with pytest.raises(ValueError, match=r'holds no image \(.jpg .*\); put the images there too'):
+        read(tmp_path, name)
+
+
+def test_numbers_without_names_are_listed_in_their_order(tmp_path):
+    write_images(tmp_path, ['a'])
+    write_text(tmp_path / 'a.txt', '11 0.5 0.5 0.2 0.2\n2 0.5 0.5 0.1 0.1\n')
+    with pytest.raises(ValueError, match='names in this order: --classes 0,1,2,3,4,5,6,7,8,9,10,'
+                                         '11$'):
+        read(tmp_path, 'yolo')
+
+
+@pytest.mark.parametrize('name, text, message', [
+    ('classes.txt', 'dent,scratch\n', 'one class name a line, got all in one, "dent,scratch"'),
+    ('classes.txt', 'dent\n\nscratch\n', 'different class names, one a line'),
+    ('data.yaml', 'names: [no, dent]\n', 'one of the names is False in YAML and no text'),
+    ('data.yaml', 'names: [1.0, dent]\n', 'one of the names is 1.0 in YAML and no text'),
+    ('data.yaml', 'names: dent\n', "names is a list of the classes, got 'dent'; write"),
+    ('data.yaml', 'names:\n\t- dent\n', 'data.yaml, line 2: .*; indent with blanks instead'),
+])
+def test_lists_of_classes_that_read_otherwise_than_meant(tmp_path, name, text, message):
+    write_images(tmp_path, ['a'])
+    write_text(tmp_path / 'a.txt', '0 0.5 0.5 0.2 0.2\n')
+    write_text(tmp_path / name, text)
+    with pytest.raises(ValueError, match=message):
+        read(tmp_path, 'yolo')
+
+
+def test_file_names_in_the_encoding_of_windows(tmp_path):
+    # As tools of Linux unpack them.
+    source, output = tmp_path / 'source', tmp_path / 'out'
+    folder = os.fsencode(source) + b'/' + '图片'.encode('gbk')
+    os.makedirs(folder)
+    write_yolo(source, CONTENT)
+    for path in [*source.rglob('part*')]:
+        os.rename(path, folder + b'/' + path.name.replace('part', '钢板').encode('gbk'))
+    report, _ = prepare_data(str(source), str(output))
+    assert 'left out: 0 images' in report
+    assert sorted(os.listdir(output / 'images')) == [
+        f'钢板.{k:03d}.png' for k in range(4)]
+
+
+@pytest.mark.parametrize('image, label', [
+    ('images/{}/0.png', 'labels/{}/0.txt'), ('{}/images/0.png', '{}/labels/0.txt'),
+    ('JPEGImages/{}/0.png', 'Annotations/{}/0.xml'), ('{}/images/0.png', '{}/xml/0.xml'),
+    ('{}/0.png', '{}/0.json')])
+def test_images_of_one_name_in_several_folders(tmp_path, image, label):
+    source, output = tmp_path / 'source', tmp_path / 'out'
+    boxes = {f'camera{k}': [('dent', (5, 5, 20 + k, 30))] for k in range(3)}
+    for k, (camera, content) in enumerate(boxes.items()):
+        path = source / image.format(camera)
+        write_images(path.parent, ['0'])
+        Image.fromarray(np.full(SIZE[::-1], k, 'uint8')).save(path)
+        write_text(source / label.format(camera), {
+            '.txt': yolo_text, '.xml': voc_text,
+            '.json': lambda boxes: json.dumps(labelme_content('0.png', boxes)),
+        }[os.path.splitext(label)[1]](content))
+    if image.startswith('JPEGImages'):
+        write_text(source / 'ImageSets' / 'Main' / 'train.txt', 'camera0/0\ncamera2/0\n')
+        write_text(source / 'ImageSets' / 'Main' / 'val.txt', 'camera1/0\n')
+    prepare_data(str(source), str(output), SourceOptions(class_names=CLASSES))
+    found = {}
+    for split in ('train', 'val', 'test'):
+        content = json.loads((output / 'annotations' / f'{split}.json').read_text())
+        names = {record['id']: record['file_name'] for record in content['images']}
+        found.update({names[box['image_id']]: box['bbox'] for box in content['annotations']})
+        if image.startswith('JPEGImages'):
+            assert sorted(names.values()) == {
+                'train': ['camera0/0.png', 'camera2/0.png'], 'val': ['camera1/0.png'],
+                'test': []}[split]
+    assert found == {f'camera{k}/0.png': [5, 5, 15 + k, 25] for k in range(3)}

@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Grey values of 16 bits become what the detector sees, everywhere alike, or are refused."""
+import os
 import pathlib
 
 import cv2
@@ -12,10 +13,12 @@ from PIL import Image
 from ppdet.data.transform.operators import Decode, DecodeCache
 from tiny import student_yaml
 
+from deploy import results
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.data import images
 from ppdet_ext.data.dataset_files import _check_image, check_datasets
 from ppdet_ext.data.images import check_depth, decode_bgr, image_size, largest_value, open_rgb
+from ppdet_ext.deploy.compared_images import compared_images
 from ppdet_ext.inference import detections
 
 GREY = np.random.default_rng(0).integers(0, 256, [6, 8], dtype='uint8')
@@ -149,6 +152,17 @@ def test_training_evaluation_inference_and_pictures_see_the_same(tmp_path, deep_
         assert np.array_equal(sample['image'], plain(eight))
     assert np.array_equal(open_rgb(path, 4080), plain(eight))
     assert detections.find_images(path, None, 4080) == [path]
+    with compared_images(cfg) as paths:  # of an export
+        assert paths == [str(deep_set / 'images' / f'val_{k}.png') for k in range(2)]
+
+
+def test_an_export_is_compared_on_the_images_that_a_list_of_voc_names(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / 'a b.png')
+    (tmp_path / 'val.txt').write_text('.\\a b.png xml\\a b.xml\nnowhere.png nowhere.xml\n')
+    dataset = {'name': 'VOCDataSet', 'dataset_dir': str(tmp_path), 'image_dir': '',
+               'anno_path': 'val.txt'}
+    with compared_images({'EvalDataset': dataset}) as paths:
+        assert [os.path.realpath(path) for path in paths] == [str(tmp_path / 'a b.png')]
 
 
 def test_all_places_refuse_what_they_cannot_scale(tmp_path, deep_set):
@@ -157,7 +171,8 @@ def test_all_places_refuse_what_they_cannot_scale(tmp_path, deep_set):
     for refused in (lambda: check_datasets(cfg, ['TrainDataset']),
                     lambda: check_datasets(cfg, ['EvalDataset']),
                     lambda: Decode()({'im_file': path}),
-                    lambda: detections.find_images(path, None)):
+                    lambda: detections.find_images(path, None),
+                    lambda: compared_images(cfg).__enter__()):
         with pytest.raises(ValueError, match='image_maximum=4095'):
             refused()
 
@@ -176,10 +191,13 @@ def test_one_list_of_suffixes(tmp_path, capsys):
     (tmp_path / 'notes.txt').write_text('x')
     (tmp_path / 'b.heic').write_text('x')
     (tmp_path / '.hidden').write_text('x')
+    (tmp_path / 'camera').mkdir()
     found = detections.find_images(None, str(tmp_path))
     assert [path.rsplit('/')[-1] for path in found] == sorted(names)
-    assert 'left out 2 files that are not images by their suffix: b.heic, notes.txt' in (
-        capsys.readouterr().out)
+    left_out = 'left out 3 {}that are not images by their suffix: b.heic, camera, notes.txt'
+    assert left_out.format('files and folders ') in capsys.readouterr().out
+    assert results.find_images(None, str(tmp_path)) == found
+    assert left_out.format('') in capsys.readouterr().out
     from ppdet.data.source.dataset import _make_dataset
     assert sorted(_make_dataset(str(tmp_path))) == found
 

@@ -178,7 +178,8 @@ def test_skip_invalid_records_what_was_left_out(small, tmp_path):
 
 def test_skip_invalid_needs_something_to_go_on_with(voc_tree, tmp_path):
     voc_tree().add('bad', [BAD])
-    with pytest.raises(ValueError, match='no sound image is left'):
+    with pytest.raises(ValueError, match='no sound image is left; repair the faults, of 1 the '
+                                         'first: .*bad.xml:'):
         prepare(str(tmp_path / 'source'), str(tmp_path / 'coco'), skip_invalid=True)
 
 
@@ -299,7 +300,7 @@ def test_own_classes(voc_tree, tmp_path, prepare_tool, as_file):
 @pytest.mark.parametrize('args, expected', [
     (['--source', 'none'], 'none: no such file or folder'),
     (['--source', 'readme.md'], 'expected a folder, a .zip or a .tar'),
-    (['--source', '.'], 'expected IMAGES/ and ANNOTATIONS/'),
+    (['--source', '.'], 'holds no image'),
     (['--check'], 'expected a folder with a prepared data set'),
 ])
 def test_expected_errors_are_one_line(tmp_path, monkeypatch, prepare_tool, capsys, args, expected):
@@ -401,6 +402,6 @@ def test_real_data_in_the_kaggle_layout(tmp_path):
 def test_an_archive_without_a_data_set_is_named(tmp_path):
     with tarfile.open(tmp_path / 'a.tar', 'w') as file:
         file.addfile(tarfile.TarInfo('notes.txt'))
-    with pytest.raises(ValueError, match=f'^{tmp_path}/a.tar: expected IMAGES/ and'):
+    with pytest.raises(ValueError, match=f'^{tmp_path}/a.tar: holds no image'):
         prepare(str(tmp_path / 'a.tar'), str(tmp_path / 'out'))
     assert os.listdir(tmp_path) == ['a.tar']

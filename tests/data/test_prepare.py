@@ -286,7 +286,8 @@ def test_yolo_lines_of_all_kinds(tmp_path, source):
     ('2 0.5 0.5 0.2 0.2', 'class 2, but there are 2 classes, counted from 0: scratch, dent'),
     ('0.5 0.5 0.5 0.2 0.2', 'the class is an integer from 0, got 0.5'),
     ('0 0.5 0.5 0.2', 'expected a class, x, y, width, height, or a class and points x, y, got 4'),
-    ('dent 0.5 0.5 0.2 0.2', 'expected numbers, got "dent 0.5 0.5 0.2 0.2"'),
+    ('dent 0.5 0.5 0.2 0.2', 'expected a class number, x, y, width and height with blanks between '
+     'them, got "dent 0.5 0.5 0.2 0.2"'),
     ('0 0.5 0.5 nan 0.2', 'expected numbers, got'),
     ('0 12 20 8 8', '[12.0, 20.0, 8.0, 8.0] are pixels; YOLO uses fractions'),
     ('0 0.9 0.5 0.4 0.2', 'box [44.8, 19.2, 70.4, 28.8] (x1, y1, x2, y2) is outside the image'),
@@ -303,7 +304,7 @@ def test_faults_of_yolo_name_file_and_line(tmp_path, source, line, message):
 @pytest.mark.parametrize('text, message', [
     ('names: [a, a]', 'expected different names of classes'),
     ('names: {0: a, 2: b}', r'names count from 0 without a gap, got \[0, 2\]'),
-    ('names: []', 'expected the names of the classes'),
+    ('names: []', r'names is a list of the classes, got \[\]'),
     ('nc: 3\nnames: [a, b]', 'nc is 3, but there are 2 names: a, b'),
 ])
 def test_faults_of_data_yaml(tmp_path, source, text, message):

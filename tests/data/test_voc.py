@@ -69,8 +69,12 @@ def test_fault_of_the_annotation_leaves_the_image_out(voc_tree, old, new, expect
     ('<ymin>1</ymin>', '<ymin>20</ymin>', '7: box [1, 20, 10, 20]'),
     ('<bndbox>', '<polygon/></object><object><name>crazing</name><bndbox>',
      '4: there is no <bndbox>'),
+    ('</bndbox>', '</bndbox><bndbox><xmin>1</xmin></bndbox>',
+     '7: there are 2 <bndbox>, expected one'),
+    ('<xmin>1</xmin>', '<xmin>1,5</xmin>', '7: <xmin> is "1,5", expected a number with a point'),
 ], ids=['unknown class', 'no name', 'difficult', 'no xmin', 'text', 'nan', 'before first pixel',
-        'past width', 'past height', 'zero width', 'zero height', 'no bndbox'])
+        'past width', 'past height', 'zero width', 'zero height', 'no bndbox',
+        'two', 'comma'])
 def test_fault_of_a_box_leaves_only_the_box_out(voc_tree, old, new, expected):
     tree = voc_tree()
     tree.add('a', [GOOD, OTHER])
@@ -80,6 +84,20 @@ def test_fault_of_a_box_leaves_only_the_box_out(voc_tree, old, new, expected):
     assert messages(data)[0].startswith('ANNOTATIONS/a.xml:' + expected)
     assert {'class_name': 'scratches', 'bbox': (4, 4, 6, 8), 'difficult': 1} in data.images[0].boxes
     assert (data.images_left_out, data.boxes_left_out) == (0, 1)
+
+
+def test_rotated_boxes_become_their_enclosing_box(voc_tree):
+    tree = voc_tree()
+    tree.add('a', [GOOD])
+    path = tree.path('xml', 'a.xml')
+    with open(path, encoding='utf-8') as f:
+        head, rest = f.read().split('<bndbox>')
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(f'{head}<robndbox><cx>10</cx><cy>8</cy><w>8</w><h>4</h><angle>1.5707963</angle>'
+                f'</robndbox>{rest.partition("</bndbox>")[2]}')
+    data = read_voc(tree.root, CLASSES)
+    assert data.images[0].boxes[0]['bbox'] == (8, 4, 12, 12) and not data.faults
+    assert data.notes == ['1 rotated boxes became their enclosing box']
 
 
 def test_image_that_loses_all_boxes_is_left_out(voc_tree):
@@ -237,15 +255,26 @@ def test_identical_duplicates_are_one_image(voc_tree):
 def test_duplicates_with_other_content_are_faults(voc_tree):
     tree = voc_tree('kaggle')
     for part in ('train', 'validation'):
-        tree.add('image', [GOOD], part)
+        tree.add_image('image.jpg', part, seed=part == 'train')
         tree.add('xml', [GOOD], part)
-    tree.add_image('image.jpg', 'validation', seed=1)
+    tree.add_xml('image', [GOOD])
     tree.add_xml('xml', [OTHER], 'validation')
     data = read_voc(tree.root, CLASSES)
     assert messages(data) == [f'{file}: one of 2 files of this name that differ' for file in (
         'train/annotations/xml.xml', 'train/images/crazing/image.jpg',
         'validation/annotations/xml.xml', 'validation/images/crazing/image.jpg')]
     assert data.images == []
+
+
+def test_other_images_of_a_name_with_annotations_of_their_own_are_two(voc_tree):
+    tree = voc_tree('kaggle')
+    for part, box in (('train', GOOD), ('validation', OTHER)):
+        tree.add_image('image.jpg', part, seed=part == 'train')
+        tree.add_xml('image', [box], part)
+    data = read_voc(tree.root, CLASSES)
+    assert data.faults == [] and {image.split: image.boxes[0]['class_name']
+                                  for image in data.images} == {
+        'train': 'crazing', 'val': 'scratches'}
 
 
 def test_same_name_with_two_suffixes_is_a_fault(voc_tree):

@@ -8,6 +8,7 @@ import cv2
 import numpy as np
 import paddle
 import pytest
+from matplotlib import font_manager
 from ppdet.data.transform import operators
 from ppdet.modeling.layers import MultiClassNMS
 
@@ -15,6 +16,7 @@ from deploy import Detector
 from deploy.__main__ import main
 from deploy.card import CARD
 from deploy.preprocess import Preprocess
+from deploy.results import draw, drawn_names, save_records
 from deploy.runtimes import open_runtime
 from deploy.suppression import suppress
 from deploy.thresholds import keep_from, read_thresholds
@@ -137,6 +139,38 @@ def test_images_that_are_not_there(options, message, tmp_path, monkeypatch):
                         lambda *_: types.SimpleNamespace(card={}, classes=[]))
     with pytest.raises((OSError, ValueError), match=message):
         main(['--model_dir', str(tmp_path), '--output_dir', str(tmp_path / 'out'), *options])
+
+
+@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig', 'utf-16'])
+def test_thresholds_that_another_program_saved(tmp_path, encoding):
+    path = tmp_path / 'thresholds.json'
+    path.write_text('{"threshold": 0.4, "classes": {"划痕": 0.7}}', encoding=encoding)
+    assert read_thresholds(str(path), ['pit', '划痕']).tolist() == [0.4, 0.7]
+
+
+def test_results_are_read_by_spreadsheets(tmp_path):
+    record = {'file': '图.png', 'class_name': '划痕', 'score': 0.5, 'box': [1, 2, 3, 4]}
+    _, path = save_records([record], str(tmp_path))
+    with open(path, 'rb') as f:
+        assert f.read().decode('utf-8').startswith('\ufefffile,class_name')
+
+
+def test_names_that_opencv_cannot_draw_are_numbered_or_drawn_with_a_font(tmp_path, capsys):
+    boxes = np.array([[1, 0.9, 20, 30, 60, 60]], 'float32')
+    names, font = drawn_names(['pit', '划痕'])
+    assert (names, font) == (['1', '2'], None)
+    assert 'drawings number the classes: 1 = pit, 2 = 划痕; to draw' in capsys.readouterr().out
+    assert drawn_names(['pit']) == (['pit'], None)
+    drawings = []
+    found = font_manager.findfont('DejaVu Sans')
+    for chosen in ((names, font), drawn_names(['pit', 'é划'], found)):
+        drawings.append(np.zeros([70, 90, 3], np.uint8))
+        draw(drawings[-1], boxes, chosen[0], [[255, 0, 0]] * 2, 0.5, chosen[1])
+        assert drawings[-1].any()
+    assert not np.array_equal(*drawings)
+    (tmp_path / 'no.ttf').write_text('x')
+    with pytest.raises(ValueError, match='--font: .*no.ttf is not a font that can be read'):
+        drawn_names(['划痕'], str(tmp_path / 'no.ttf'))
 
 
 def test_thresholds_are_those_of_the_other_tool(tmp_path):

@@ -167,6 +167,19 @@ def test_images_without_any_box(tmp_path):
     assert 'Escape cannot be measured' in html and 'was not judged' in html
 
 
+def test_names_that_mean_something_to_html_markdown_or_charts(tmp_path):
+    names = ['<b>$\\dent$</b>', '[a|b*](http://c)_']
+    run = four.write_run(tmp_path / 'nano' / 'seed0', four.DETECTIONS,
+                         truth=four.content(names=names), train=(
+                             '-o', 'class_names=[a, b]', 'epoch=2', 'TrainReader.batch_size=2'))
+    content, html, markdown = report(tmp_path, '--model', run)
+    assert set(content['models'][0]['classes']) == set(names)
+    assert names[0] not in html and '&lt;b&gt;$\\dent$&lt;/b&gt;' in html
+    assert r'\<b\>$\\dent$\</b\>' in markdown and r'\[a\|b\*\](http://c)\_' in markdown
+    # What the training was given and the detector needs is given again.
+    assert "--draw_threshold 0.4001 -o 'class_names=[a, b]' weights=" in markdown
+
+
 def test_one_seed_is_no_claim_and_synthetic_data_says_so(tmp_path):
     truth = four.content(info={'description': 'Synthetic steel', 'base_classes': ['scratch'],
                                'novel_classes': ['patch']})
@@ -177,7 +190,7 @@ def test_one_seed_is_no_claim_and_synthetic_data_says_so(tmp_path):
     content, html, markdown = report(tmp_path, '--student', runs[0], '--distilled', runs[1])
     assert content['synthetic'] and WORDS['en']['synthetic'] in html
     assert f'**{WORDS["en"]["synthetic"]}**' in markdown
-    assert 'No claim: distilled differs from the student by +' in html
+    assert 'No claim: the distilled student differs from the student by +' in html
     assert 'scratch (base)' in html and 'patch (novel)' in html and 'base classes, AP50' in html
     # Without validation images nothing is chosen.
     assert WORDS['en']['operating_none'] in html and content['budgets'] == []

@@ -240,13 +240,22 @@ def test_an_error_about_the_content_names_the_archive(tmp_path):
     assert os.listdir(tmp_path) == ['a.tar']
 
 
-@pytest.mark.parametrize('stored', ['划痕.png'.encode('gbk'), '划痕.png'.encode()],
-                         ids=['Windows', 'UTF-8 without its flag'])
-def test_chinese_names_of_a_zip_without_the_flag(tmp_path, stored):
-    path = tmp_path / 'a.zip'
-    with zipfile.ZipFile(path, 'w') as file:
-        file.writestr('x' * len(stored), 'content')
-    path.write_bytes(path.read_bytes().replace(b'x' * len(stored), stored))
+# The second byte of the third letter is that of a backslash.
+@pytest.mark.parametrize('stored', ['图/划痕誠.png'.encode('gbk'), '图/划痕誠.png'.encode(),
+                                    '图\\划痕誠.png'.encode('gbk')],
+                         ids=['Windows', 'UTF-8 without its flag', 'separator of Windows'])
+@pytest.mark.parametrize('kind', ['zip', 'tar'])
+def test_chinese_names_without_a_mark_of_their_encoding(tmp_path, kind, stored):
+    path, place = tmp_path / 'archive', 'x' * len(stored)
+    if kind == 'zip':
+        with zipfile.ZipFile(path, 'w') as file:
+            file.writestr(place[:-1] + '\\', '')  # a folder
+            file.writestr(place, 'content')
+        path.write_bytes(path.read_bytes().replace(place.encode(), stored))
+    else:
+        (tmp_path / 'content').write_text('content')
+        with tarfile.open(path, 'w', format=tarfile.GNU_FORMAT) as file:
+            file.add(tmp_path / 'content', os.fsdecode(stored))
     (tmp_path / 'out').mkdir()
     extract(str(path), str(tmp_path / 'out'))
-    assert (tmp_path / 'out' / '划痕.png').read_text() == 'content'
+    assert (tmp_path / 'out' / '图' / '划痕誠.png').read_text() == 'content'

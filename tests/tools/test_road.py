@@ -14,6 +14,8 @@ import pytest
 from tiny import slim_yaml, student_yaml
 from visualdl import LogReader
 
+from ppdet_ext.data.coco import NEU_DET_CLASSES
+
 ROOT = pathlib.Path(__file__).parents[2]
 LAST_EPOCH = 1
 
@@ -70,6 +72,12 @@ def test_every_tool_logs_versions_and_places(road):
     for name in ('paddle', 'ppdet', 'ppdet_ext'):
         assert re.search(rf'INFO: {name} \d\S* from /', road.teacher_log), name
     assert f'ppdet_ext 0.1.0 from {ROOT / "ppdet_ext"}' in road.teacher_log
+
+
+def test_the_record_names_the_classes(road):
+    for name in ('teacher', 'mgd'):
+        record = json.loads((road.folder / 'output' / name / 'train_command.json').read_text())
+        assert record['class_names'] == list(NEU_DET_CLASSES)
 
 
 def test_the_log_names_every_term_and_what_was_loaded(road):

@@ -1,0 +1,50 @@
+# Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
+# SPDX-License-Identifier: Apache-2.0
+"""Which classes weights were trained on, as far as their training has recorded it."""
+import os
+
+from ppdet.utils.logger import setup_logger
+
+from ..utils.files import read_json
+from .weights import resolve_weights
+
+__all__ = ['check_trained_classes']
+
+logger = setup_logger('ppdet.engine')
+
+
+def check_trained_classes(weights, names, learns=False):
+    """Compares the classes of a run with those that its weights were trained on.
+
+    A detector knows classes by their position only, so that weights of another order load without
+    a complaint and name every box wrongly.
+
+    Args:
+        weights (str): path, URL or name of the weights.
+        names (list of str or None): the classes of the run; None where nothing names them.
+        learns (bool): the run trains, and may learn others.
+
+    Raises:
+        ValueError: they are the same classes in another order; names both.
+    """
+    record, trained = _record(weights)
+    if not names or not trained or list(names) == trained:
+        return
+    text = (f'{weights} was trained on the classes {", ".join(trained)} ({record}), this run has '
+            f'{", ".join(names)}')
+    if sorted(names) == sorted(trained):
+        raise ValueError(f'{text}: the same in another order, so that every box would get the '
+                         f'wrong name; give class_names and data sets the order of the training')
+    if not learns and len(names) == len(trained):
+        logger.warning(f'{text}; that is right only if these are other words for the same classes '
+                       f'in the same order')
+
+
+def _record(weights):
+    """tuple: path of the record beside the weights, and the classes in it or None."""
+    path = os.path.join(os.path.dirname(resolve_weights(weights)), 'train_command.json')
+    try:
+        content = read_json(path)
+    except (OSError, ValueError):
+        return path, None
+    return path, content.get('class_names') if isinstance(content, dict) else None
