@@ -10,6 +10,7 @@ from ppdet.modeling.bbox_utils import delta2bbox, distance2bbox
 __all__ = ['HeadAdapter', 'register_head_adapter', 'head_families', 'find_head_adapter',
            'head_adapters']
 
+INSTEAD = 'Take losses of the neck alone, in TSKD with "cross_response: false"'
 _adapters = {}
 
 
@@ -69,7 +70,7 @@ def head_adapters(student, teacher, where):
                   for model, role in ((student, 'student'), (teacher, 'teacher')))
     if type(own) is not type(other):
         raise ValueError(f'{where}: the student has a {type(own.head).__name__}, the teacher a '
-                         f'{type(other.head).__name__}; both must be of one family')
+                         f'{type(other.head).__name__}; both must be of one family. {INSTEAD}')
     return own, other
 
 
@@ -78,8 +79,7 @@ def _adapter(model, role, where):
     if adapter is None:
         heads = [type(child).__name__ for name, child in model.named_children() if 'head' in name]
         raise ValueError(f'{where} needs a head of {", ".join(head_families())}; the {role}, '
-                         f'{type(model).__name__}, has {", ".join(heads) or "none"}. Take losses '
-                         f'of the neck alone, in TSKD with "cross_response: false"')
+                         f'{type(model).__name__}, has {", ".join(heads) or "none"}. {INSTEAD}')
     return adapter
 
 

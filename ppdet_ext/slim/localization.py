@@ -38,8 +38,8 @@ class LDLoss(HeadTerm):
         alpha_main (float): weight of ``main``; the released 0.25 belongs to a sum over the two
             images of a GPU, and 0.5 to the mean over images that is taken here.
         alpha_vlr (float): weight of ``vlr``, likewise; 0 leaves it out, and the region with it.
-        alpha_cls (float): weight of ``cls``; the released 10 belongs to a mean over COCO's 80
-            classes, and 10 / 80 to the sum that is taken here. 0 leaves it out.
+        alpha_cls (float): weight of ``cls``; the released 10 belongs to a mean over the 80 classes
+            of COCO, and 10 / 80 to the sum that is taken here. 0 leaves it out.
         unlabelled (bool): whether it is to see unlabelled images too, where the run has any.
 
     Raises:

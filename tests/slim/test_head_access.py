@@ -12,7 +12,7 @@ from tiny import CONFIGS
 
 from ppdet_ext.slim.batch import Batch
 from ppdet_ext.slim.feature_tap import FeatureTap
-from ppdet_ext.slim.head_access import find_head_adapter, head_families
+from ppdet_ext.slim.head_access import find_head_adapter, head_adapters, head_families
 
 HEADS = {'RetinaHead': 'retinanet/retinanet_r18_fpn_neu_det.yml',
          'FCOSHead': 'fcos/fcos_r18_fpn_neu_det.yml', 'GFLHead': 'gfl/gfl_r18_fpn_neu_det.yml'}
@@ -59,6 +59,13 @@ def recorded(detector, names, inputs):
     tap = FeatureTap(detector, names)
     tap.run({'features': inputs})
     return [tap[name] for name in names]
+
+
+def test_heads_of_two_families_are_refused_and_the_neck_is_named():
+    pair = build_detector('RetinaHead'), build_detector('GFLHead')
+    with pytest.raises(ValueError, match='CrossKDLoss: the student has a RetinaHead, the teacher a '
+                                         'GFLHead; both .*Take losses of the neck alone'):
+        head_adapters(*pair, 'CrossKDLoss')
 
 
 def test_every_family_has_an_adapter_and_no_other():

@@ -52,8 +52,9 @@ def folder(tmp_path_factory):
                       {'Permute': {}}]}}
     teacher = student_yaml(folder, 'teacher', channels=24)
     save(numpy_state(teacher), folder / 'teacher.pdparams')
-    for method in ('mgd', 'tskd'):
-        student_yaml(folder, f'{method}_student', **common)
+    unlabelled = {'UnlabelledDataset': {'dataset_dir': images, 'image_dir': 'images'}}
+    for method, more in (('mgd', unlabelled), ('tskd', {})):
+        student_yaml(folder, f'{method}_student', **common, **more)
         slim_yaml(folder, teacher, name=method, slim_method=method.upper())
     # Sampled at random, the boxes would be others in every forward.
     fixed = {'RPNHead': {'rpn_target_assign': {'use_random': False}},
