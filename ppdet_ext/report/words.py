@@ -33,7 +33,7 @@ ENGLISH = {
     'verdict_one': 'No claim: the {model} differs from the {to} by {difference} points of mAP, but '
                    'one pair of runs with the same seed cannot tell a gain from chance.',
     'verdict_none': 'No claim: the {model} and the {to} have no runs with the same seed to '
-                    'compare.',
+                    'compare; train both with -o seed=0, 1 and 2.',
     'verdict_plain': '{model}: mAP {ap}, and {recall} of the defects found at {false_alarms} false '
                      'alarms per image on the test images.',
     'verdict_plain_nothing': 'The {model} was not judged: the test images have no boxes.',
@@ -227,7 +227,8 @@ CHINESE = {
                     ' 置信区间 {low} 到 {high} 包含 0。',
     'verdict_one': '不下结论：{model}与{to}的 mAP 相差 {difference} 个点，但只有一对相同种子的运'
                    '行，无法与随机波动区分。',
-    'verdict_none': '不下结论：{model}与{to}没有相同种子的运行可比。',
+    'verdict_none': '不下结论：{model}与{to}没有相同种子的运行可比；'
+                    '请分别用 -o seed=0、1、2 训练两者。',
     'verdict_plain': '{model}：测试集 mAP {ap}，每张图 {false_alarms} 个误报时检出 {recall} 的缺'
                      '陷。',
     'verdict_plain_nothing': '{model}无法评价：测试图片中没有标注框。',
