@@ -247,8 +247,8 @@ def _truth_of_set(runs, name, annotations, dataset_dir, output):
             kind = 'images and boxes' if own.names == truth.names else (
                 f'classes, {", ".join(own.names)} and {", ".join(truth.names)}')
             raise ValueError(f'{run.folder} was evaluated on {path}, {other} on {truth.path}: '
-                             f'not the same {kind}; evaluate both on one set, or give another --output, which '
-                             f'holds no evaluations yet')
+                             f'not the same {kind}; evaluate both on one set, or give another '
+                             f'--output, which holds no evaluations yet')
     return truth
 
 
