@@ -223,9 +223,31 @@ def evaluate_all(runs, files, dataset_dir, output, tools, measure=False):
     # All of them before the first evaluation, which takes a while.
     truths = {name: _truth_of_set(runs, name, files.get(name), dataset_dir, output)
               for name in SETS}
+    if _overlap(truths['validation'], truths['test'], files):
+        truths['validation'] = None
     return {name: _evaluate_set(runs, name, truth, dataset_dir, output, tools,
                                 measure and name == 'test')
             for name, truth in truths.items() if truth}
+
+
+def _overlap(validation, test, files):
+    """bool: whether validation images, which nobody has named, are test images too.
+
+    A threshold that is chosen and reported on the same images looks better than it is.
+
+    Raises:
+        ValueError: somebody has named them.
+    """
+    shared = sorted(set(validation.file_names) & set(test.file_names)) if validation else []
+    if not shared:
+        return False
+    text = (f'{len(shared)} of the {len(test.file_names)} test images of {test.path}, first '
+            f'{shared[0]}, are validation images of {validation.path} too')
+    if 'validation' in files:
+        raise ValueError(f'{text}: thresholds that are chosen and reported on the same images look '
+                         f'better than they are; give --validation others, or leave it out')
+    print(f'{text}: no threshold is chosen; give others with --validation FILE', flush=True)
+    return True
 
 
 def _truth_of_set(runs, name, annotations, dataset_dir, output):

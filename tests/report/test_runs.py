@@ -96,6 +96,17 @@ def test_runs_on_other_classes_are_refused_with_their_orders(tmp_path):
         evaluate_all(find_runs('student', paths), {}, None, str(tmp_path), '')
 
 
+def test_thresholds_are_never_chosen_on_test_images(tmp_path, capsys):
+    folder = four.write_run(tmp_path / 'a' / 'seed0', four.DETECTIONS)
+    four.write_json(tmp_path / 'a' / 'seed0_validation.json', four.content())
+    runs = find_runs('model', [folder])
+    assert list(evaluate_all(runs, {}, None, str(tmp_path), '')) == ['test']
+    assert '4 of the 4 test images of ' in capsys.readouterr().out
+    files = {name: str(tmp_path / 'a' / f'seed0_{name}.json') for name in ('validation', 'test')}
+    with pytest.raises(ValueError, match='first 0.png, are validation images of .* leave it out'):
+        evaluate_all(runs, files, None, str(tmp_path), '')
+
+
 def test_nothing_is_evaluated_before_all_images_are_known(tmp_path):
     runs = find_runs('model', [four.write_run(tmp_path / 'a' / 'seed0', [], sets=())])
     truth = four.write_json(tmp_path / 'validation.json', four.content())
