@@ -9,7 +9,7 @@ __all__ = ['draw_overview', 'draw_samples']
 
 TILE, GAP, LABEL = 170, 8, 150  # pixels
 SAMPLES = 6  # of a class
-COLORS = ('#d62728', '#1f77b4', '#2ca02c', '#ff7f0e', '#9467bd', '#17becf', '#e377c2', '#bcbd22')
+COLORS = ('#d62728', '#1f77b4', '#2ca02c', '#ff7f0e')
 
 
 def draw_overview(result, path, font=None):
@@ -52,7 +52,7 @@ def _draw_overview(result, path, font):
     strides = result['boxes_below_stride']
     sizes.bar([str(stride) for stride in strides], [100 * v for v in strides.values()],
               color=COLORS[0])
-    sizes.set_title('boxes with a side below the stride of a level')
+    sizes.set_title('boxes with a side below a stride')
     sizes.set_xlabel('stride in pixels')
     sizes.set_ylabel('% of the boxes')
     figure.tight_layout()
@@ -62,6 +62,8 @@ def _draw_overview(result, path, font):
 def draw_samples(names, images, open_image, path, font=None):
     """Draws some boxes of each class in their images, a row a class, and images without defects.
 
+    Boxes of the row's class have a thick red frame, others in the image a thin blue one.
+
     Args:
         names (list of str): of the classes.
         images (list of ShownImage): of the data set.
@@ -70,21 +72,30 @@ def draw_samples(names, images, open_image, path, font=None):
         font (str or None): file of the font for names; None for one of the system.
     """
     chosen_font, shown = drawn_names(tuple(names), font)
-    rows = [(shown[name], _spread([i for i in images if any(b[0] == name for b in i.boxes)]))
+    rows = [(name, shown[name], _spread([i for i in images if any(b[0] == name for b in i.boxes)]))
             for name in names]
     sound = _spread([image for image in images if not image.boxes])
-    rows += [('(no defect)', sound)] if sound else []
+    rows += [(None, '(no defect)', sound)] if sound else []
     sheet = Image.new('RGB', (LABEL + SAMPLES * (TILE + GAP), len(rows) * (TILE + GAP) + GAP),
                       'white')
     draw = ImageDraw.Draw(sheet)
-    usual = ImageFont.load_default()
-    for number, (title, samples) in enumerate(rows):
+    used_font = chosen_font or ImageFont.load_default()
+    for number, (name, title, samples) in enumerate(rows):
         top = GAP + number * (TILE + GAP)
-        draw.text((GAP, top + GAP), title, fill='black', font=chosen_font or usual)
+        draw.text((GAP, top + GAP), _fitting(draw, title, used_font), fill='black', font=used_font)
         for column, image in enumerate(samples):
-            tile = _tile(image, open_image(image), names)
+            tile = _tile(image, open_image(image), name)
             sheet.paste(tile, (LABEL + column * (TILE + GAP), top))
     sheet.save(path)
+
+
+def _fitting(draw, text, font):
+    """str: the beginning of a text that fits beside the samples."""
+    shown = text
+    while draw.textlength(shown, font=font) > LABEL - 2 * GAP:
+        text = text[:-1]
+        shown = f'{text}...'
+    return shown
 
 
 def _spread(items):
@@ -93,11 +104,12 @@ def _spread(items):
     return [items[k * len(items) // count] for k in range(count)]
 
 
-def _tile(image, picture, names):
+def _tile(image, picture, own):
     picture.thumbnail((TILE, TILE))
     scale = picture.width / image.width
     draw = ImageDraw.Draw(picture)
-    for name, x, y, w, h in image.boxes:
+    # Those of the row's class last, so that none lies on them.
+    for name, x, y, w, h in sorted(image.boxes, key=lambda box: box[0] == own):
         draw.rectangle([scale * x, scale * y, scale * (x + w), scale * (y + h)],
-                       outline=COLORS[names.index(name) % len(COLORS)], width=2)
+                       outline=COLORS[name != own], width=3 if name == own else 1)
     return picture

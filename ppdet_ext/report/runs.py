@@ -220,27 +220,61 @@ def evaluate_all(runs, files, dataset_dir, output, tools, measure=False):
         FileNotFoundError: an evaluation is missing and cannot be made.
         ChildProcessError: making it failed.
     """
-    return {name: evaluations for name in SETS
-            for evaluations in [_evaluate_set(runs, name, files.get(name), dataset_dir, output,
-                                              tools, measure and name == 'test')] if evaluations}
+    # All of them before the first evaluation, which takes a while.
+    truths = {name: _truth_of_set(runs, name, files.get(name), dataset_dir, output)
+              for name in SETS}
+    if _overlap(truths['validation'], truths['test'], files):
+        truths['validation'] = None
+    return {name: _evaluate_set(runs, name, truth, dataset_dir, output, tools,
+                                measure and name == 'test')
+            for name, truth in truths.items() if truth}
 
 
-def _evaluate_set(runs, name, annotations, dataset_dir, output, tools, measure):
+def _overlap(validation, test, files):
+    """bool: whether validation images, which nobody has named, are test images too.
+
+    A threshold that is chosen and reported on the same images looks better than it is.
+
+    Raises:
+        ValueError: somebody has named them.
+    """
+    shared = sorted(set(validation.file_names) & set(test.file_names)) if validation else []
+    if not shared:
+        return False
+    text = (f'{len(shared)} of the {len(test.file_names)} test images of {test.path}, first '
+            f'{shared[0]}, are validation images of {validation.path} too')
+    if 'validation' in files:
+        raise ValueError(f'{text}: thresholds that are chosen and reported on the same images look '
+                         f'better than they are; give --validation others, or leave it out')
+    print(f'{text}: no threshold is chosen; give others with --validation FILE', flush=True)
+    return True
+
+
+def _truth_of_set(runs, name, annotations, dataset_dir, output):
+    """Truth or None: the images of a set, which are the same for all runs."""
     known = [(run, _known_annotations(run, name, output)) for run in runs]
     paths = [(run, path) for run, path in known if path and os.path.isfile(path)]
     default = annotations or _default_annotations(runs, name, dataset_dir)
     if not default and not paths:
         if name == 'test':
-            raise FileNotFoundError('no test images: give their annotation file with --test FILE, '
-                                    'or the data set with --dataset_dir FOLDER')
-        return {}
+            raise FileNotFoundError('no test images: give their annotation file (COCO) with --test '
+                                    'FILE, or the data set with --dataset_dir FOLDER; '
+                                    'tools/prepare_data.py makes one of VOC')
+        return None
     truth = read_truth(annotations or (paths[0][1] if paths else default))
     for run, path in paths:
-        if os.path.realpath(path) != os.path.realpath(truth.path) and not _same(
-                read_truth(path), truth):
+        own = truth if os.path.realpath(path) == os.path.realpath(truth.path) else read_truth(path)
+        if own is not truth and not _same(own, truth):
             other = next((r.folder for r, p in paths if p == truth.path), f'--{name}')
+            kind = 'images and boxes' if own.names == truth.names else (
+                f'classes, {", ".join(own.names)} and {", ".join(truth.names)}')
             raise ValueError(f'{run.folder} was evaluated on {path}, {other} on {truth.path}: '
-                             f'not the same images and boxes; evaluate both on one set')
+                             f'not the same {kind}; evaluate both on one set, or give another '
+                             f'--output, which holds no evaluations yet')
+    return truth
+
+
+def _evaluate_set(runs, name, truth, dataset_dir, output, tools, measure):
     evaluations, measured = {}, set()
     for run in runs:
         first = measure and (run.role, run.label) not in measured

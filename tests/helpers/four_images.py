@@ -5,6 +5,7 @@
 Image 0: a scratch and a patch; image 1: two scratches side by side; image 2: a patch; image 3:
 sound. Boxes are 10 x 10 pixels, 100 apart, so that only those placed on each other overlap.
 """
+import copy
 import json
 
 import numpy as np
@@ -114,7 +115,10 @@ def write_run(folder, records, seed=0, sets=('validation', 'test'), truth=None, 
     commands = [['train', '-c', 'configs/nano/retinanet_nano_s_neu_det.yml', *train, '-o',
                  f'seed={seed}', f'EvalDataset.dataset_dir={data}']]
     for name in sets:
-        path = write_json(folder.parent / f'{folder.name}_{name}.json', truth or content())
+        own = copy.deepcopy(truth or content())
+        for record in own['images'] if name == 'validation' else ():
+            record['file_name'] = f'validation_{record["file_name"]}'
+        path = write_json(folder.parent / f'{folder.name}_{name}.json', own)
         write_json(folder / name / 'bbox.json', records)
         write_json(folder / name / 'metrics.json', evaluate_boxes(path, records))
         commands.append(['eval', '--output_eval', f'elsewhere/{name}', '-o',

@@ -88,6 +88,33 @@ def test_runs_on_different_data_are_refused(tmp_path):
         evaluate_all(runs, {}, None, str(tmp_path), '')
 
 
+def test_runs_on_other_classes_are_refused_with_their_orders(tmp_path):
+    paths = [four.write_run(tmp_path / 'a' / f'seed{seed}', [], seed,
+                            truth=four.content(names=four.NAMES[::step]))
+             for seed, step in ((0, 1), (1, -1))]
+    with pytest.raises(ValueError, match='not the same classes, patch, scratch and scratch, patch'):
+        evaluate_all(find_runs('student', paths), {}, None, str(tmp_path), '')
+
+
+def test_thresholds_are_never_chosen_on_test_images(tmp_path, capsys):
+    folder = four.write_run(tmp_path / 'a' / 'seed0', four.DETECTIONS)
+    four.write_json(tmp_path / 'a' / 'seed0_validation.json', four.content())
+    runs = find_runs('model', [folder])
+    assert list(evaluate_all(runs, {}, None, str(tmp_path), '')) == ['test']
+    assert '4 of the 4 test images of ' in capsys.readouterr().out
+    files = {name: str(tmp_path / 'a' / f'seed0_{name}.json') for name in ('validation', 'test')}
+    with pytest.raises(ValueError, match='first 0.png, are validation images of .* leave it out'):
+        evaluate_all(runs, files, None, str(tmp_path), '')
+
+
+def test_nothing_is_evaluated_before_all_images_are_known(tmp_path):
+    runs = find_runs('model', [four.write_run(tmp_path / 'a' / 'seed0', [], sets=())])
+    truth = four.write_json(tmp_path / 'validation.json', four.content())
+    with pytest.raises(FileNotFoundError, match='no test images'):  # and no "no tools"
+        evaluate_all(runs, {'validation': truth}, None, str(tmp_path / 'out'), 'no tools')
+    assert not (tmp_path / 'out').exists()
+
+
 def test_a_missing_evaluation_that_cannot_be_made(tmp_path):
     folder = tmp_path / 'a'
     folder.mkdir()
