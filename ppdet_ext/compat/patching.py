@@ -118,7 +118,7 @@ def replace_text(module, qualname, replacements):
 
 
 def wrap(module, qualname, wrapper):
-    """Put ``wrapper(original, *args, **kwargs)`` in the place of a function.
+    """Replace a function by ``wrapper(original, *args, **kwargs)``.
 
     Raises:
         ImportError: the function does not exist.

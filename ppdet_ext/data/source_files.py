@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the files of a source, whatever the prefixes that other machines wrote."""
+"""Finds the files of a source, whatever path prefixes other machines wrote."""
 import os
 import re
 from collections import defaultdict
