@@ -101,8 +101,8 @@ def _pairs(source):
     if parts:
         return _pair_files(parts, stem), os.path.basename
     images = ImageFiles(source)
-    bare = {os.path.splitext(path)[0] for path in images.paths}
-    beside = all(os.path.splitext(path)[0] in bare for path in files_below(source, '.xml'))
+    bare = set(map(_without_suffix, images.paths))
+    beside = all(_without_suffix(path) in bare for path in files_below(source, '.xml'))
     pairs = _pair_files([(source, source)], _without_suffix if beside else stem)
     return pairs, images.name_of
 
