@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What exporting says about a model: classes, preprocessing, suppression, files."""
+"""The card of an exported model: classes, preprocessing, suppression, files."""
 import hashlib
 import os
 

@@ -52,7 +52,7 @@ class Detector:
         return self.postprocess(self.network(inputs), inputs['scale_factor'], image.shape)
 
     def postprocess(self, outputs, scale_factor, shape):
-        """Turns what the network has returned into boxes.
+        """Turns the outputs of the network into boxes.
 
         Args:
             outputs (list of ndarray): as the runtime returns them.

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What was found, as records, files and drawings."""
+"""Detections as records, files and drawings."""
 import csv
 import json
 import os

@@ -8,8 +8,8 @@ Import it before ``paddle``. What importing it changes in the process:
 ``OMP_NUM_THREADS``                  all usable cores, unless it is set; ``compat.threads``
 ``MKL_DEBUG_CPU_TYPE``               5 on AMD with AVX2, unless it is set; ``compat.mkl_on_amd``
 SIGTERM                              as before Paddle's import; ``compat.termination``
-ppdet's plots and trackers           import matplotlib, pandas and scikit-learn at first use, and
-                                     do without Numba; ``compat.postponed_imports``
+packages that ppdet imports          SciPy, matplotlib, pandas, scikit-learn and requests at first
+                                     use, Numba not at all; ``compat.postponed_imports``
 Paddle's ``Adam`` and ``AdamW``      the step runs on one thread on a CPU; ``compat.adam_threads``
 functions of ``ppdet``               replaced or changed in memory, each by a module of ``compat``
                                      (for this version of Paddle) or ``ppdet_fixes`` (for any)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What differs between versions of Paddle, and the machinery of patches.
+"""Fixes for differences between versions of Paddle, and the machinery of patches.
 
 One module per defect. Each tests whether its defect is there, patches it in memory
 and raises ``ImportError`` when what it patches is not as in the supported

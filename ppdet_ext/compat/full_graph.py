@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Exporting asks for a program that Paddle no longer keeps.
+"""Export needs a program that Paddle no longer keeps.
 
 Defect: since paddlepaddle 2.6 ``paddle.jit.to_static`` captures a model piece by piece unless it is
 told otherwise, and ``Trainer.export`` ends with ``RuntimeError: Can't call main_program when

@@ -35,7 +35,7 @@ def refuse(module, qualname, expected):
     try:
         installed = importlib.metadata.version('paddledet')
     except importlib.metadata.PackageNotFoundError:
-        installed = 'of unknown version'
+        installed = 'an unknown version'
     raise ImportError(
         f'ppdet_ext cannot patch {module}.{qualname}: expected {expected}. '
         f'Only paddledet {SUPPORTED_PADDLEDET} is supported, {installed} is installed: '
@@ -118,7 +118,7 @@ def replace_text(module, qualname, replacements):
 
 
 def wrap(module, qualname, wrapper):
-    """Put ``wrapper(original, *args, **kwargs)`` in the place of a function.
+    """Replace a function by ``wrapper(original, *args, **kwargs)``.
 
     Raises:
         ImportError: the function does not exist.

@@ -34,7 +34,7 @@ TEACHER_CHECK_DEFAULTS = {'images': 100, 'minimum_ap50': 0.3}
 
 
 def check_keys(cfg, modules, options=()):
-    """Refuses sections and keys that nobody reads, and misses those that every run needs.
+    """Refuses sections and keys that are never read, and requires those that every run needs.
 
     Args:
         cfg (dict): ppdet's global configuration.
@@ -105,7 +105,7 @@ def teacher_check_options(cfg):
 
 
 def _is_object(value):
-    """What a YAML writes with a tag, such as ``TrainDataset: !COCODataSet``, is built already."""
+    """bool: built by a tag of the YAML, such as ``TrainDataset: !COCODataSet``."""
     return hasattr(value, '__dict__') and not isinstance(value, SchemaDict)
 
 

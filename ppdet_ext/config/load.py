@@ -41,7 +41,7 @@ def load_run_config(path, options=None, slim=None, prepare=()):
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a section or key nobody reads, or a value that cannot be; the message names
+        ValueError: an unknown section or key, or an invalid value; the message names
             the file, or ``-o``, and the near match.
     """
     check_bases(path)

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""The configuration of a run, which nobody changes once it is loaded."""
+"""The configuration of a run, read-only once it is loaded."""
 from ppdet.core.config.schema import SchemaDict
 from ppdet.core.workspace import AttrDict
 

@@ -22,7 +22,7 @@ SLIM_KEYS = ('_BASE_', 'slim', 'slim_method', 'pretrain_weights')
 
 
 class SlimConfig:
-    """What a distillation YAML itself sets, checked.
+    """The checked content of a distillation YAML itself, without its ``_BASE_``.
 
     ``_BASE_`` is the teacher's YAML and ``pretrain_weights`` the teacher's weights, as in
     PaddleDetection's own distillation files.

@@ -77,7 +77,7 @@ SECTION_VALUES = {
 
 
 def check_values(cfg):
-    """Refuses values of which no run could make sense.
+    """Refuses values that make no sense in any run.
 
     Args:
         cfg (dict): ppdet's global configuration.

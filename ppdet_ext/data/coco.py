@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What every data set of this package shares: class names, COCO records, stratified splits."""
+"""Shared by all data sets of this package: class names, COCO records, stratified splits."""
 import random
 from collections import Counter, defaultdict
 

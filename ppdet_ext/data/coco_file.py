@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Reads COCO annotation files and says what PaddleDetection and pycocotools cannot take in them.
+"""Reads COCO annotation files and reports what PaddleDetection and pycocotools cannot read.
 
 What they would trip over, or silently take for something else, is a fault. A box of no size is
 none: the reader leaves it out with a warning.

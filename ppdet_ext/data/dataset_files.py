@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Looks at the files of a run's data sets before it starts."""
+"""Checks the files of a run's data sets before it starts."""
 import contextlib
 import os
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Makes the folder of a data set: it appears whole or not at all, and nothing foreign is lost."""
+"""Writes the folder of a data set: all of it or nothing, and without deleting other files."""
 import contextlib
 import os
 import shutil

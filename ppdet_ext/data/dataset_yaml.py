@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the YAMLs with which a prepared data set is trained on, so that nobody edits one."""
+"""Writes the YAMLs for training on a prepared data set, so that none has to be edited."""
 import os
 import re
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""The formats of labels: which one a folder holds, and who reads it."""
+"""The formats of labels: detects which one a folder holds, and reads it."""
 import os
 from itertools import islice
 from typing import Callable, NamedTuple, Optional

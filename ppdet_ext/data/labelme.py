@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Reads labelme's files: one JSON an image, with shapes drawn in pixels."""
+"""Reads labelme's files: one JSON per image, with shapes in pixels."""
 import math
 import os
 from collections import Counter

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Prepares NEU-DET: Pascal VOC annotations that count pixels from 1, divided again."""
+"""Prepares NEU-DET: Pascal VOC annotations that count pixels from 1, with a new split."""
 from .coco import NEU_DET_CLASSES
 from .formats import SourceOptions
 from .prepare import PrepareOptions, prepare_data

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Shows what a prepared data set holds, and what may spoil a training though it is not a fault."""
+"""Shows the content of a prepared data set, and problems that are no faults but may spoil a run."""
 import hashlib
 import math
 import os

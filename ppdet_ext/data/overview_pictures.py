@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Pictures of what a data set holds: counts and sizes as charts, samples of each class."""
+"""Pictures of a data set: charts of counts and sizes, and samples of each class."""
 from PIL import Image, ImageDraw, ImageFont
 
 from ..utils.fonts import drawn_names, find_font

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Sets of which only a part is labelled, to measure what the labels of the rest are worth."""
+"""Partly labelled sets, to measure what the missing labels are worth."""
 import os
 from collections import Counter, defaultdict
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Makes a COCO data set, ready to train on, of labelled images in any of the known formats."""
+"""Makes a COCO data set, ready to train on, from labelled images in any known format."""
 import os
 import re
 import shutil
@@ -123,7 +123,7 @@ def prepare_data(source, output, reading=DEFAULT_READING, options=DEFAULT_OPTION
 
 
 def dominant_class(boxes, class_names):
-    """Returns the class with most boxes, the first in class order where several have as many."""
+    """Returns the class with the most boxes; the first in class order if there is a tie."""
     counts = Counter(box['class_name'] for box in boxes)
     return max(class_names, key=lambda name: counts[name]) if boxes else NO_BOXES
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What every reader of labelled images makes of its format, and the writer of COCO takes."""
+"""The records that every reader of labelled images returns and the COCO writer takes."""
 import os
 from collections import Counter
 from typing import NamedTuple, Optional

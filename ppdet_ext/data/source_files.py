@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the files of a source, whatever the prefixes that other machines wrote."""
+"""Finds the files of a source, whatever path prefixes other machines wrote."""
+import functools
 import os
 import re
 from collections import defaultdict
@@ -40,7 +41,7 @@ def files_below(folder, suffixes=''):
 
 
 def split_of(path, folder):
-    """str or None: the split that a folder on the way to a file, or a word of its name, says."""
+    """str or None: the split that a folder on the way to a file is named after."""
     parts = os.path.relpath(path, folder).lower().split(os.sep)
     for part in parts[:-1]:
         if part in SPLIT_NAMES:
@@ -116,7 +117,7 @@ class ImageFiles:
             parts = parts if shared == os.curdir else parts[len(shared.split(os.sep)):]
         return same_name('/'.join(parts))
 
-    @property
+    @functools.cached_property
     def _common(self):
         """str: the folder that holds all images."""
         return os.path.commonpath([os.path.dirname(path) for path in self.paths])

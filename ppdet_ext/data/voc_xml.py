@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Reads Pascal VOC annotations, each an XML file, and says where what is wrong in them."""
+"""Reads Pascal VOC annotations, one XML file each, and reports errors with their lines."""
 import math
 import re
 from typing import NamedTuple, Optional

@@ -71,7 +71,7 @@ def check_folder(folder):
 
 
 def export_detector(trainer, size, images, formats, folder, source, int8=None):
-    """Exports a detector, and compares each file with the eager model before it is there.
+    """Exports a detector, and compares each file with the eager model before keeping it.
 
     Args:
         trainer (Trainer): in mode ``test``, with its weights.

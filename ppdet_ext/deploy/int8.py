@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""INT8 of an exported detector, which has to find what float32 finds."""
+"""INT8 of an exported detector, checked against float32."""
 import os
 import tempfile
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints on disk: there as a whole, or not at all.
+"""Checkpoints on disk: either complete or absent.
 
 The files of a checkpoint are written into a folder ``.<name>.partial`` beside it. Renaming that
 folder to ``.<name>.complete`` is the one moment at which the checkpoint comes into being; then its
@@ -128,7 +128,7 @@ def _move_to_place(complete):
 
 
 def recover(folder):
-    """Finishes, or clears away, what a process has left that ended while it was saving.
+    """Completes or removes what a process left behind when it died while saving.
 
     Args:
         folder (str): of the checkpoints; need not exist.

@@ -247,7 +247,7 @@ def _slim_config(entry, output):
 
 
 def run_comparison(comparison, output, tools, jobs):
-    """Runs what is not finished yet and prints how it goes; tables are written after every run.
+    """Runs the unfinished steps and prints their progress; tables are written after every run.
 
     Args:
         comparison (Comparison): what is compared.

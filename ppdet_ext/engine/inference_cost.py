@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What detecting in one image costs: time, operations, memory."""
+"""The cost of detection in one image: time, operations, memory."""
 import time
 
 import numpy as np

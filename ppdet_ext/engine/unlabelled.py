@@ -20,7 +20,7 @@ logger = setup_logger('ppdet.engine')
 
 
 def check_unlabelled(cfg):
-    """Refuses unlabelled images that nobody would look at.
+    """Refuses unlabelled images that would have no effect.
 
     Args:
         cfg (dict): configuration of a training run, with its model if that is built already.

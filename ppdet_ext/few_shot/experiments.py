@@ -237,7 +237,7 @@ def _run(output, sets, base, method, expanded, shots, seed):
 
 
 def run_plan(plan, output, tools, source, overwrite=False, jobs=1):
-    """Runs what is not finished yet and prints how it goes; results are written after every run.
+    """Runs the unfinished steps and prints their progress; results are written after every run.
 
     Args:
         plan (Plan): what to run.

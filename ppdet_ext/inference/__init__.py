@@ -1,3 +1,3 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Detections of images, and what is written and drawn of them."""
+"""Detections in images, and how they are written and drawn."""

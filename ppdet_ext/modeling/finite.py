@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Stops a training run whose losses or weights are not numbers any more."""
+"""Stops a training run whose losses or weights are not finite."""
 import contextlib
 import glob
 import math
@@ -15,7 +15,7 @@ DISTILLATION = 'distill_'  # how names of distillation terms begin
 
 
 def check_finite(losses):
-    """Refuses losses of which the sum is not finite.
+    """Refuses losses whose sum is not finite.
 
     Args:
         losses (dict of str to Tensor|float): scalars; the sum is ``loss``.

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps layers as they are while others train."""
+"""Freezes layers while others train."""
 from paddle import nn
 from ppdet.utils.logger import setup_logger
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""How layers start where it must be as in the papers' code."""
+"""Initializers that match the papers' code."""
 import math
 
 from paddle import ParamAttr

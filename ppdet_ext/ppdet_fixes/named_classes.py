@@ -19,7 +19,7 @@ SCHEDULERS = 'ppdet.optimizer.optimizer'
 
 
 class _RegisteredClasses:
-    """A module of which nothing but its registered classes is seen."""
+    """A view of a module that shows only its registered classes."""
 
     def __init__(self, module):
         self._module = module

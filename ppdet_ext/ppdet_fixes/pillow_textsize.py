@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Drawing boxes asks Pillow for a text's size in a way it no longer offers.
+"""Drawing boxes uses a Pillow function for text sizes that no longer exists.
 
 Defect: ``ImageDraw.textsize`` was removed in Pillow 10; ppdet's drawing of a box
 with its label is ``AttributeError: 'ImageDraw' object has no attribute

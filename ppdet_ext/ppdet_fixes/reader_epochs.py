@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""The reader begins the next epoch while the last one is not over.
+"""The reader starts the next epoch before the last one is over.
 
 Defect: ``BaseDataLoader`` starts the next epoch's loading as soon as it has given
 the last batch. Up to two batches, with processes of its own two for each of them,

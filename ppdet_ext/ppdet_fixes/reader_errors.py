@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""An image that cannot be read leaves a run waiting for ever.
+"""An unreadable image leaves a run waiting forever.
 
 Defect: images are loaded in a thread, or in processes that a thread listens to.
 Without ``worker_num`` an error ends that thread alone: training waits for its next

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the curves of a training: from its VisualDL log, or from what it printed."""
+"""Reads the curves of a training run from its VisualDL log or its console output."""
 import glob
 import os
 import re

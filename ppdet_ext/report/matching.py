@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""True boxes, detections, and which belong together by COCO's rules."""
+"""True boxes, detections, and their matches by COCO's rules."""
 import contextlib
 import io
 from typing import NamedTuple

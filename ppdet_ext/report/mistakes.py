@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What goes wrong at a threshold: classes taken for others, kinds of mistakes, image by image."""
+"""Mistakes at a threshold: confused classes, kinds of mistakes, image by image."""
 from typing import NamedTuple
 
 import numpy as np

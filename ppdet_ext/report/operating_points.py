@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What a threshold of the score means: boxes found, false alarms, and decisions on images.
+"""The effect of a score threshold: boxes found, false alarms, and decisions on images.
 
 A detection is kept where its score is at least the threshold. It is right where it has found a true
 box of its class at IoU 0.5; any other is a false alarm.
@@ -17,7 +17,7 @@ GRID = np.arange(10001) / 10000  # the thresholds that are tried
 
 
 class Rule(NamedTuple):
-    """What a threshold has to keep to; one of the two is given.
+    """The condition that a threshold has to meet; one of the two is given.
 
     Attributes:
         false_alarms (float|None): highest number of false alarms per image.

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Writes a report: report.html, one file that needs no other; report.md, report.json, pictures."""
+"""Writes a report: report.html, which is self-contained, report.md, report.json and pictures."""
 import base64
 import datetime
 import os

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Draws what models see in some images: truth and models side by side."""
+"""Draws the detections of models in some images, side by side with the true boxes."""
 import io
 import os
 from typing import NamedTuple

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Average precision of many samples of the same images, and precision against recall."""
+"""Average precision over many resamples of the images, and precision against recall."""
 import numpy as np
 
 __all__ = ['RECALLS', 'average_precision', 'precision_curves']

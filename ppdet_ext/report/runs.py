@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Finds trained runs and their evaluations, and has missing ones made by tools/eval.py.
+"""Finds trained runs and their evaluations, and makes missing ones with tools/eval.py.
 
 A run is a folder with weights, as tools/train.py leaves it: ``best_model.pdparams``, or
 ``model_final.pdparams`` where nothing was evaluated in training. What it was trained with is in

@@ -417,7 +417,8 @@ def _images(source):
             found = decision[key]
             if found:
                 title = f'{model["title"]}{words["comma"]}{words[kind]}'
-                rows.append([title, _limits(found['threshold']),
+                threshold = found['threshold']
+                rows.append([title, '' if isinstance(threshold, list) else _threshold(threshold),
                              _share(found, 'escape'), _share(found, 'overkill'),
                              f'{found["cost"]:g}' if counts['sound'] else '-'])
     yield Table(words['images_table'], [words[key] for key in (
@@ -430,10 +431,6 @@ def _images(source):
         yield Text(words['images_no_cost'])
     yield Chart(words['images_chart'], 'image_decisions',
                 charts.image_decisions(source.models, _chart_words(source)))
-
-
-def _limits(threshold):
-    return '' if isinstance(threshold, list) else _threshold(threshold)
 
 
 def _share(found, name):

@@ -1,3 +1,3 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Reading what others wrote without running it."""
+"""Reads files from others without running code in them."""

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What distillation losses need of a batch, and the reader that has to keep it."""
+"""The parts of a batch that distillation losses need, which the reader has to keep."""
 import functools
 
 import paddle

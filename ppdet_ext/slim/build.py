@@ -22,7 +22,7 @@ MINIMUM_LOADED = 0.9
 
 
 class ConfiguredDistillModel(DistillModel):
-    """What a distillation method is: a ``DistillModel`` that a slim YAML describes.
+    """The base of distillation methods: a ``DistillModel`` described by a slim YAML.
 
     Subclasses carry ``@register_distill_method`` and set ``default_loss``; a method with terms of
     another form overrides ``build_terms``, one whose teacher detects other classes

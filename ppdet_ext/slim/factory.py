@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Which class builds which distillation method."""
+"""The registry of distillation methods."""
 import contextlib
 
 import ppdet.slim

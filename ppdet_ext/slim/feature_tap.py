@@ -9,7 +9,7 @@ __all__ = ['FeatureTap']
 
 
 class _AllRecorded(Exception):
-    """Ends a forward pass whose remaining layers nobody needs."""
+    """Ends a forward pass whose remaining layers are not needed."""
 
 
 class FeatureTap:
@@ -77,7 +77,7 @@ class FeatureTap:
         return {name: [_leaf(tensor) for tensor in self[name]] for name in self._calls}
 
     def replay(self, features):
-        """Puts features in the place of recorded ones.
+        """Replaces recorded features.
 
         Args:
             features (dict of str to list of Tensor): as ``leaves`` gives them.
@@ -117,7 +117,7 @@ class FeatureTap:
         return {name: len(outputs) for name, outputs in self._calls.items()}
 
     def follow(self, inputs, calls):
-        """Runs the model, with gradient, until some sublayers have been called so often.
+        """Runs the model, with gradient, until some sublayers have been called a number of times.
 
         A detector whose forward computes its losses ends before it would need labels.
 

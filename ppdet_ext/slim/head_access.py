@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What the distillation of heads has to know of a head, one adapter a head family."""
+"""Access to the heads of detectors for distillation, one adapter per head family."""
 import abc
 
 import paddle

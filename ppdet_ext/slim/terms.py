@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What a distillation adds to the loss: terms, each with its taps, its layers and its weights."""
+"""The terms that distillation adds to the loss, each with its taps, layers and weights."""
 import inspect
 import re
 
@@ -54,7 +54,7 @@ CHANNELS = {'student_channels', 'teacher_channels'}
 
 
 class Term:
-    """Something that a distillation method adds to the student's own losses.
+    """A term that a distillation method adds to the student's own losses.
 
     A subclass fills these three when it is connected, and computes the values of every step.
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What a distillation does with images that have no labels."""
+"""A distillation step on images without labels."""
 import contextlib
 
 import paddle

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What every tool does around its work; needs no Paddle."""
+"""Shared by the command lines of all tools; needs no Paddle."""
 import argparse
 import sys
 import traceback

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Runs a command with a log of its own, and ends it with this process."""
+"""Runs a command with its own log file; the command does not outlive this process."""
 import contextlib
 import os
 import shlex

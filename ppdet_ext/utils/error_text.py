@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""One line for an error that nobody expected."""
+"""Describes an unexpected error in one line."""
 import os
 import re
 import traceback

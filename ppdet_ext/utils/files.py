@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Opens files so that an error names the file, and none waits for ever."""
+"""Opens files so that errors name the file, and no pipe or device blocks."""
 import errno
 import hashlib
 import io

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Names of classes in pictures, where the usual font shows empty boxes for Chinese."""
+"""Fonts for class names in pictures, since the usual font shows empty boxes for Chinese."""
 import functools
 import glob
 import os

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Progress of long work: a bar on a terminal, now and then a line in a log."""
+"""Progress of long work: a bar on a terminal, a line from time to time in a log."""
 import sys
 
 from tqdm import tqdm

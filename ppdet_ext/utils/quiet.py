@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps talkative libraries from the console."""
+"""Silences verbose libraries."""
 import contextlib
 import io
 import logging

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Steps of a long experiment: commands that are run once, and again only if that is asked for."""
+"""Steps of a long experiment: commands that run once, and again only on request."""
 import hashlib
 import os
 import shlex
@@ -130,7 +130,7 @@ class Step:
 
 
 def check_finished(steps, overwrite=False):
-    """Makes sure that what is finished was made with the settings of now.
+    """Makes sure that finished steps were run with the present settings.
 
     Args:
         steps (iterable of Step): all that are planned.
@@ -177,7 +177,7 @@ def _fingerprint(path):
 
 
 def run_steps(steps, tools, jobs=1, begin=lambda step: None, end=lambda step: None):
-    """Runs the steps that are not finished, each as soon as what it requires is.
+    """Runs the unfinished steps, each as soon as the steps it requires are finished.
 
     Args:
         steps (list of Step): in the order in which they should begin.
@@ -190,7 +190,7 @@ def run_steps(steps, tools, jobs=1, begin=lambda step: None, end=lambda step: No
         ChildProcessError: a command failed. No further step is begun, and those that run are ended
             first.
         KeyboardInterrupt: likewise.
-        ValueError: a step requires what is neither finished nor one of the steps.
+        ValueError: a step requires a step that is neither finished nor in the list.
     """
     waiting = [step for step in steps if not step.finished]
     threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None

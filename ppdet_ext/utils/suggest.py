@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Near matches for names that are not known."""
+"""Near matches for unknown names."""
 import difflib
 import os
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Text that other programs and systems wrote: encodings, byte order marks, invisible characters."""
+"""Text from other programs and systems: encodings, byte order marks, invisible characters."""
 import codecs
 import contextlib
 import unicodedata

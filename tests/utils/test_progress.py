@@ -50,7 +50,7 @@ def draw(folder, stdout):
 def test_a_tool_with_its_output_in_a_pipe(tmp_path):
     out, err = draw(tmp_path / 'steel', subprocess.PIPE).communicate()
     lines = [line for line in out.decode().splitlines() if line.startswith('drawing: ')]
-    assert len(lines) == 2 and lines[-1].startswith('drawing: 60/60, ')
+    assert len(lines) < 60 and lines[-1].startswith('drawing: 60/60, ')
     assert b'\r' not in out and b'drawing' not in err
 
 

@@ -1,3 +1,3 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What a training does beside its steps."""
+"""Callbacks of a training run."""

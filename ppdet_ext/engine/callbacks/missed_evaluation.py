@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""The evaluation that a run was ended in or before, made up for when the run is resumed."""
+"""Catches up on an evaluation that was interrupted, when the run is resumed."""
 import paddle
 import paddle.distributed as dist
 from ppdet.core.workspace import create

@@ -26,7 +26,7 @@ logger = setup_logger('ppdet.engine')
 
 
 class VisualDLWriter(Callback):
-    """Writes what the training log says, every metric of an evaluation, and pictures of it.
+    """Writes the values of the training log, every metric of an evaluation, and pictures.
 
     The step of a point is the number of training steps done, so that a resumed run continues its
     curves. Every ``log_iter`` steps and after an evaluation everything is on disk. If that fails,

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Refuses to train where objects marked as crowd would be learned as something else."""
+"""Refuses training if objects marked as crowd would be learned as background."""
 import os
 
 from ...utils.files import read_json

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Finds images that a reader gives to a network which cannot take their size."""
+"""Finds image sizes that a reader produces and the network cannot take."""
 import itertools
 import math
 
@@ -157,13 +157,13 @@ def _stride(detector):
 
 
 def _halves(size, strides):
-    """bool: whether every map is as often as large as the next one as adding them up needs it."""
+    """bool: whether the maps of neighbouring levels have the exact ratio that adding them needs."""
     return all(math.ceil(side / fine) == coarse // fine * math.ceil(side / coarse)
                for fine, coarse in zip(strides, strides[1:]) for side in size)
 
 
 def _candidates(detector):
-    """int: boxes that the assigner takes of each level, which must have as many."""
+    """int: number of candidates that the assigner takes from each level."""
     head = getattr(detector, 'head', None) or getattr(detector, 'bbox_head', None)
     assigners = [getattr(head, key, None) for key in ('static_assigner', 'assigner')]
     return max((getattr(assigner, 'topk', 0) for assigner in assigners

@@ -29,12 +29,9 @@ def check_schedule(cfg, steps_per_epoch):
         return
     remedy = _option(cfg['LearningRate'].get('schedulers'), schedulers, problems)
     for problem, scheduler, change in problems:
+        settings = ', '.join(f'{key}: {json.dumps(value)}' for key, value in change.items())
         logger.warning(f'LearningRate: {type(scheduler).__name__} has {problem}; set '
-                       f'{_written(change)}{remedy}')
-
-
-def _written(change):
-    return ', '.join(f'{key}: {json.dumps(value)}' for key, value in change.items())
+                       f'{settings}{remedy}')
 
 
 def _option(written, schedulers, problems):

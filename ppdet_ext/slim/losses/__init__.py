@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Registered loss layers, one module a loss family."""
+"""Registered loss layers, one module per loss family."""
 from .aligned_loss import AlignedLoss
 from .cankd_loss import CanKDLoss
 from .cwd_loss import CWDLoss

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What the losses share that bring the student's map to the teacher's channels first."""
+"""The base of losses that first align the student's map to the teacher's channels."""
 from ..adapters import align_conv
 from .distill_loss import DistillLoss
 from .map_shapes import check_map_shapes

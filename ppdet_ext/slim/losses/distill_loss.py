@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What all distillation losses share: raw values, and one weight for each."""
+"""The base of all distillation losses: raw values, and one weight for each."""
 from paddle import nn
 
 __all__ = ['DistillLoss', 'ONLY']

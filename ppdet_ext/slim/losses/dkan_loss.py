@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Dual knowledge align network: what keeps the base classes while new ones are learned."""
+"""Dual knowledge align network: losses that preserve base classes while new ones are learned."""
 from ppdet.core.workspace import register
 
 from .. import functional

@@ -1,3 +1,3 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""One module a distillation method: which terms it has."""
+"""Distillation methods, one module each: the terms of the method."""

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Methods that are a loss and nothing else; the losses say what they are, and for which detectors.
+"""Methods that consist of one loss; the losses document what they do and for which detectors.
 
 FGD, CWD and LD are also names of PaddleDetection's own methods, which stay what they are: a slim
 YAML gets these here by listing ``distill_losses``.

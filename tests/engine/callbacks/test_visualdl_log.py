@@ -264,8 +264,8 @@ def test_a_full_disk_ends_the_log_and_not_the_training(copy, dataset, log):
         resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY,) * 2)
     path = copy / 'vdl' / max(os.listdir(copy / 'vdl'))
     assert [text for level, text in log if level == 'WARNING' and 'curves' in text] == [
-        f'cannot write {path} (File too large): from here on no curves are recorded, training '
-        f'goes on']
+        f'cannot write {path} (File too large): from here on no curves are recorded; training '
+        f'continues']
     reader = newest_log(copy / 'vdl')
     for tag in ('loss', 'speed/images_per_second'):
         assert steps(reader, tag) == [1, 3, 4]
