@@ -48,8 +48,8 @@ def find_images(image_file, image_dir):
     others = sorted(set(names) - set(images))
     shown = f'{", ".join(others[:SHOWN])}{" ..." if len(others) > SHOWN else ""}'
     if not images:
-        raise FileNotFoundError(f'--image_dir: no {", ".join(SUFFIXES)} in {image_dir}, but '
-                                f'{shown or "nothing"}; give the folder of the images')
+        raise FileNotFoundError(f'--image_dir: no {", ".join(SUFFIXES)} in {image_dir}, which '
+                                f'holds {shown or "nothing"}; give the folder of the images')
     if others:
         print(f'--image_dir: left out {len(others)} files and folders that are not images by their '
               f'suffix: {shown}')

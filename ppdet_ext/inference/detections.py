@@ -68,8 +68,8 @@ def _images_in(folder):
     others = [name for name in names if name not in images]
     shown = f'{", ".join(others[:SHOWN])}{" ..." if len(others) > SHOWN else ""}'
     if not images:
-        raise FileNotFoundError(f'--infer_dir: no {", ".join(IMAGE_SUFFIXES)} in {folder}, but '
-                                f'{shown or "nothing"}; give the folder of the images')
+        raise FileNotFoundError(f'--infer_dir: no {", ".join(IMAGE_SUFFIXES)} in {folder}, which '
+                                f'holds {shown or "nothing"}; give the folder of the images')
     if others:
         print(f'--infer_dir: left out {len(others)} files and folders that are not images by their '
               f'suffix: {shown}')
