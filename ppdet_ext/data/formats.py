@@ -117,7 +117,7 @@ class _Format(NamedTuple):
 FORMATS = {
     'voc': _Format('one XML file per image', _xml_example, _read_voc),
     'yolo': _Format('one text file of numbers per image', _yolo_example, _read_yolo),
-    'labelme': _Format('a JSON file with shapes an image', _json_example(is_labelme),
+    'labelme': _Format('one JSON file with shapes per image', _json_example(is_labelme),
                        _read_labelme),
     'coco': _Format('a JSON file for all images', _json_example(is_coco), _read_coco),
 }

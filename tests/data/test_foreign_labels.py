@@ -354,7 +354,7 @@ def test_numbers_without_names_are_listed_in_their_order(tmp_path):
 
 @pytest.mark.parametrize('name, text, message', [
     ('classes.txt', 'dent,scratch\n', 'one class name a line, got all in one, "dent,scratch"'),
-    ('classes.txt', 'dent\n\nscratch\n', 'different class names, one a line'),
+    ('classes.txt', 'dent\n\nscratch\n', 'different class names, one per line'),
     ('data.yaml', 'names: [no, dent]\n', 'one of the names is False in YAML and no text'),
     ('data.yaml', 'names: [1.0, dent]\n', 'one of the names is 1.0 in YAML and no text'),
     ('data.yaml', 'names: dent\n', "names is a list of the classes, got 'dent'; write"),

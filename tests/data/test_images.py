@@ -13,7 +13,7 @@ from PIL import Image
 from ppdet.data.transform.operators import Decode, DecodeCache
 from tiny import student_yaml
 
-from deploy import results
+from deploy import images as deploy_images
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.data import images
 from ppdet_ext.data.dataset_files import _check_image, check_datasets
@@ -194,10 +194,11 @@ def test_one_list_of_suffixes(tmp_path, capsys):
     (tmp_path / 'camera').mkdir()
     found = detections.find_images(None, str(tmp_path))
     assert [path.rsplit('/')[-1] for path in found] == sorted(names)
-    left_out = 'left out 3 {}that are not images by their suffix: b.heic, camera, notes.txt'
-    assert left_out.format('files and folders ') in capsys.readouterr().out
-    assert results.find_images(None, str(tmp_path)) == found
-    assert left_out.format('') in capsys.readouterr().out
+    left_out = ('left out 3 files and folders that are not images by their suffix: b.heic, camera, '
+                'notes.txt')
+    assert left_out in capsys.readouterr().out
+    assert deploy_images.find_images(None, str(tmp_path)) == found
+    assert left_out in capsys.readouterr().out
     from ppdet.data.source.dataset import _make_dataset
     assert sorted(_make_dataset(str(tmp_path))) == found
 
