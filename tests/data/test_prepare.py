@@ -488,7 +488,7 @@ def test_the_format_is_detected(source, name):
 
 def test_no_format_and_several_formats_are_named(source, tmp_path):
     write_images(source, ['a'])
-    with pytest.raises(ValueError, match='no labels of a known format .voc: one XML file per image'):
+    with pytest.raises(ValueError, match='a known format .voc: one XML file per image'):
         prepared(source, tmp_path / 'out')
     write_voc(source, objects(2))
     write_labelme(source / 'more', {'x': [('dent', (1, 1, 9, 9))]})
