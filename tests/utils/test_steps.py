@@ -235,7 +235,7 @@ def test_a_step_that_resumes_counts_all_its_seconds_and_keeps_its_settings(folde
         check_finished([step], overwrite=True)
     (folder / 'a.yml').write_text('lr: 1')
     check_finished([step])
-    (folder / 'tools' / 'copy.py').write_text(STUB)
+    (folder / 'tools' / 'copy.py').write_text('import time; time.sleep(0.2)' + STUB)
     step.run('tools')
     assert step.seconds > 1000
 
