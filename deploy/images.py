@@ -7,7 +7,7 @@ import struct
 import cv2
 import numpy as np
 
-__all__ = ['find_images', 'read_image']
+__all__ = ['SUFFIXES', 'find_images', 'read_image', 'shows_several', 'tiff_pictures']
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 SHOWN = 5  # names of files
@@ -16,7 +16,10 @@ JPEG, JPEG_SCAN, JPEG_END = b'\xff\xd8', b'\xff\xda', b'\xff\xd9'
 BMP, PNG = b'BM', b'\x89PNG'
 TIFF = {b'II*\0': '<', b'MM\0*': '>'}  # and the order of the bytes in its numbers
 # Tags of TIFF and of EXIF, which is one.
-BITS, ORIENTATION, SAMPLE_FORMAT = 258, 274, 339
+KIND, BITS, ORIENTATION, SAMPLE_FORMAT = 254, 258, 274, 339
+# Kinds of pictures beside the image: a smaller copy, a transparency mask.
+SMALLER, MASK = 1, 4
+NUMBERS = {1: 'B', 3: 'H', 4: 'I'}  # of the types of TIFF
 INTEGERS = (None, 1)  # formats of samples: those from 0
 UNTURNED = (None, 1)
 EXIF_START = b'Exif\0\0'  # which some programs leave out
@@ -109,8 +112,11 @@ def _fault(content):
         cut_off = content.find(JPEG_END, content.rfind(JPEG_SCAN)) < 0
         return 'it is cut off' if cut_off else None
     if content.startswith(tuple(TIFF)):
-        bits, kind = _tag(content, BITS), _tag(content, SAMPLE_FORMAT)
-        sound = (bits or 1) in (1, 2, 4, 8, 16) and kind in INTEGERS
+        pictures = tiff_pictures(content) or [{}]
+        if shows_several(pictures):
+            return 'several pictures in one TIFF'
+        bits, kind = pictures[0].get(BITS, 1), pictures[0].get(SAMPLE_FORMAT)
+        sound = bits in (1, 2, 4, 8, 16) and kind in INTEGERS
         return None if sound else 'its grey values are not integers from 0, of 8 or 16 bits'
     if content[8:12] == b'WEBP':
         return _fault_of_webp(content)
@@ -123,7 +129,7 @@ def _fault_of_webp(content):
         return 'several pictures in one WebP'
     exif = parts.get(b'EXIF', b'')
     exif = exif[len(EXIF_START):] if exif.startswith(EXIF_START) else exif
-    if _tag(exif, ORIENTATION) not in UNTURNED:
+    if any(picture.get(ORIENTATION) not in UNTURNED for picture in tiff_pictures(exif)[:1]):
         return 'its EXIF orientation turns it, which not every OpenCV sees in a WebP'
     return None
 
@@ -137,21 +143,42 @@ def _parts(content):
         place += 8 + size + size % 2
 
 
-def _tag(content, number):
-    """int or None: the first value of a tag of a TIFF's first picture; None without."""
+def tiff_pictures(content):
+    """Reads what a TIFF, or EXIF, says of its pictures.
+
+    Args:
+        content (bytes): of the file.
+
+    Returns:
+        list of dict: the first integer of every tag, by picture; empty where it is no TIFF. What is
+        damaged is left out: decoding it will tell.
+    """
     order = TIFF.get(content[:4])
+    pictures, starts = [], set()
     if order is None:
-        return None
+        return pictures
     try:
         start, = struct.unpack_from(f'{order}I', content, 4)
-        count, = struct.unpack_from(f'{order}H', content, start)
-        for place in range(start + 2, start + 2 + 12 * count, 12):
-            tag, _, values = struct.unpack_from(f'{order}HHI', content, place)
-            if tag == number:
-                # More than two values are elsewhere, at a place that is given instead.
-                where = place + 8 if values <= 2 else struct.unpack_from(
-                    f'{order}I', content, place + 8)[0]
-                return struct.unpack_from(f'{order}H', content, where)[0]
+        while start and start not in starts:
+            starts.add(start)
+            pictures.append({})
+            count, = struct.unpack_from(f'{order}H', content, start)
+            end = start + 2 + 12 * count
+            for place in range(start + 2, end, 12):
+                tag, kind, values = struct.unpack_from(f'{order}HHI', content, place)
+                if kind in NUMBERS:
+                    number = f'{order}{NUMBERS[kind]}'
+                    # More than four bytes are elsewhere, at a place that is given instead.
+                    inside = values * struct.calcsize(number) <= 4
+                    where = place + 8 if inside else struct.unpack_from(
+                        f'{order}I', content, place + 8)[0]
+                    pictures[-1][tag], = struct.unpack_from(number, content, where)
+            start, = struct.unpack_from(f'{order}I', content, end)
     except struct.error:
-        pass  # damaged; decoding it will tell
-    return None
+        pass
+    return pictures
+
+
+def shows_several(pictures):
+    """bool: whether a TIFF has images beside the one that is read, of :func:`tiff_pictures`."""
+    return any(not picture.get(KIND, 0) & (SMALLER | MASK) for picture in pictures[1:])

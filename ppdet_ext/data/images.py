@@ -7,11 +7,20 @@ largest value is in the config, ``image_maximum``, for a whole data set and for 
 detected on later; a scale of each image's own would hide how bright it is.
 """
 import contextlib
-import struct
 
 import cv2
 import numpy as np
 from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+
+from deploy.images import (
+    BITS,
+    ORIENTATION,
+    SAMPLE_FORMAT,
+    SUFFIXES,
+    TIFF,
+    shows_several,
+    tiff_pictures,
+)
 
 from ..utils.files import open_regular
 
@@ -22,17 +31,15 @@ __all__ = ['DEEP_FORMATS', 'DIFFERING_FORMATS', 'IMAGE_FORMATS', 'IMAGE_SUFFIXES
 
 # Whatever the file's name. Pillow knows more, and starts other programs for some of them.
 IMAGE_FORMATS = ('BMP', 'JPEG', 'PNG', 'TIFF', 'WEBP')
-IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
+IMAGE_SUFFIXES = SUFFIXES
 # Those that may have 16 bits a channel.
 DEEP_FORMATS = ('PNG', 'TIFF')
 # The largest values of 8, 10, 12, 14 and 16 bits.
 MAXIMA = (255, 1023, 4095, 16383, 65535)
-ORIENTATION = 0x0112  # tag of EXIF; from 5 on width and height are exchanged
 START_SHOWN = 8  # bytes of a file that is no image
 PNG_DEPTH = 24  # byte of a PNG that holds its bits a channel
-TIFF_STARTS = {b'II': '<', b'MM': '>'}
-# Tags of TIFF; the last says whether values are integers from 0, with a sign, or floats.
-WIDTH, HEIGHT, BITS, SAMPLE_FORMAT = 256, 257, 258, 339
+BIG_TIFF = (b'II+\0', b'MM\0+')  # for files of more than 4 GB
+WIDTH, HEIGHT = 256, 257  # tags of TIFF
 SAMPLE_FORMATS = {2: 'with a sign', 3: 'of floating point'}
 # Formats of which Pillow and OpenCV do not read the same.
 DIFFERING_FORMATS = ('TIFF', 'WEBP')
@@ -102,7 +109,8 @@ def header_size(image):
     applied."""
     # Newer versions of Pillow have turned the size of a TIFF already, but not of the others.
     size = (image.tag_v2[WIDTH], image.tag_v2[HEIGHT]) if image.format == 'TIFF' else image.size
-    return size[::-1] if image.getexif().get(ORIENTATION, 1) >= 5 else size
+    turned = image.getexif().get(ORIENTATION, 1) >= 5  # width and height are exchanged
+    return size[::-1] if turned else size
 
 
 def image_sizes(paths):
@@ -121,7 +129,7 @@ def _content(path):
 
 def _size_of_deep_tiff(path):
     content = _content(path)
-    if content[:2] not in TIFF_STARTS or not has_16_bits(content):
+    if not content.startswith(tuple(TIFF)) or not has_16_bits(content):
         return None
     pixels = cv2.imdecode(np.frombuffer(content, 'uint8'), cv2.IMREAD_ANYDEPTH | cv2.IMREAD_COLOR)
     return None if pixels is None else (pixels.shape[1], pixels.shape[0])
@@ -142,37 +150,28 @@ def bits_per_channel(content):
     """int: of an image file, whose bytes are given; 8 where the format has no more."""
     if content.startswith(b'\x89PNG') and len(content) > PNG_DEPTH:
         return max(8, content[PNG_DEPTH])
-    return max(8, _tiff_tag(content, BITS) or 8)
+    return max(8, _image_tags(content).get(BITS, 8))
+
+
+def _image_tags(content):
+    """dict: the tags of the image in a TIFF, of which the first picture is read."""
+    return next(iter(tiff_pictures(content)), {})
 
 
 def _check_values(content):
-    """Raises a ValueError where the grey values of a file are not integers of 8 or 16 bits."""
-    bits, kind = bits_per_channel(content), _tiff_tag(content, SAMPLE_FORMAT)
+    """Raises a ValueError where the grey values of a file are not one image's integers of 8 or 16
+    bits."""
+    if content.startswith(BIG_TIFF):
+        raise ValueError('a BigTIFF, which detectors do not read; save it as TIFF or PNG')
+    if shows_several(tiff_pictures(content)):
+        raise ValueError('several pictures in one TIFF, of which detectors read the first; save '
+                         'each as a file of its own')
+    bits, kind = bits_per_channel(content), _image_tags(content).get(SAMPLE_FORMAT)
     if bits not in (8, 16):
         raise ValueError(f'grey values of {bits} bits, expected 8 or 16; save it with 16 bits')
     if kind in SAMPLE_FORMATS:
         raise ValueError(f'grey values {SAMPLE_FORMATS[kind]}, expected integers from 0; save it '
                          f'with 16 bits without a sign')
-
-
-def _tiff_tag(content, number):
-    """int or None: the first value of a tag of a TIFF's first image; None without."""
-    order = TIFF_STARTS.get(content[:2])
-    if order is None:
-        return None
-    try:
-        start, = struct.unpack_from(f'{order}I', content, 4)
-        count, = struct.unpack_from(f'{order}H', content, start)
-        for place in range(start + 2, start + 2 + 12 * count, 12):
-            tag, _, values = struct.unpack_from(f'{order}HHI', content, place)
-            if tag == number:
-                # Several values are elsewhere, at a place that is given instead.
-                where = place + 8 if values <= 2 else struct.unpack_from(
-                    f'{order}I', content, place + 8)[0]
-                return struct.unpack_from(f'{order}H', content, where)[0]
-    except struct.error:
-        pass  # damaged; decoding it will say so
-    return None
 
 
 def has_16_bits(content):
@@ -268,7 +267,7 @@ def check_depth(path, maximum=None):
     with open_regular(path) as f:
         start = f.read(PNG_DEPTH + 1)
         # What a TIFF says of itself may be at its end.
-        content = start + f.read() if start[:2] in TIFF_STARTS else start
+        content = start + f.read() if start.startswith(tuple(TIFF)) else start
     _check_values(content)
     if has_16_bits(content) and maximum is None:
         decode_bgr(_content(path), maximum)

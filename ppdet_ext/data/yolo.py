@@ -31,6 +31,7 @@ OTHER_FILES = (*CLASS_FILES, 'train.txt', 'val.txt', 'valid.txt', 'test.txt', 'r
                'readme.roboflow.txt', 'readme.dataset.txt', 'label_list.txt', 'labels.txt')
 SLACK = 1e-3  # fraction of the image, which rounding to few decimals may reach beyond it
 POLYGONS = 'polygons and rotated boxes became their enclosing box'
+KEYPOINTS = 'boxes have keypoints, which are left out'
 SCORES = 'boxes have a score in a sixth column, which is ignored'
 
 
@@ -62,7 +63,7 @@ def read_yolo(source, class_names, unlabelled_sound=False, encoding=None):
         Source: what was found; without names of the classes, in ``seen``, their numbers.
 
     Raises:
-        ValueError: the names of the classes cannot be read.
+        ValueError: the names of the classes, or the shape of the keypoints, cannot be read.
     """
     stated = yolo_class_names(source, encoding)
     collector = SourceCollector(source, class_names or stated)
@@ -70,7 +71,8 @@ def read_yolo(source, class_names, unlabelled_sound=False, encoding=None):
     splits = _stated_splits(source, images, encoding, collector)
     labels = _labels_of(images.paths, source)
     times = Counter(labels.values())
-    reader = _YoloReader(collector, stated or class_names, encoding)
+    reader = _YoloReader(collector, stated or class_names, encoding,
+                         _keypoint_lengths(source, encoding))
     for path in progress(images.paths, 'reading'):
         name, split = images.name_of(path), splits.get(path) or split_of(path, source)
         label = labels.get(path)
@@ -87,8 +89,9 @@ def read_yolo(source, class_names, unlabelled_sound=False, encoding=None):
 
 
 class _YoloReader:
-    def __init__(self, collector, names_by_number, encoding):
+    def __init__(self, collector, names_by_number, encoding, keypoint_lengths):
         self.collector, self.names, self.encoding = collector, names_by_number, encoding
+        self.keypoint_lengths = keypoint_lengths
 
     def read(self, path, label, name, split, unlabelled_sound):
         try:
@@ -121,6 +124,9 @@ class _YoloReader:
         except ValueError:
             raise ValueError(f'expected a class number, x, y, width and height with blanks between '
                              f'them, got "{line.strip()}"') from None
+        if len(values) - 4 in self.keypoint_lengths:
+            values = values[:4]
+            self.collector.note(KEYPOINTS)
         if len(values) == 5:
             values = values[:4]
             self.collector.note(SCORES)
@@ -225,6 +231,23 @@ def _data_yamls(source, encoding):
     if unreadable and not found:
         raise ValueError(unreadable[0])
     return found
+
+
+def _keypoint_lengths(source, encoding):
+    """set of int: how many numbers follow a box, by the YAMLs that state keypoints.
+
+    Without them they could not be told from the points of a polygon.
+    """
+    lengths = set()
+    for path, content in _data_yamls(source, encoding).items():
+        if 'kpt_shape' in content:
+            try:
+                points, numbers = map(int, content['kpt_shape'])
+            except (TypeError, ValueError):
+                raise ValueError(f'{path}: kpt_shape is the number of keypoints and of the values '
+                                 f'of each, as [17, 3], got {content["kpt_shape"]!r}') from None
+            lengths.add(points * numbers)
+    return lengths - {0}
 
 
 def yolo_class_names(source, encoding=None):

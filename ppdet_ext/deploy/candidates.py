@@ -15,6 +15,7 @@ from ..utils.quiet import quiet
 __all__ = ['suppression_of', 'write_onnx', 'write_formats']
 
 OPSET = 15
+OUTPUTS = ('boxes', 'scores')
 
 # What a head calls for the places of its anchors.
 ANCHORS = ('anchor_generator', 'get_single_level_center_point', '_compute_locations_by_level',
@@ -126,7 +127,7 @@ def write_onnx(model, size, path):
                 stack.enter_context(_replaced(norm, forward=_group_norm(norm)))
         content = _converted(layer, size)
     with open(path, 'wb') as f:
-        f.write(content)
+        f.write(_with_output_names(content))
 
 
 def _converted(layer, size):
@@ -144,6 +145,19 @@ def _converted(layer, size):
             name = type(layer.detector).__name__
             raise ValueError(f'{name} cannot be converted to ONNX ({error}); leave --format '
                              f'out') from error
+
+
+def _with_output_names(content):
+    """bytes: an ONNX model whose outputs have the names of ``OUTPUTS``; Paddle numbers them."""
+    import onnx
+    model = onnx.load_from_string(content)
+    names = {output.name: name for output, name in zip(model.graph.output, OUTPUTS)}
+    for output in model.graph.output:
+        output.name = names[output.name]
+    for node in model.graph.node:
+        for places in (node.input, node.output):
+            places[:] = [names.get(place, place) for place in places]
+    return model.SerializeToString()
 
 
 def write_formats(onnx_path, stem, formats, folder):

@@ -36,8 +36,8 @@ Format.__doc__ = 'What reads a format, and what writing it needs.'
 
 # The first one is always written.
 FORMATS = {'paddle': Format('paddle', ()),
-           'onnx': Format('onnxruntime', ('paddle2onnx', 'onnxruntime')),
-           'openvino': Format('openvino', ('paddle2onnx', 'openvino'))}
+           'onnx': Format('onnxruntime', ('paddle2onnx', 'onnx', 'onnxruntime')),
+           'openvino': Format('openvino', ('paddle2onnx', 'onnx', 'openvino'))}
 ONNX = 'candidates.onnx'  # of which the others are made
 PACKAGES = ('ppdet_ext', 'paddlepaddle', 'paddlepaddle-gpu', 'paddledet', 'paddle2onnx', 'onnx',
             'onnxruntime', 'openvino')

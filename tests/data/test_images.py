@@ -101,6 +101,8 @@ def test_grey_values_that_are_no_integers_from_0_are_refused(tmp_path, kind, sam
     ('WEBP', {'exif': turned(3)}, 'its EXIF orientation turns it'),
     ('WEBP', {'save_all': True, 'append_images': [Image.fromarray(255 - GREY)]},
      'OpenCV, by which detectors read images, cannot decode it; save it as PNG'),
+    ('TIFF', {'save_all': True, 'append_images': [Image.fromarray(255 - GREY)]},
+     'several pictures in one TIFF, of which detectors read the first'),
     ('TIFF', {'compression': 'lzma'}, 'OpenCV, by which .* cannot decode it; save it as PNG'),
 ])
 def test_what_a_detector_sees_otherwise_is_refused_before_training(tmp_path, form, options,
@@ -110,6 +112,14 @@ def test_what_a_detector_sees_otherwise_is_refused_before_training(tmp_path, for
     for read in image_size, lambda path: _check_image(path, None):
         with pytest.raises(ValueError, match=message):
             read(str(path))
+
+
+def test_a_big_tiff_is_refused(tmp_path):
+    content = b'II+' + bytes(90)
+    (tmp_path / 'a.tif').write_bytes(content)
+    for read in lambda: check_depth(str(tmp_path / 'a.tif')), lambda: decode_bgr(content):
+        with pytest.raises(ValueError, match='a BigTIFF, which detectors do not read; save it as'):
+            read()
 
 
 @pytest.mark.parametrize('form', ['JPEG', 'PNG', 'TIFF'])

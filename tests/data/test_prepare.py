@@ -282,6 +282,25 @@ def test_yolo_lines_of_all_kinds(tmp_path, source):
         ('dent', 32, 24, 16, 12)])
 
 
+@pytest.mark.parametrize('numbers', [2, 3])
+def test_keypoints_of_yolo_are_left_out(tmp_path, source, numbers):
+    write_images(source / 'images', ['a', 'b'])
+    points = ' '.join(['0.1', '0.9', '2'][:numbers] * 3)
+    write_text(source / 'data.yaml', f'names: [dent]\nkpt_shape: [3, {numbers}]\n')
+    write_text(source / 'labels' / 'a.txt', f'0 0.5 0.5 0.25 0.25 {points}\n')
+    write_text(source / 'labels' / 'b.txt', '0 0.5 0.5 0.25 0.25\n')
+    assert '1 boxes have keypoints, which are left out' in prepared(source, tmp_path / 'out')
+    box = ('dent', 24, 18, 16, 12)
+    assert boxes_of(tmp_path / 'out') == {'a.png': [box], 'b.png': [box]}
+
+
+def test_a_shape_of_keypoints_that_is_none(tmp_path, source):
+    write_yolo(source, objects(3))
+    write_text(source / 'data.yaml', 'names: [dent, scratch]\nkpt_shape: 17\n')
+    with pytest.raises(ValueError, match='data.yaml: kpt_shape is the number of keypoints and of'):
+        prepared(source, tmp_path / 'out')
+
+
 @pytest.mark.parametrize('line, message', [
     ('2 0.5 0.5 0.2 0.2', 'class 2, but there are 2 classes, counted from 0: scratch, dent'),
     ('0.5 0.5 0.5 0.2 0.2', 'the class is an integer from 0, got 0.5'),

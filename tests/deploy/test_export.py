@@ -37,8 +37,8 @@ def test_every_runtime_finds_the_boxes_of_the_eager_model(family, exported):
     card = json.loads((folder / 'model_card.json').read_text())
     runtimes = card['parity']['runtimes']
     assert sorted(runtimes) == RUNTIMES[family]
-    for figures in runtimes.values():
-        assert figures['boxes'] > 50 and figures['unmatched'] == 0
+    for parity in runtimes.values():
+        assert parity['boxes'] > 50 and parity['unmatched'] == 0
     assert len(Detector(str(folder), 'paddle').classes) == 6
 
 
@@ -53,6 +53,16 @@ def test_paddledetections_own_deployment_finds_what_it_reads(family, exported):
         'RetinaNet', 'FCOS', 'GFL', 'PicoDet', 'YOLO', 'RCNN'))
     assert {operator['type'] for operator in settings['Preprocess']} <= {
         'Resize', 'NormalizeImage', 'Permute', 'PadStride'}
+
+
+def test_servers_find_the_outputs_by_name(exported):
+    import onnxruntime
+    import openvino
+    folder = exported('gfl') / 'inference' / 'gfl'
+    outputs = onnxruntime.InferenceSession(folder / 'model.onnx').get_outputs()
+    assert [output.name for output in outputs] == ['boxes', 'scores']
+    outputs = openvino.Core().read_model(folder / 'model.xml').outputs
+    assert [output.get_any_name() for output in outputs] == ['boxes', 'scores']
 
 
 def test_the_copied_runner_gives_the_records_of_the_tool_without_paddle(exported, tmp_path):
@@ -126,7 +136,7 @@ def test_a_format_that_does_not_exist():
 
 def test_a_package_that_is_missing_is_named(monkeypatch):
     monkeypatch.setattr(export.util, 'find_spec', lambda name: None)
-    with pytest.raises(ImportError, match='--format onnx needs paddle2onnx, onnxruntime: pip'):
+    with pytest.raises(ImportError, match='needs paddle2onnx, onnx, onnxruntime: pip'):
         export.check_formats(['onnx'])
 
 

@@ -41,7 +41,7 @@ READ = {
     'turned.png': encoded(DEEP, 'PNG', exif=turned(3)), 'alpha.png': converted('RGBA', 'PNG'),
     'palette.png': converted('P', 'PNG', transparency=bytes(256)), 'deep.png': encoded(DEEP, 'PNG'),
     'colour.bmp': encoded(COLOUR, 'BMP'), 'cmyk.tif': converted('CMYK', 'TIFF'),
-    'pages.tif': two('TIFF'), 'turned.tif': encoded(GREY, 'TIFF', exif=turned(6)),
+    'preview.tif': tiff(GREY, 1, second=1), 'turned.tif': encoded(GREY, 'TIFF', exif=turned(6)),
     'bit.tif': converted('1', 'TIFF'), 'deep.tif': tiff(DEEP, 1),
     'upright.webp': encoded(COLOUR, 'WEBP', exif=turned(1))}
 
@@ -50,6 +50,8 @@ REFUSED = {
     'start.jpg': (JPEG[:100], 'it is cut off'), 'cut.png': (PNG[:len(PNG) // 2], 'cannot decode'),
     'turned.webp': (encoded(COLOUR, 'WEBP', exif=turned(6)), 'its EXIF orientation turns it'),
     'animated.webp': (two('WEBP'), 'several pictures in one WebP'),
+    'pages.tif': (two('TIFF'), 'several pictures in one TIFF'),
+    'scanned.tif': (tiff(GREY, 1, second=2), 'several pictures in one TIFF'),
     'half.tif': (tiff(GREY.astype('float16'), 3), 'not integers from 0, of 8 or 16 bits'),
     'signed.tif': (tiff(GREY.astype('int16'), 2), 'not integers from 0, of 8 or 16 bits'),
     'long.tif': (tiff(GREY.astype('uint32'), 1), 'not integers from 0, of 8 or 16 bits'),

@@ -6,7 +6,7 @@ import struct
 
 from PIL import Image
 
-from ppdet_ext.data.images import ORIENTATION
+from deploy.images import ORIENTATION
 
 
 def encoded(pixels, form, **options):
@@ -16,16 +16,27 @@ def encoded(pixels, form, **options):
     return file.getvalue()
 
 
-def tiff(pixels, sample_format):
-    """bytes: a TIFF of one channel, which says of its values that they are of a format."""
+def tiff(pixels, sample_format, second=None):
+    """bytes: a TIFF of one channel, which says of its values that they are of a format.
+
+    Args:
+        pixels ([H, W]): the image.
+        sample_format (int): of its values.
+        second (int or None): the kind of a second picture, with the same values.
+    """
     height, width = pixels.shape
     data, short, long = pixels.tobytes(), 3, 4
     tags = [(256, long, width), (257, long, height), (258, short, 8 * pixels.itemsize),
             (259, short, 1), (262, short, 1), (273, long, 8), (277, short, 1), (278, long, height),
             (279, long, len(data)), (339, short, sample_format)]
     entries = b''.join(struct.pack('<HHII', tag, kind, 1, value) for tag, kind, value in tags)
-    return (struct.pack('<4sI', b'II*\0', 8 + len(data)) + data
-            + struct.pack('<H', len(tags)) + entries + bytes(4))
+    first = struct.pack('<H', len(tags)) + entries
+    start = 8 + len(data)
+    content = struct.pack('<4sI', b'II*\0', start) + data + first
+    if second is None:
+        return content + bytes(4)
+    kind = struct.pack('<HHHII', len(tags) + 1, 254, long, 1, second)
+    return content + struct.pack('<I', start + len(first) + 4) + kind + entries + bytes(4)
 
 
 def turned(number):
