@@ -19,6 +19,7 @@ from .matching import Detections, Truth, make_detections, read_truth
 __all__ = ['SETS', 'Command', 'Evaluation', 'Run', 'find_runs', 'find_roles', 'evaluate_all']
 
 SETS = {'validation': 'val.json', 'test': 'test.json'}  # and their files in annotations/
+TRAINING = 'train.json'  # beside them
 WEIGHTS = ('best_model.pdparams', 'model_final.pdparams')
 SEED = re.compile(r'[_-]?seed(\d+)$')
 
@@ -223,11 +224,33 @@ def evaluate_all(runs, files, dataset_dir, output, tools, measure=False):
     # All of them before the first evaluation, which takes a while.
     truths = {name: _truth_of_set(runs, name, files.get(name), dataset_dir, output)
               for name in SETS}
+    for name, truth in truths.items():
+        _check_not_trained_on(name, truth, name in files)
     if _overlap(truths['validation'], truths['test'], files):
         truths['validation'] = None
     return {name: _evaluate_set(runs, name, truth, dataset_dir, output, tools,
                                 measure and name == 'test')
             for name, truth in truths.items() if truth}
+
+
+def _check_not_trained_on(name, truth, named):
+    """Refuses images that somebody has named and the data set trains on; warns of others.
+
+    Raises:
+        ValueError: somebody has named them.
+    """
+    training = truth and os.path.join(os.path.dirname(truth.path), TRAINING)
+    if not training or not os.path.isfile(training):
+        return
+    shared = sorted(set(truth.file_names) & set(read_truth(training).file_names))
+    if not shared:
+        return
+    text = (f'{len(shared)} of the {len(truth.file_names)} {name} images of {truth.path}, first '
+            f'{shared[0]}, are training images of {training} too, on which a detector is better '
+            f'than on the line')
+    if named:
+        raise ValueError(f'{text}; give --{name} others')
+    print(f'{text}: take them out of one of the two', flush=True)
 
 
 def _overlap(validation, test, files):

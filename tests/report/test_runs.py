@@ -1,6 +1,8 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 import json
+import os
+import shutil
 
 import four_images as four
 import pytest
@@ -105,6 +107,21 @@ def test_thresholds_are_never_chosen_on_test_images(tmp_path, capsys):
     files = {name: str(tmp_path / 'a' / f'seed0_{name}.json') for name in ('validation', 'test')}
     with pytest.raises(ValueError, match='first 0.png, are validation images of .* leave it out'):
         evaluate_all(runs, files, None, str(tmp_path), '')
+
+
+@pytest.mark.parametrize('name', ['validation', 'test'])
+def test_training_images_are_not_evaluated(tmp_path, capsys, name):
+    folder = four.write_run(tmp_path / 'a' / 'seed0', four.DETECTIONS)
+    runs = find_runs('model', [folder])
+    files = {name: str(tmp_path / 'a' / f'seed0_{name}.json')}
+    training = shutil.copyfile(files[name], tmp_path / 'a' / 'train.json')
+    evaluate_all(runs, {}, None, str(tmp_path), '')
+    assert f'4 of the 4 {name} images of ' in capsys.readouterr().out
+    with pytest.raises(ValueError, match=f'0.png, are training images of .* --{name} others'):
+        evaluate_all(runs, files, None, str(tmp_path), '')
+    os.remove(training)
+    evaluate_all(runs, files, None, str(tmp_path), '')
+    assert 'training images' not in capsys.readouterr().out
 
 
 def test_nothing_is_evaluated_before_all_images_are_known(tmp_path):
