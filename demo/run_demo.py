@@ -43,7 +43,7 @@ WARMUP_STEPS = 50
 LOG_STEPS = 50
 DRAW_THRESHOLD = 0.3
 
-FIGURES = ('mAP', 'AP50', 'AP_small', 'AP_medium', 'AP_large')
+METRICS = ('mAP', 'AP50', 'AP_small', 'AP_medium', 'AP_large')
 TRAINING_LINE = re.compile(r'Epoch: \[(\d+)\] \[ *(\d+)/(\d+)\].* loss: ([\d.]+|nan)')
 
 
@@ -207,7 +207,7 @@ class Demo:
             '1', '--repeats', '20', '--output', speed])
         self.clock.finish(SHORT_STEP)
         with open(speed, encoding='utf-8') as f:
-            by_runtime = {row['runtime']: row for row in json.load(f)['figures']}
+            by_runtime = {row['runtime']: row for row in json.load(f)['measurements']}
         return by_runtime['onnxruntime']['whole']['median']
 
     def show_table(self, results, exported):
@@ -283,7 +283,7 @@ def comparison(parameters, milliseconds, exported, results):
             ['parameters', *(f'{parameters[model.key]:,}' for model in MODELS), ''],
             ['ms, Paddle', *(f'{milliseconds[model.key]:.1f}' for model in MODELS), ''],
             ['ms, exported', '', '', f'{exported:.1f}', '']]
-    for name in FIGURES:
+    for name in METRICS:
         rows.append(figure_row(name.replace('_', ' '), [results[m.key][name] for m in MODELS]))
     for name in results[TEACHER.key]['classes']:
         values = [results[model.key]['classes'][name]['AP'] for model in MODELS]

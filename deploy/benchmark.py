@@ -98,8 +98,8 @@ def _measure_here(folder, runtime, precision, threads, paths, repeats):
     cv2.setNumThreads(threads)
     detector = Detector(folder, runtime, precision, threads)
     maximum = detector.card.get('image_maximum')
-    figures = measure(detector, [read_image(path, maximum) for path in paths], repeats)
-    return {**figures, 'memory': _peak_megabytes()}
+    measurements = measure(detector, [read_image(path, maximum) for path in paths], repeats)
+    return {**measurements, 'memory': _peak_megabytes()}
 
 
 def _peak_megabytes():
@@ -122,19 +122,19 @@ def benchmark(folders, paths, threads, repeats, runtimes=None, bfloat16=False):
         bfloat16 (bool): measure bfloat16 too.
 
     Returns:
-        dict: ``models``, by folder, with ``name``, ``parameters`` and ``flops``; and ``figures``,
-        a list of dict: ``folder``, ``runtime``, ``precision``, ``threads``, ``file``, megabytes of
-        what the runtime reads, and what :func:`measure_alone` returns.
+        dict: ``models``, by folder, with ``name``, ``parameters`` and ``flops``; and
+        ``measurements``, a list of dict: ``folder``, ``runtime``, ``precision``, ``threads``,
+        ``file``, megabytes of what the runtime reads, and what :func:`measure_alone` returns.
     """
     models = {folder: {key: read_card(folder).get(key)
                        for key in ('name', 'parameters', 'flops')} for folder in folders}
-    figures = []
+    measurements = []
     for folder in folders:
         for runtime in runtimes or RUNTIMES.values():
             for precision in runtime.precisions:
                 if bfloat16 or precision != 'bfloat16':
-                    figures += _measured(folder, runtime, precision, threads, paths, repeats)
-    return {'models': models, 'figures': figures}
+                    measurements += _measured(folder, runtime, precision, threads, paths, repeats)
+    return {'models': models, 'measurements': measurements}
 
 
 def _measured(folder, runtime, precision, threads, paths, repeats):
@@ -154,15 +154,15 @@ def _measured(folder, runtime, precision, threads, paths, repeats):
 
 
 def tables(results):
-    """str: what :func:`benchmark` returns, and ``map`` of a figure that has one, as Markdown."""
-    models, figures = results['models'], results['figures']
+    """str: what :func:`benchmark` returns, with ``map`` where it was measured, as Markdown."""
+    models, measurements = results['models'], results['measurements']
     lines = ['| model | parameters, million | GFLOPs |', '|---' * 3 + '|']
     for model in models.values():
         lines.append(f'| {model["name"]} | {_number(model["parameters"], 1e6)} '
                      f'| {_number(model["flops"], 1e9)} |')
     lines += ['', '| model | runtime | threads | mAP | preprocessing | network | postprocessing '
               '| whole | p95 | processor | file, MB | memory, MB |', '|---' * 12 + '|']
-    for row in figures:
+    for row in measurements:
         stages = ' | '.join(f'{row[name]["median"]:.2f}' for name in (*STAGES, 'whole'))
         lines.append(f'| {models[row["folder"]]["name"]} | {row["runtime"]}, {row["precision"]} '
                      f'| {row["threads"]} | {_number(row.get("map"))} | {stages} '

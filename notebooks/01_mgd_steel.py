@@ -20,8 +20,8 @@
 
 # %%
 from helpers import (
-    figures,
     install,
+    metrics,
     neu_det_or_synthetic,
     on,
     percent,
@@ -87,7 +87,7 @@ run('python tools/train.py -c configs/lite/gfl_lite0_neu_det.yml --slim_config '
 # %%
 runs = {'教师': 'gfl_lite2_neu_det', '学生': 'gfl_lite0_neu_det',
         '学生 + MGD': 'gfl_lite2_neu_det_mgd_distill'}
-results = {title: figures(folder) for title, folder in runs.items()}
+results = {title: metrics(folder) for title, folder in runs.items()}
 names = ('mAP', 'AP50', 'AP75', 'AP_small', 'AP_medium', 'AP_large')
 table([[name, *(percent(result[name]) for result in results.values())] for name in names],
       ['', *runs])

@@ -16,9 +16,9 @@ import re
 from pathlib import Path
 
 from helpers import (
-    figures,
     install,
     is_missing,
+    metrics,
     neu_det_or_synthetic,
     percent,
     run,
@@ -92,7 +92,7 @@ runs = {'教师': 'gfl_lite2_neu_det', '学生': 'gfl_lite0_neu_det',
         '学生 + TSKD': 'gfl_lite2_neu_det_tskd_distill',
         **{title: name for name, (title, _) in variants.items()}}
 names = ('mAP', 'AP50', 'AP75')
-table([[title, *(percent(figures(folder)[name]) for name in names)]
+table([[title, *(percent(metrics(folder)[name]) for name in names)]
        for title, folder in runs.items()], ['', *names])
 
 # %% [markdown]

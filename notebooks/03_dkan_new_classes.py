@@ -15,8 +15,8 @@
 
 # %%
 from helpers import (
-    figures,
     install,
+    metrics,
     neu_det_or_synthetic,
     on,
     percent,
@@ -106,7 +106,7 @@ for name in ('tfa', 'dkan_distill'):
 # %%
 methods = {'TFA': f'{detector}_tfa/test', 'DKAN': f'{detector}_dkan_distill/test'}
 for key in ('AP', 'AP50'):
-    table([[title, *(percent(figures(folder)['few_shot'][group][key])
+    table([[title, *(percent(metrics(folder)['few_shot'][group][key])
                      for group in ('base', 'novel', 'all', 'forgetting'))]
            for title, folder in methods.items()], [key, 'base', 'novel', 'all', 'forgetting'])
 

@@ -15,9 +15,9 @@ from exports import write_exports
 from helpers import (
     IMAGES_PER_CLASS,
     CommandError,
-    figures,
     find_data,
     install,
+    metrics,
     percent,
     run,
     schedule,
@@ -115,7 +115,7 @@ run('python tools/train.py -c data/my-parts/gfl_lite0_my-parts.yml --slim_config
 runs = {'教师': 'gfl_lite2_my-parts', '学生': 'gfl_lite0_my-parts',
         '学生 + MGD': 'gfl_lite2_my-parts_mgd_distill'}
 names = ('mAP', 'AP50', 'AP75')
-table([[title, *(percent(figures(folder)[name]) for name in names)]
+table([[title, *(percent(metrics(folder)[name]) for name in names)]
        for title, folder in runs.items()], ['', *names])
 
 # %% [markdown]

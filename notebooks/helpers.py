@@ -217,7 +217,7 @@ def find_data(pattern):
     return None
 
 
-def figures(run_folder):
+def metrics(run_folder):
     """dict: what the last evaluation of a run measured."""
     with open(os.path.join('output', run_folder, 'metrics.json'), encoding='utf-8') as file:
         return json.load(file)

@@ -64,34 +64,34 @@ def main(argv):
             models[path] = build_slim_model(cfg, slim)['model']
         inputs = benchmark.training_batch(cfg, args.boxes)
         if len(models) == 1:
-            figures = benchmark.measure_pair(cfg, slim, models[path], inputs, args.steps,
+            measurements = benchmark.measure_pair(cfg, slim, models[path], inputs, args.steps,
                                              args.warmup)
-            print_parts(figures)
+            print_parts(measurements)
         else:
-            figures = benchmark.measure_methods(models, inputs, args.steps, args.warmup)
-            print_methods(figures)
+            measurements = benchmark.measure_methods(models, inputs, args.steps, args.warmup)
+            print_methods(measurements)
     if args.output:
-        write_json(args.output, figures)
+        write_json(args.output, measurements)
     return 0
 
 
-def print_parts(figures):
+def print_parts(measurements):
     print(f'{"part":16}{"ms per step":>12}{"peak MB":>10}')
-    for name in (row for row in ROWS if row in figures):
-        print(f'{name:16}{1000 * figures[name]["seconds"]:12.1f}'
-              f'{figures[name]["megabytes"]:10.0f}')
-    print(f'whole step / (student + teacher + terms) = {figures["ratio"]:.3f}')
-    if figures['ratio_to_fgd'] is not None:
-        print(f'whole step / paddledet FGD = {figures["ratio_to_fgd"]:.3f}')
+    for name in (row for row in ROWS if row in measurements):
+        print(f'{name:16}{1000 * measurements[name]["seconds"]:12.1f}'
+              f'{measurements[name]["megabytes"]:10.0f}')
+    print(f'whole step / (student + teacher + terms) = {measurements["ratio"]:.3f}')
+    if measurements['ratio_to_fgd'] is not None:
+        print(f'whole step / paddledet FGD = {measurements["ratio_to_fgd"]:.3f}')
 
 
-def print_methods(figures):
-    names = {path: os.path.basename(path) for path in figures}
+def print_methods(measurements):
+    names = {path: os.path.basename(path) for path in measurements}
     width = max(map(len, names.values())) + 2
     print(f'{"step of":{width}}{"ms":>10}{"CPU ms":>10}{"x student":>12}')
-    for path, figure in figures.items():
-        print(f'{names[path]:{width}}{1000 * figure["seconds"]:10.1f}'
-              f'{1000 * figure["cpu_seconds"]:10.1f}{figure["ratio_to_student"]:12.2f}')
+    for path, measurement in measurements.items():
+        print(f'{names[path]:{width}}{1000 * measurement["seconds"]:10.1f}'
+              f'{1000 * measurement["cpu_seconds"]:10.1f}{measurement["ratio_to_student"]:12.2f}')
 
 
 if __name__ == '__main__':

@@ -83,7 +83,7 @@ def fraction(text):
 
 def main(argv):
     args = parse_args(argv)
-    from ppdet_ext.report.figures import Settings
+    from ppdet_ext.report.content import Settings
     from ppdet_ext.report.operating_points import Rule
     from ppdet_ext.report.page import write_report
     from ppdet_ext.report.runs import find_roles, find_runs

@@ -111,9 +111,9 @@ def write_int8(onnx_path, runtimes, int8, folder):
             found = _measure(folder, runtimes, 'int8', int8)
             drop = max(expected[runtime] - found[runtime] for runtime in found)
             smallest = min(smallest, drop)
-            figures = ', '.join(f'{found[runtime]:.2f} mAP in {runtime} (float32: '
-                                f'{expected[runtime]:.2f})' for runtime in found)
-            logger.info(f'int8: {figures}, with {len(in_float32)} of '
+            losses = ', '.join(f'{found[runtime]:.2f} mAP in {runtime} (float32: '
+                               f'{expected[runtime]:.2f})' for runtime in found)
+            logger.info(f'int8: {losses}, with {len(in_float32)} of '
                         f'{len(quantizer.layers)} convolutions in float32')
             if drop <= int8.max_map_drop:
                 return {'map': {runtime: {'float32': expected[runtime], 'int8': found[runtime]}

@@ -25,7 +25,7 @@ def add_accuracy(results, runtimes, annotations, image_dir):
         image_dir (str): folder of their images.
     """
     by_name, known = {runtime.name: runtime for runtime in runtimes}, {}
-    for row in results['figures']:
+    for row in results['measurements']:
         key = row['folder'], row['runtime'], row['precision']
         if key not in known:
             print('evaluating {}: {}, {}'.format(*key), flush=True)
@@ -40,7 +40,7 @@ def draw(results):
     Args:
         results (dict): of :func:`deploy.benchmark.benchmark`, with ``map`` in every measurement.
     """
-    rows = [row for row in results['figures'] if row['threads'] == THREADS]
+    rows = [row for row in results['measurements'] if row['threads'] == THREADS]
     kinds = dict.fromkeys(f'{row["runtime"]}, {row["precision"]}' for row in rows)
     markers = {kind: MARKERS[number % len(MARKERS)] for number, kind in enumerate(kinds)}
     fillings = {folder: FILLINGS[number % len(FILLINGS)]

@@ -222,12 +222,13 @@ def measure_pair(cfg, slim, model, inputs, steps, warmup):
     }
     if fgd is not None:
         runs['paddledet FGD'] = training_step(fgd)
-    figures = benchmark(runs, inputs, steps, warmup)
-    whole = figures['whole']['seconds']
-    parts = sum(figures[name]['seconds'] for name in ('student', 'teacher', 'terms'))
-    figures['ratio'] = whole / parts
-    figures['ratio_to_fgd'] = None if fgd is None else whole / figures['paddledet FGD']['seconds']
-    return figures
+    measurements = benchmark(runs, inputs, steps, warmup)
+    whole = measurements['whole']['seconds']
+    parts = sum(measurements[name]['seconds'] for name in ('student', 'teacher', 'terms'))
+    measurements['ratio'] = whole / parts
+    measurements['ratio_to_fgd'] = (
+        None if fgd is None else whole / measurements['paddledet FGD']['seconds'])
+    return measurements
 
 
 def measure_methods(models, inputs, steps, warmup):
@@ -245,12 +246,12 @@ def measure_methods(models, inputs, steps, warmup):
         the machine hardly changes.
     """
     student = next(iter(models.values())).student_model
-    figures = benchmark({'student': training_step(student), **{
+    measurements = benchmark({'student': training_step(student), **{
         name: training_step(model) for name, model in models.items()}}, inputs, steps, warmup)
     clock = 'seconds' if _on_gpu() else 'cpu_seconds'
-    for of_one in figures.values():
-        of_one['ratio_to_student'] = of_one[clock] / figures['student'][clock]
-    return figures
+    for of_one in measurements.values():
+        of_one['ratio_to_student'] = of_one[clock] / measurements['student'][clock]
+    return measurements
 
 
 def synchronize():

@@ -11,9 +11,9 @@ from terminaltables import AsciiTable, GithubFlavoredMarkdownTable
 from ..utils.files import read_json, write_json
 from ..utils.paired import difference
 
-__all__ = ['Run', 'figures_line', 'read_runs', 'write_results']
+__all__ = ['Run', 'metrics_line', 'read_runs', 'write_results']
 
-FIGURES = ('mAP', 'AP50')
+METRICS = ('mAP', 'AP50')
 
 
 class Run(NamedTuple):
@@ -69,10 +69,10 @@ def write_results(comparison, output):
     return '\n'.join(_tables(comparison, runs, AsciiTable))
 
 
-def figures_line(folder):
+def metrics_line(folder):
     """str: mAP and AP50 of the set whose evaluation lies in a folder."""
     metrics = read_json(os.path.join(folder, 'metrics.json'))
-    return ', '.join(f'{name} {_percent(metrics[name])}' for name in FIGURES
+    return ', '.join(f'{name} {_percent(metrics[name])}' for name in METRICS
                      ) + f' on {os.path.basename(folder)}'
 
 
@@ -80,8 +80,8 @@ def _tables(comparison, runs, kind):
     """Yields title and table: of each set the methods, and of the last set the classes."""
     tried = any(entry.settings_tried for entry in comparison.entries)
     for name in comparison.sets:
-        rows = [['method', 'epochs', 'seeds', *FIGURES,
-                 *(f'{figure}, difference by seed' for figure in FIGURES), 'to',
+        rows = [['method', 'epochs', 'seeds', *METRICS,
+                 *(f'{metric}, difference by seed' for metric in METRICS), 'to',
                  *['settings tried'] * tried]]
         rows += [_row(entry, name, runs) + [str(entry.settings_tried or '-')] * tried
                  for entry in comparison.entries if _of(entry, runs)]
@@ -110,20 +110,20 @@ def _of(entry, runs):
     return [run for run in runs if run.entry == entry]
 
 
-def _by_seed(entry, set_name, figure, runs):
-    return {run.seed: run.sets[set_name][figure] for run in _of(entry, runs)}
+def _by_seed(entry, set_name, metric, runs):
+    return {run.seed: run.sets[set_name][metric] for run in _of(entry, runs)}
 
 
 def _row(entry, set_name, runs):
-    values = {figure: _by_seed(entry, set_name, figure, runs) for figure in FIGURES}
-    cells = [entry.method, str(entry.epochs), str(len(values[FIGURES[0]]))]
-    cells += [_mean(list(values[figure].values())) for figure in FIGURES]
+    values = {metric: _by_seed(entry, set_name, metric, runs) for metric in METRICS}
+    cells = [entry.method, str(entry.epochs), str(len(values[METRICS[0]]))]
+    cells += [_mean(list(values[metric].values())) for metric in METRICS]
     baseline = next((run.entry for run in runs if run.entry.method == entry.baseline
                      and run.entry.epochs == entry.epochs), None)
     if baseline is None:
         return [*cells, '', '', '']
-    differences = [difference(values[figure], _by_seed(baseline, set_name, figure, runs))
-                   for figure in FIGURES]
+    differences = [difference(values[metric], _by_seed(baseline, set_name, metric, runs))
+                   for metric in METRICS]
     return [*cells, *map(_difference_text, differences), entry.baseline]
 
 

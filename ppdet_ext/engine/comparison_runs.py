@@ -28,7 +28,7 @@ from ..utils.files import write_json
 from ..utils.options import TEXT, Kind, check_options, integer, list_of
 from ..utils.steps import Step, check_finished, run_steps
 from ..utils.suggest import did_you_mean
-from .comparison_results import figures_line, write_results
+from .comparison_results import metrics_line, write_results
 
 __all__ = ['Comparison', 'Entry', 'read_comparison', 'make_steps', 'run_comparison']
 
@@ -272,8 +272,8 @@ def run_comparison(comparison, output, tools, jobs):
         _say(f'{step.title}{again}, logs in {step.folder}')
 
     def end(step):
-        figures = figures_line(os.path.dirname(step.result))
-        _say(f'    {step.title}: {figures}; took '
+        metrics = metrics_line(os.path.dirname(step.result))
+        _say(f'    {step.title}: {metrics}; took '
              f'{datetime.timedelta(seconds=round(step.seconds))}; '
              f'{sum(other.finished for other in steps)} of {len(steps)} runs are finished')
         write_results(comparison, output)

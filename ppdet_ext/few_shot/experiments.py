@@ -18,7 +18,7 @@ from typing import NamedTuple, Optional
 from ..config.yaml_file import yaml_files
 from ..data.coco_file import read_sound_coco
 from ..utils.steps import Step, check_finished, run_steps
-from .results import figures_line, write_results
+from .results import metrics_line, write_results
 from .sets import NEU_DET_SPLITS, ClassSplit, annotation_path
 
 __all__ = ['Base', 'Method', 'Plan', 'Run', 'Sets', 'check_sets', 'class_split', 'make_plan',
@@ -268,7 +268,7 @@ def run_plan(plan, output, tools, source, overwrite=False, jobs=1):
 
     def end(step):
         if step in places:
-            _say(f'    {places[step]}{figures_line(step.result)}; took {_duration(step.seconds)}')
+            _say(f'    {places[step]}{metrics_line(step.result)}; took {_duration(step.seconds)}')
             write_results(output, source)
 
     run_steps(plan.preparation, tools, 1, begin)

@@ -16,11 +16,11 @@ from terminaltables import AsciiTable, GithubFlavoredMarkdownTable
 
 from ..utils.files import read_json, write_json
 
-__all__ = ['Result', 'figures_line', 'read_results', 'table', 'write_results']
+__all__ = ['Result', 'metrics_line', 'read_results', 'table', 'write_results']
 
 # Headings and the keys of metrics.json.
 PARTS = {'AP_B': 'base', 'AP_N': 'novel', 'AP_All': 'all', 'forgetting': 'forgetting'}
-FIGURES = {'AP50': 'IoU 0.5', 'AP': 'IoU 0.5:0.95'}
+METRICS = {'AP50': 'IoU 0.5', 'AP': 'IoU 0.5:0.95'}
 RUN_FOLDER = re.compile(r'(\d+)shot_seed(\d+)$')
 
 
@@ -31,7 +31,7 @@ class Result(NamedTuple):
     seed: int
     metrics: dict
 
-    def figure(self, part, name):
+    def metric(self, part, name):
         """float or None: ``AP`` or ``AP50`` of ``base``, ``novel``, ``all`` or ``forgetting``."""
         return self.metrics['few_shot'].get(part, {}).get(name)
 
@@ -80,11 +80,11 @@ def write_results(output, source):
     return '\n'.join([text, *_tables(base, results, AsciiTable)])
 
 
-def figures_line(path):
+def metrics_line(path):
     """str: the metrics of a ``metrics.json`` at IoU 0.5, on one line."""
     result = Result('', None, None, _read_metrics(path))
-    figures = {head: result.figure(part, 'AP50') for head, part in PARTS.items()}
-    return ', '.join(f'{head} {value:.3f}' for head, value in figures.items()
+    metrics = {head: result.metric(part, 'AP50') for head, part in PARTS.items()}
+    return ', '.join(f'{head} {value:.3f}' for head, value in metrics.items()
                      if value is not None) + ' at IoU 0.5'
 
 
@@ -101,16 +101,16 @@ def table(base, results, name):
     """
     # On base classes alone, all classes would be others than below.
     rows = [['method', 'shots', 'seeds', *PARTS],
-            [base.method, '-', '-', _text([base.figure('base', name)]), *'---']]
+            [base.method, '-', '-', _text([base.metric('base', name)]), *'---']]
     for (shots, method), runs in _groups(results).items():
-        cells = [_text([run.figure(part, name) for run in runs]) for part in PARTS.values()]
+        cells = [_text([run.metric(part, name) for run in runs]) for part in PARTS.values()]
         rows.append([method, str(shots), str(len(runs)), *cells])
     return rows
 
 
 def _tables(base, results, kind):
     """Yields title and table of each metric, in turn."""
-    for name, title in FIGURES.items():
+    for name, title in METRICS.items():
         content = kind(table(base, results, name))
         content.justify_columns = {column: 'right' for column in range(1, 3 + len(PARTS))}
         yield title
@@ -170,7 +170,7 @@ def _draw(base, results, path):
         panel.set(title=head, xlabel='shots', xticks=range(len(shots)), xticklabels=shots,
                   xlim=(-0.5, len(shots) - 0.5))
         panel.grid(axis='y', alpha=0.3)
-    panels[0].axhline(base.figure('base', 'AP50') or 0, color='grey', linestyle='--',
+    panels[0].axhline(base.metric('base', 'AP50') or 0, color='grey', linestyle='--',
                       label=base.method)
     panels[0].set_ylabel('AP at IoU 0.5')
     panels[0].autoscale(axis='y')
@@ -182,6 +182,6 @@ def _draw(base, results, path):
 def _points(results, method, part, shots):
     """list of tuple: place on the axis, mean and deviation of the shots that have results."""
     groups = _groups(results)
-    found = {place: _statistics([run.figure(part, 'AP50') for run in groups[number, method]])
+    found = {place: _statistics([run.metric(part, 'AP50') for run in groups[number, method]])
              for place, number in enumerate(shots) if (number, method) in groups}
     return [(place, *point) for place, point in found.items() if point]

@@ -14,7 +14,7 @@ from terminaltables import AsciiTable
 
 from ..data.coco_file import detection_fault, read_sound_coco
 from ..utils.files import read_json, write_json
-from .few_shot import forgetting, group_figures, load_base_classes
+from .few_shot import forgetting, group_metrics, load_base_classes
 
 __all__ = ['ClasswiseCOCOMetric', 'evaluate_boxes', 'evaluate_saved_boxes',
            'scalars']
@@ -143,13 +143,13 @@ def evaluate_boxes(anno_file, detections, base_classes=None, image_ids=None):
                                                 iscrowd=False))}
         for k, category in enumerate(truth.loadCats(evaluation.params.catIds))
     }
-    figures = {name: float(value) if value > -1 else None
+    metrics = {name: float(value) if value > -1 else None
                for name, value in zip(SUMMARY_NAMES, evaluation.stats)}
-    summary = {**figures, 'classes': classes, 'images': len(evaluation.params.imgIds),
+    summary = {**metrics, 'classes': classes, 'images': len(evaluation.params.imgIds),
                'detections': len(detections)}
     info = truth.dataset.get('info')
     info = info if isinstance(info, dict) else {}
-    few_shot = group_figures(classes, info)
+    few_shot = group_metrics(classes, info)
     if few_shot:
         lost = forgetting(classes, info['base_classes'], base_classes)
         summary['few_shot'] = {**few_shot, 'forgetting': lost} if lost else few_shot
@@ -173,7 +173,7 @@ def scalars(summary):
     tagged = {f'evaluation/{name}': summary.get(name) for name in SUMMARY_NAMES}
     for group, key in (('class', 'classes'), ('few_shot', 'few_shot')):
         for name, value in summary.get(key, {}).items():
-            tagged.update({f'{group}_{figure}/{name}': value[figure] for figure in ('AP', 'AP50')})
+            tagged.update({f'{group}_{metric}/{name}': value[metric] for metric in ('AP', 'AP50')})
     return {tag: value for tag, value in tagged.items() if value is not None}
 
 

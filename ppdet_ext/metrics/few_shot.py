@@ -8,15 +8,15 @@ from ppdet.utils.logger import setup_logger
 
 from ..utils.files import read_json
 
-__all__ = ['group_figures', 'forgetting', 'load_base_classes']
+__all__ = ['group_metrics', 'forgetting', 'load_base_classes']
 
 logger = setup_logger('ppdet.engine')
 
-FIGURES = ('AP', 'AP50')
+METRICS = ('AP', 'AP50')
 EVALUATE_BASE = 'tools/eval.py with the base detector\'s config writes it'
 
 
-def group_figures(classes, info):
+def group_metrics(classes, info):
     """Averages the metrics of the base classes, of the novel ones and of all.
 
     Args:
@@ -34,7 +34,7 @@ def group_figures(classes, info):
     groups = {'base': info['base_classes'], 'novel': info.get('novel_classes', ()), 'all': classes}
     members = {group: [classes[name] for name in names if name in classes]
                for group, names in groups.items()}
-    return {group: {figure: _mean([entry[figure] for entry in entries]) for figure in FIGURES}
+    return {group: {metric: _mean([entry[metric] for entry in entries]) for metric in METRICS}
             for group, entries in members.items() if entries}
 
 
@@ -84,8 +84,8 @@ def forgetting(classes, base_classes, before):
                        f'{objects[0]}, than these, {objects[1]}; evaluate the base detector on the '
                        f'same images')
         return None
-    return {figure: _mean([before[name][figure] for name in base_classes])
-            - _mean([classes[name][figure] for name in base_classes]) for figure in FIGURES}
+    return {metric: _mean([before[name][metric] for name in base_classes])
+            - _mean([classes[name][metric] for name in base_classes]) for metric in METRICS}
 
 
 def _mean(values):

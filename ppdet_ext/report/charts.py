@@ -99,7 +99,7 @@ def training(curves, words):
 
 @_drawn
 def precision_recall(models, words):
-    """Mean precision over the classes against recall; models: ``models`` of the figures."""
+    """Mean precision over the classes against recall; models: ``models`` of the content."""
     figure = Figure(figsize=(6, 4), layout='constrained')
     panel = figure.subplots()
     for number, model in enumerate(models):
@@ -180,7 +180,7 @@ def image_decisions(models, words):
 
 @_drawn
 def classes(models, labels, words):
-    """AP of every class; models: ``models`` of the figures, labels: of the classes."""
+    """AP of every class; models: ``models`` of the content, labels: of the classes."""
     figure = Figure(figsize=(8.5, 3.6), layout='constrained')
     panel = figure.subplots()
     _bars(panel, labels, [(model['drawn'], [

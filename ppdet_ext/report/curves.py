@@ -9,7 +9,7 @@ __all__ = ['read_curves']
 
 STEP = re.compile(r'Epoch: \[(\d+)\] \[ *(\d+)/(\d+)\] (.*?) eta:')
 VALUE = re.compile(r'(\S+): (\S+)')
-FIGURES = re.compile(r'\| (\d\.\d+) +\| (\d\.\d+) +\| \d\.\d+')  # mAP, AP50, AP75 ...
+METRICS = re.compile(r'\| (\d\.\d+) +\| (\d\.\d+) +\| \d\.\d+')  # mAP, AP50, AP75 ...
 LOSS = re.compile(r'loss|distill')
 
 
@@ -53,14 +53,14 @@ def _from_text(path):
     curves, done = {}, 0
     with open(path, encoding='utf-8', errors='replace') as file:
         for line in file:
-            step, figures = STEP.search(line), FIGURES.match(line)
+            step, metrics = STEP.search(line), METRICS.match(line)
             if step:
                 epoch, number, steps = map(int, step.groups()[:3])
                 done = (epoch + 1) * steps  # when the evaluation comes that may follow
                 for name, value in VALUE.findall(step.group(4)):
                     if LOSS.search(name):
                         curves.setdefault(name, {})[epoch * steps + number + 1] = float(value)
-            elif figures:
-                for name, value in zip(('mAP', 'AP50'), figures.groups()):
+            elif metrics:
+                for name, value in zip(('mAP', 'AP50'), metrics.groups()):
                     curves.setdefault(name, {})[done] = float(value)
     return curves

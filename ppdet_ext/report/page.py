@@ -11,7 +11,7 @@ import jinja2
 from terminaltables import GithubFlavoredMarkdownTable
 
 from ..utils.files import write_json
-from .figures import analyse, figures
+from .content import analyse, report_content
 from .runs import evaluate_all
 from .sections import (
     Chart,
@@ -58,7 +58,7 @@ def write_report(runs, files, dataset_dir, settings, output, tools, language='en
     words = WORDS[language]
     evaluations = evaluate_all(runs, files, dataset_dir, output, tools, measure)
     models = analyse(runs, evaluations, settings, words)
-    content = figures(models, evaluations, settings)
+    content = report_content(models, evaluations, settings)
     for model in models if content['validated'] else ():
         write_json(os.path.join(output, thresholds_name(model)), _thresholds(model, content))
     sections = make_sections(Source(content, models, words, output, pictures))

@@ -81,13 +81,13 @@ class Source(NamedTuple):
     """What the sections are made of.
 
     Attributes:
-        figures (dict): as ``figures.figures`` computes them.
+        content (dict): as ``content.report_content`` computes it.
         models (list of Model): analysed.
         words (dict): text of the language.
         output (str): folder of the report.
         pictures (int): images for each reason.
     """
-    figures: dict
+    content: dict
     models: list
     words: dict
     output: str
@@ -145,13 +145,13 @@ def _signed(value):
 
 
 def _rule(source):
-    (name, value), = source.figures['rule'].items()
+    (name, value), = source.content['rule'].items()
     text = f'{value:g}' if name == 'false_alarms' else f'{100 * value:g} %'
     return source.words[f'rule_{name}'].format(value=text)
 
 
 def _verdict(source):
-    words, models = source.words, source.figures['models']
+    words, models = source.words, source.content['models']
     yield Note(_verdict_text(source))
     rows = [[m['title'], f'{m["cost"]["parameters"]:,}', f'{m["cost"]["megabytes"]:.1f}',
              _milliseconds(m), _spread(m['accuracy']['mAP']), _spread(m['accuracy']['AP50']),
@@ -160,14 +160,14 @@ def _verdict(source):
     yield Table(words['verdict_table'],
                 [words[key] for key in ('model_column', 'parameters', 'file', 'ms')]
                 + ['mAP', 'AP50', words['recall'], words['false_alarms']], rows)
-    yield Text(words['verdict_note'].format(rule=_rule(source)) if source.figures['validated'] else
+    yield Text(words['verdict_note'].format(rule=_rule(source)) if source.content['validated'] else
                words['verdict_unvalidated'].format(
                    threshold=_threshold(models[0]['threshold']['by_seed'][0])))
     measured = [m['cost'] for m in models if m['cost']['milliseconds']]
     if measured:
         yield Text(words['machine'].format(**measured[0]))
     yield from _not_kept(source)
-    if source.figures['gains']:
+    if source.content['gains']:
         yield _gains_table(source)
 
 
@@ -177,14 +177,14 @@ def _milliseconds(model):
 
 
 def _verdict_text(source):
-    words, gains = source.words, source.figures['gains']
+    words, gains = source.words, source.content['gains']
     if gains:
         return ' '.join(_gain_text(words, gain) for gain in gains)
-    model = source.figures['models'][source.main]
+    model = source.content['models'][source.main]
     found = model['at_threshold']
-    roles = {m['role'] for m in source.figures['models']}
+    roles = {m['role'] for m in source.content['models']}
     missing = '' if roles == {'model'} else ' ' + words['verdict_missing']
-    if not sum(source.figures['data']['test']['by_class'].values()):
+    if not sum(source.content['data']['test']['by_class'].values()):
         return words['verdict_plain_nothing'].format(model=model['title'])
     return words['verdict_plain'].format(
         model=model['title'], ap=_percent(model['accuracy']['mAP']['mean']),
@@ -210,10 +210,10 @@ def _gains_table(source):
     words, names = source.words, {'mAP': 'mAP', 'AP50': 'AP50', 'recall': source.words['recall']}
     head = [words['model_column']]
     for title in names.values():
-        head += [words['difference_by_seed'].format(figure=title),
-                 words['bootstrap'].format(figure=title)]
+        head += [words['difference_by_seed'].format(metric=title),
+                 words['bootstrap'].format(metric=title)]
     rows = []
-    for gain in source.figures['gains']:
+    for gain in source.content['gains']:
         row = [gain['model']]
         for name in names:
             half = gain[name]['half_width']
@@ -230,7 +230,7 @@ def _interval(values, form=_percent):
 def _runs(source):
     words = source.words
     unknown, rows = words['unknown'], []
-    runs = [(model['title'], run) for model in source.figures['models'] for run in model['runs']]
+    runs = [(model['title'], run) for model in source.content['models'] for run in model['runs']]
     for title, run in runs:
         versions = run['versions'] or {}
         seconds = run['seconds']
@@ -241,7 +241,7 @@ def _runs(source):
     yield Table(words['runs_table'], [words[key] for key in (
         'model_column', 'seeds', 'folder', 'config', 'slim_config', 'date', 'hours', 'versions')],
         rows)
-    data = source.figures['data']
+    data = source.content['data']
     yield Text(words['test_set'].format(
         path=data['test']['path'],
         validation=data.get('validation', {}).get('path', words['no_validation'])))
@@ -253,7 +253,7 @@ def _runs(source):
 
 
 def _data(source):
-    words, data = source.words, source.figures['data']
+    words, data = source.words, source.content['data']
     names = source.truth.names
     yield Table(words['data_table'], ['', *(words[name] for name in data)], [
         *([words[key], *(str(each[key]) for each in data.values())]
@@ -291,9 +291,9 @@ def _training(source):
 
 
 def _accuracy(source):
-    words, models, truth = source.words, source.figures['models'], source.truth
+    words, models, truth = source.words, source.content['models'], source.truth
     titles = [model['title'] for model in models]
-    boxes = source.figures['data']['test']['by_class']
+    boxes = source.content['data']['test']['by_class']
     if not sum(boxes.values()):
         yield Text(words['no_boxes'])
         return
@@ -302,12 +302,12 @@ def _accuracy(source):
         for name in models[0]['accuracy']])
     if all(model['few_shot'] for model in models):
         yield Table(words['few_shot_table'], ['', *titles], [
-            [f'{words.get(group, group)}{words["comma"]}{figure}',
-             *(_spread(model['few_shot'][group][figure]) if group in model['few_shot'] else '-'
+            [f'{words.get(group, group)}{words["comma"]}{metric}',
+             *(_spread(model['few_shot'][group][metric]) if group in model['few_shot'] else '-'
                for model in models)]
             for group in dict.fromkeys(group for m in models for group in m['few_shot'])
-            for figure in ('AP', 'AP50')])
-    gains = source.figures['gains']
+            for metric in ('AP', 'AP50')])
+    gains = source.content['gains']
     heads = [words['gain_of'].format(**gain) for gain in gains]
     yield Table(words['classes_table'], [words['class'], words['objects'], *titles, *heads], [
         [_class_name(source, name), str(boxes[name]),
@@ -320,23 +320,23 @@ def _accuracy(source):
 
 
 def _class_name(source, name):
-    base = source.figures['base_classes']
+    base = source.content['base_classes']
     if not base:
         return name
     return source.words['base_class' if name in base else 'novel_class'].format(name=name)
 
 
 def _operating(source):
-    words, models = source.words, source.figures['models']
+    words, models = source.words, source.content['models']
     titles = [model['title'] for model in models]
-    if not sum(source.figures['data']['test']['by_class'].values()):
+    if not sum(source.content['data']['test']['by_class'].values()):
         yield Text(words['no_boxes'])
         return
-    if source.figures['validated']:
+    if source.content['validated']:
         yield Text(words['operating_note'])
         yield Table(words['budgets_table'], [words['budget'], *titles], [
             [f'{entry["budget"]:g}', *map(_budget_cell, entry['models'])]
-            for entry in source.figures['budgets']])
+            for entry in source.content['budgets']])
     else:
         yield Note(words['operating_none'])
     yield from _not_kept(source)
@@ -344,12 +344,12 @@ def _operating(source):
                 charts.free_response(source.models, _chart_words(source)))
     yield Chart(words['score_chart'], 'by_score',
                 charts.by_score(source.models, _chart_words(source)))
-    if source.figures['validated']:
+    if source.content['validated']:
         yield from _chosen(source)
 
 
 def _not_kept(source):
-    for model in source.figures['models'] if source.figures['validated'] else ():
+    for model in source.content['models'] if source.content['validated'] else ():
         if not model['threshold']['chosen']:
             yield Note(source.words['not_kept'].format(
                 model=model['title'], threshold=_threshold(model['threshold']['by_seed'][0])))
@@ -363,9 +363,9 @@ def _budget_cell(found):
 
 
 def _chosen(source):
-    words, main = source.words, source.figures['models'][source.main]
+    words, main = source.words, source.content['models'][source.main]
     rows = []
-    for model in source.figures['models']:
+    for model in source.content['models']:
         for key, kind in (('at_threshold', 'one_threshold'),
                           ('at_class_thresholds', 'class_thresholds')):
             found = model[key]
@@ -379,7 +379,7 @@ def _chosen(source):
                      _percent(main['at_class_thresholds']['classes'][name]['recall']),
                      _rate(main['at_class_thresholds']['classes'][name]['false_alarms'])]
                     for name in source.truth.names])
-    rule, = source.figures['rule']
+    rule, = source.content['rule']
     yield Text(words['by_class_note'].format(own=words[f'own_{rule}']))
     command = _infer_command(source)
     if command:
@@ -403,7 +403,7 @@ def _infer_command(source):
 
 
 def _images(source):
-    words, decisions = source.words, source.figures['image_decisions']
+    words, decisions = source.words, source.content['image_decisions']
     counts = decisions[0]['threshold']
     yield Text(words['images_note'].format(defective=counts['defective'], sound=counts['sound']))
     if not counts['sound']:
@@ -411,7 +411,7 @@ def _images(source):
     if not counts['defective']:
         yield Note(words['images_no_defective'])
     rows = []
-    for model, decision in zip(source.figures['models'], decisions):
+    for model, decision in zip(source.content['models'], decisions):
         for key, kind in (('threshold', 'by_rule'), ('class_thresholds', 'by_rule_classes'),
                           ('cheapest', 'by_cost')):
             found = decision[key]
@@ -426,7 +426,7 @@ def _images(source):
     if not (counts['sound'] and counts['defective']):
         return
     yield Text(words['cost_note'].format(
-        **{key: f'{value:g}' for key, value in source.figures['costs'].items()}))
+        **{key: f'{value:g}' for key, value in source.content['costs'].items()}))
     if decisions[0]['cheapest'] is None:
         yield Text(words['images_no_cost'])
     yield Chart(words['images_chart'], 'image_decisions',
@@ -446,13 +446,13 @@ def _confusion(source):
     words = source.words
     yield Text(words['confusion_note'])
     names = [*source.truth.names, words['background']]
-    for model in source.figures['models']:
+    for model in source.content['models']:
         yield Table(words['confusion_table'].format(model=model['title']), ['', *names],
                     [[name, *map(str, row)] for name, row in zip(names, model['confusion'])], True)
 
 
 def _kinds(source):
-    words, models = source.words, source.figures['models']
+    words, models = source.words, source.content['models']
     yield Text(words['kinds_note'])
     yield Table(words['kinds_table'], [words['kind'], *(model['title'] for model in models)], [
         [words[f'kind_{kind}'], *(f'{model["mistakes"][kind]:g}' for model in models)]
@@ -484,7 +484,7 @@ def _pictures(source):
 
 
 def _cost(source):
-    words, models = source.words, source.figures['models']
+    words, models = source.words, source.content['models']
 
     def cell(model, key, divisor=1):
         value = model['cost'][key]
@@ -505,7 +505,7 @@ def _cost(source):
 
 
 def _sure(source):
-    words, models = source.words, source.figures['models']
+    words, models = source.words, source.content['models']
     yield Text(words['sure_seeds'].format(seeds='; '.join(
         f'{model["title"]} {", ".join(map(str, model["seeds"]))}' for model in models)))
     if min(len(model['seeds']) for model in models if model['role'] != 'teacher' or len(
@@ -514,20 +514,20 @@ def _sure(source):
     if not models[0]['bootstrap']:
         return
     yield Text(words['sure_bootstrap'].format(resamples=RESAMPLES,
-                                              images=source.figures['data']['test']['images']))
+                                              images=source.content['data']['test']['images']))
     yield Table(words['sure_table'], [words['model_column'], 'mAP', 'AP50', words['recall']], [
         [model['title'], *map(_interval, model['bootstrap'].values())] for model in models])
-    if source.figures['gains']:
+    if source.content['gains']:
         yield _gains_table(source)
 
 
 def _next(source):
-    words, figures = source.words, source.figures
-    yield Items(list(_advice(words, figures, figures['models'][source.main])))
+    words, content = source.words, source.content
+    yield Items(list(_advice(words, content, content['models'][source.main])))
 
 
-def _advice(words, figures, main):
-    by_role = {model['role']: model for model in reversed(figures['models'])}
+def _advice(words, content, main):
+    by_role = {model['role']: model for model in reversed(content['models'])}
     if 'teacher' in by_role and 'student' in by_role:
         teacher, student = (by_role[role]['accuracy']['mAP']['mean']
                             for role in ('teacher', 'student'))
@@ -546,9 +546,9 @@ def _advice(words, figures, main):
         yield words['next_kind'].format(
             model=main['title'], kind=words[f'kind_{kind}'], count=f'{main["mistakes"][kind]:g}',
             advice=words[f'advice_{kind}'])
-    if not figures['image_decisions'][0]['threshold']['sound']:
+    if not content['image_decisions'][0]['threshold']['sound']:
         yield words['next_sound']
-    if not figures['validated']:
+    if not content['validated']:
         yield words['next_validation']
 
 

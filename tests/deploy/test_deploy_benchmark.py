@@ -52,14 +52,14 @@ def test_everything_is_in_one_table_and_one_picture(exported, steel, tmp_path, i
         str(steel / 'annotations' / 'test.json'), '--cpu_threads', '1', '--repeats', '1',
         '--bfloat16', '--output_dir', str(tmp_path)])
     results = json.loads((tmp_path / 'benchmark.json').read_text())
-    assert [(row['runtime'], row['precision']) for row in results['figures']] == [
+    assert [(row['runtime'], row['precision']) for row in results['measurements']] == [
         ('eager', 'float32'), ('paddle', 'float32'), ('onnxruntime', 'float32'),
         ('openvino', 'float32'), ('openvino', 'bfloat16')]
-    for row in results['figures']:
+    for row in results['measurements']:
         assert row['threads'] == 1 and row['file'] > 0 and row['memory'] > 10
         stages = [row[name]['median'] for name in benchmark.STAGES]
         assert min(stages) > 0 and row['whole']['p95'] >= row['whole']['median'] > max(stages)
-        assert row['map'] == pytest.approx(results['figures'][0]['map'], abs=0.1)
+        assert row['map'] == pytest.approx(results['measurements'][0]['map'], abs=0.1)
     state = paddle.load(str(exported('retinanet') / 'retinanet.pdparams'))
     model, = results['models'].values()
     assert model['parameters'] == sum(
@@ -81,7 +81,7 @@ def test_a_runtime_is_measured_in_a_process_of_its_own(exported, steel, tmp_path
          str(steel / 'images'), '--cpu_threads', '1', '--repeats', '1', '--output',
          str(tmp_path / 'speed.json')], cwd=ROOT, text=True, capture_output=True)
     assert done.returncode == 0, done.stderr
-    figure, = json.loads((tmp_path / 'speed.json').read_text())['figures']
-    assert (figure['runtime'], figure['precision']) == ('onnxruntime', 'float32')
-    assert figure['memory'] > 30
+    measurement, = json.loads((tmp_path / 'speed.json').read_text())['measurements']
+    assert (measurement['runtime'], measurement['precision']) == ('onnxruntime', 'float32')
+    assert measurement['memory'] > 30
     assert done.stderr.count('left out: ') == 4  # Paddle, OpenVINO, and INT8 of both

@@ -28,14 +28,15 @@ def test_measures_every_part_beside_paddledets_fgd(tmp_path, method):
     cfg, slim = load(tmp_path, method, student_yaml(tmp_path))
     model = build_slim_model(cfg, slim)['model']
     inputs = benchmark.training_batch(cfg, boxes=3)
-    figures = benchmark.measure_pair(cfg, slim, model, inputs, steps=2, warmup=1)
-    assert set(figures) == PARTS | {'ratio', 'ratio_to_fgd'}
-    seconds = {name: figures[name]['seconds'] for name in PARTS}
+    measurements = benchmark.measure_pair(cfg, slim, model, inputs, steps=2, warmup=1)
+    assert set(measurements) == PARTS | {'ratio', 'ratio_to_fgd'}
+    seconds = {name: measurements[name]['seconds'] for name in PARTS}
     assert all(value > 0 for value in seconds.values())
-    assert all(figures[name]['megabytes'] > 0 for name in PARTS)
+    assert all(measurements[name]['megabytes'] > 0 for name in PARTS)
     parts = seconds['student'] + seconds['teacher'] + seconds['terms']
-    assert figures['ratio'] == pytest.approx(seconds['whole'] / parts)
-    assert figures['ratio_to_fgd'] == pytest.approx(seconds['whole'] / seconds['paddledet FGD'])
+    assert measurements['ratio'] == pytest.approx(seconds['whole'] / parts)
+    assert measurements['ratio_to_fgd'] == pytest.approx(
+        seconds['whole'] / seconds['paddledet FGD'])
 
 
 def test_several_methods_are_measured_against_the_student(tmp_path):
@@ -44,19 +45,19 @@ def test_several_methods_are_measured_against_the_student(tmp_path):
         cfg, slim = load(tmp_path, method, student)
         models[method] = build_slim_model(cfg, slim)['model']
     inputs = benchmark.training_batch(cfg, boxes=3)
-    figures = benchmark.measure_methods(models, inputs, steps=1, warmup=0)
-    assert list(figures) == ['student', 'MGD', 'PKD']
-    assert figures['student']['ratio_to_student'] == 1.0
-    assert figures['PKD']['ratio_to_student'] == pytest.approx(
-        figures['PKD']['cpu_seconds'] / figures['student']['cpu_seconds'])
+    measurements = benchmark.measure_methods(models, inputs, steps=1, warmup=0)
+    assert list(measurements) == ['student', 'MGD', 'PKD']
+    assert measurements['student']['ratio_to_student'] == 1.0
+    assert measurements['PKD']['ratio_to_student'] == pytest.approx(
+        measurements['PKD']['cpu_seconds'] / measurements['student']['cpu_seconds'])
 
 
 def test_runs_each_part_once_a_round_and_times_the_rounds_after_warmup():
     calls = []
     models = {name: lambda inputs, name=name: calls.append((name, inputs)) for name in 'ab'}
-    figures = benchmark.benchmark(models, 'batch', steps=2, warmup=1)
+    measurements = benchmark.benchmark(models, 'batch', steps=2, warmup=1)
     assert calls == [('a', 'batch'), ('b', 'batch')] * 3
-    assert set(figures) == {'a', 'b'}
+    assert set(measurements) == {'a', 'b'}
 
 
 @pytest.mark.parametrize('name, targets', [

@@ -34,10 +34,10 @@ if os.path.exists('fail_' + options['filename']):
     'expand_head': "open(sys.argv[sys.argv.index('--output') + 1], 'w').close()",
     'eval': """
 folder = sys.argv[sys.argv.index('--output_eval') + 1]
-figures = {'AP': 0.25, 'AP50': 0.5}
+metrics = {'AP': 0.25, 'AP50': 0.5}
 parts = ('base', 'all') if folder.endswith('base') else ('base', 'novel', 'all', 'forgetting')
 with open(os.path.join(folder, 'metrics.json'), 'w') as f:
-    json.dump({'classes': {}, 'few_shot': {part: figures for part in parts}}, f)
+    json.dump({'classes': {}, 'few_shot': {part: metrics for part in parts}}, f)
 """}
 
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from PIL import Image
 
-from ppdet_ext.few_shot.results import figures_line, read_results, table, write_results
+from ppdet_ext.few_shot.results import metrics_line, read_results, table, write_results
 
 
 def write_metrics(folder, few_shot):
@@ -76,7 +76,7 @@ def test_writes_every_run_the_tables_and_a_chart(output):
 
 def test_line_of_a_run_leaves_out_what_is_missing(output):
     folder = output / 'fine-tuning' / '5shot_seed2'
-    assert figures_line(folder / 'metrics.json') == 'AP_B 0.100, AP_All 0.100 at IoU 0.5'
+    assert metrics_line(folder / 'metrics.json') == 'AP_B 0.100, AP_All 0.100 at IoU 0.5'
 
 
 def test_metrics_of_other_sets_are_an_error(output):

@@ -16,7 +16,7 @@ from tool_runs import imported, refusal
 
 from ppdet_ext.metrics import evaluate_boxes
 from ppdet_ext.report import fonts
-from ppdet_ext.report.figures import Model, _baseline
+from ppdet_ext.report.content import Model, _baseline
 from ppdet_ext.report.sections import _signed
 from ppdet_ext.report.words import WORDS
 

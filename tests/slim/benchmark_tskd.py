@@ -80,14 +80,14 @@ def main():
     arguments, results = synthetic_arguments(args), {}
     runs = {'vectorised': timed_step(vectorised_terms, arguments, results),
             'loops': timed_step(looped_terms, arguments, results)}
-    figures = benchmark(runs, None, args.steps, warmup=1)
+    measurements = benchmark(runs, None, args.steps, warmup=1)
     (value, gradient), (looped_value, looped_gradient) = results.values()
     np.testing.assert_allclose(value, looped_value, rtol=1e-4)
     np.testing.assert_allclose(gradient, looped_gradient, rtol=1e-2, atol=1e-6)
-    for name, figure in figures.items():
-        print(f'{name:12}{1000 * figure["seconds"]:10.1f} ms, forward and backward')
+    for name, measurement in measurements.items():
+        print(f'{name:12}{1000 * measurement["seconds"]:10.1f} ms, forward and backward')
     print(f'vectorised / loops = '
-          f'{figures["vectorised"]["seconds"] / figures["loops"]["seconds"]:.3f}')
+          f'{measurements["vectorised"]["seconds"] / measurements["loops"]["seconds"]:.3f}')
 
 
 if __name__ == '__main__':

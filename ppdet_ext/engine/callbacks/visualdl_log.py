@@ -95,7 +95,7 @@ class VisualDLWriter(Callback):
         step = (status['epoch_id'] + 1) * status['steps_per_epoch']
         for metric in self.model._metrics:
             results = metric.get_results().items()
-            self._add(scalar, step, {**{f'{name}-mAP': figures[0] for name, figures in results},
+            self._add(scalar, step, {**{f'{name}-mAP': metrics[0] for name, metrics in results},
                                      **scalars(getattr(metric, 'summary', None) or {})})
             if self.images and isinstance(metric, COCOMetric):
                 pictures = draw_validation_images(

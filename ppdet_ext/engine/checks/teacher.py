@@ -126,8 +126,8 @@ def _coco_ap50(cfg, dataset, answers, classes):
     for data, answer in answers:
         metric.update(data, answer)
         images += data['im_id'].numpy().flatten().tolist()
-    figures = evaluate_boxes(anno_file, metric.results['bbox'], image_ids=images)['classes']
-    known = [figures[name]['AP50'] for name, index in dataset.cname2cid.items() if index < classes]
+    of_class = evaluate_boxes(anno_file, metric.results['bbox'], image_ids=images)['classes']
+    known = [of_class[name]['AP50'] for name, index in dataset.cname2cid.items() if index < classes]
     known = [value for value in known if value is not None]
     return float(np.mean(known)) if known else None
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""The figures of report.json that are made of others, by hand on four images, and by scipy."""
+"""The values of report.json that are made of others, by hand on four images, and by scipy."""
 import itertools
 
 import four_images as four
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from ppdet_ext.report.figures import Settings, analyse, figures
+from ppdet_ext.report.content import Settings, analyse, report_content
 from ppdet_ext.report.operating_points import Rule
 from ppdet_ext.report.runs import evaluate_all, find_runs
 from ppdet_ext.report.words import WORDS
@@ -16,8 +16,8 @@ from ppdet_ext.report.words import WORDS
 FOUND_ALL = [*four.DETECTIONS, four.detection(1, 1, 100, 0.95)]  # the second scratch as well
 
 
-def figures_of(folder, truth=None, **roles):
-    """dict: the figures of runs; roles to the detections of each of their seeds."""
+def content_of(folder, truth=None, **roles):
+    """dict: the content of a report on runs; roles to the detections of each of their seeds."""
     runs = []
     for role, seeds in roles.items():
         train = ('--slim_config', 'distill.yml') if role == 'distilled' else ()
@@ -26,12 +26,12 @@ def figures_of(folder, truth=None, **roles):
                                  for seed, records in enumerate(seeds)])
     evaluations = evaluate_all(runs, {}, None, str(folder / 'out'), 'no tools')
     settings = Settings(Rule(false_alarms=0.5))
-    return figures(analyse(runs, evaluations, settings, WORDS['en']), evaluations, settings)
+    return report_content(analyse(runs, evaluations, settings, WORDS['en']), evaluations, settings)
 
 
 @pytest.fixture(scope='module')
 def plain(tmp_path_factory):
-    return figures_of(tmp_path_factory.mktemp('plain'), student=[four.DETECTIONS])
+    return content_of(tmp_path_factory.mktemp('plain'), student=[four.DETECTIONS])
 
 
 def mean_of(summaries):
@@ -116,7 +116,7 @@ def all_samples(hit, boxes):
 
 
 def test_bootstrap_is_that_of_all_samples(tmp_path):
-    content = figures_of(tmp_path, student=[four.DETECTIONS], distilled=[FOUND_ALL])
+    content = content_of(tmp_path, student=[four.DETECTIONS], distilled=[FOUND_ALL])
     boxes = [2, 2, 1, 0]
     student, distilled = all_samples([1, 1, 1, 0], boxes), all_samples([1, 2, 1, 0], boxes)
     for found, samples in ((content['models'][0]['bootstrap']['recall'], student),
@@ -127,7 +127,7 @@ def test_bootstrap_is_that_of_all_samples(tmp_path):
 
 def test_seeds_against_scipy(tmp_path):
     worse = four.DETECTIONS[1:]
-    content = figures_of(tmp_path, student=[four.DETECTIONS, four.DETECTIONS, worse],
+    content = content_of(tmp_path, student=[four.DETECTIONS, four.DETECTIONS, worse],
                          distilled=[FOUND_ALL, four.DETECTIONS, FOUND_ALL])
     student, distilled = (model['at_threshold']['recall'] for model in content['models'])
     # Without the best detection the doubled one is still found twice: 2 of 5.
@@ -148,7 +148,7 @@ def test_seeds_against_scipy(tmp_path):
 def test_base_and_novel_classes(tmp_path):
     truth = four.content(info={'base_classes': ['scratch'], 'novel_classes': ['patch'],
                                'source': 'Synthetic steel'})
-    content = figures_of(tmp_path, truth, student=[four.DETECTIONS])
+    content = content_of(tmp_path, truth, student=[four.DETECTIONS])
     model, = content['models']
     assert content['base_classes'] == ['scratch'] and content['synthetic']
     expected = {'base': 67 / 101, 'novel': (51 + 50 * 2 / 3) / 101}

@@ -17,11 +17,11 @@ from .mistakes import confusion_matrix, image_results, mistakes
 from .precision import RECALLS, average_precision, precision_curves
 from .uncertainty import interval, resample, resampled_precision, resampled_recall
 
-__all__ = ['BUDGETS', 'Settings', 'Analysis', 'Model', 'analyse', 'figures']
+__all__ = ['BUDGETS', 'Settings', 'Analysis', 'Model', 'analyse', 'report_content']
 
 BUDGETS = (0.2, 0.5, 1, 2)  # false alarms per image
 FALLBACK = 0.5  # threshold where none can be chosen
-AP_FIGURES = ('mAP', 'AP50', 'AP75', 'AP_small', 'AP_medium', 'AP_large')
+AP_METRICS = ('mAP', 'AP50', 'AP75', 'AP_small', 'AP_medium', 'AP_large')
 COMPARED = ('mAP', 'AP50', 'recall')
 TOLERANCE = 1e-4  # of AP computed here and in metrics.json
 
@@ -156,7 +156,7 @@ def _check_metrics(evaluation, matches):
                          f'evaluate again with tools/eval.py')
 
 
-def figures(models, evaluations, settings):
+def report_content(models, evaluations, settings):
     """Puts all values together.
 
     Args:
@@ -177,7 +177,7 @@ def figures(models, evaluations, settings):
         'validated': 'validation' in evaluations,
         'base_classes': truth.info.get('base_classes'),
         'data': _data(evaluations, models),
-        'models': [_model_figures(model, truth) for model in models],
+        'models': [_model_content(model, truth) for model in models],
         'budgets': [{'budget': budget, 'models': [_at_budget(model, budget) for model in models]}
                     for budget in BUDGETS] if 'validation' in evaluations else [],
         'image_decisions': _image_decisions(models, settings),
@@ -220,7 +220,7 @@ def _data(evaluations, models):
     } for name, truth in truths.items()}
 
 
-def _model_figures(model, truth):
+def _model_content(model, truth):
     first = model.first
     outcomes = [points.outcome(a.test, a.threshold) for a in model.analyses]
     by_class = [points.outcome(a.test, a.thresholds) for a in model.analyses]
@@ -231,11 +231,11 @@ def _model_figures(model, truth):
         'seeds': [a.run.seed for a in model.analyses],
         'runs': [_run_record(a) for a in model.analyses],
         'cost': _cost(first),
-        'accuracy': {name: _summary([m.get(name) for m in metrics]) for name in AP_FIGURES},
-        'classes': {name: {figure: _summary([m['classes'][name][figure] for m in metrics])
-                           for figure in ('AP', 'AP50')} for name in truth.names},
-        'few_shot': {group: {figure: _summary([m['few_shot'][group][figure] for m in metrics])
-                             for figure in ('AP', 'AP50')}
+        'accuracy': {name: _summary([m.get(name) for m in metrics]) for name in AP_METRICS},
+        'classes': {name: {metric: _summary([m['classes'][name][metric] for m in metrics])
+                           for metric in ('AP', 'AP50')} for name in truth.names},
+        'few_shot': {group: {metric: _summary([m['few_shot'][group][metric] for m in metrics])
+                             for metric in ('AP', 'AP50')}
                      for group in metrics[0].get('few_shot', {})
                      if all(group in m.get('few_shot', {}) for m in metrics)},
         'precision_recall': {
