@@ -29,9 +29,19 @@ def read_class_names(path, encoding=None):
     names = [clean_name(line) for line in read_text(path, encoding).rstrip().splitlines()]
     if len(names) == 1 and re.search('[,;\uff0c\uff1b\u3001]', names[0]):
         raise ValueError(f'{path}: expected one class name a line, got all in one, "{names[0]}"')
+    if len(names) > 1 and any([_number_before(name) for name in names] == [
+            *range(start, start + len(names))] for start in (0, 1)):
+        raise ValueError(f'{path}: expected names only, got numbers before them, {names[:2]}; '
+                         f'remove the numbers, whose place is the line')
     if not names or '' in names or len(set(names)) < len(names):
         raise ValueError(f'{path}: expected different class names, one per line, got {names}')
     return names
+
+
+def _number_before(name):
+    """int or None: of "0: dent" and "0 dent"."""
+    found = re.match(r'(\d+)\s*[:,=\s]\s*\S', name)
+    return int(found.group(1)) if found else None
 
 
 def check_coco_folder(folder):

@@ -13,13 +13,19 @@ from ..utils.progress import progress
 from ..utils.text import clean_name
 from .coco_file import check_coco
 from .images import image_size
-from .records import LabelledImage, SourceCollector, enclosing_box
+from .records import (
+    LabelledImage,
+    SourceCollector,
+    enclosing_box,
+    refuse_fractions,
+    rotated_corners,
+)
 from .source_files import (
-    OTHER_SIZE,
     UNLABELLED,
     ImageFiles,
     agreed_names,
     files_below,
+    other_size,
     split_in_name,
 )
 
@@ -31,6 +37,8 @@ POLYGONS = 'boxes come from polygons or masks, as there is no bbox'
 NO_INTEGERS = 'files have ids that are no integers; renumbered'
 TEXTS = 'numbers were written as text'
 IDS = 'files have ids of boxes that occur twice; renumbered'
+CROWDS = 'boxes are crowds (iscrowd or ignore), which training and evaluation leave out'
+ROTATED = 'rotated boxes became their enclosing box'
 SIZES = 'images have no size in the file; it was read from the image'
 
 
@@ -56,15 +64,21 @@ def read_coco_source(source, class_names, unlabelled_sound=False, encoding=None)
     Raises:
         ValueError: the files name other classes.
     """
-    contents, images, notes = {}, ImageFiles(source), Counter()
+    contents, images, notes, unreadable = {}, ImageFiles(source), Counter(), {}
     for path in files_below(source, '.json'):
-        content = _content(path, encoding)
-        if content:
+        try:
+            content = read_json(path, encoding)
+        except (OSError, ValueError) as error:
+            unreadable[path] = str(error).replace(f'{path} ', '')
+            continue
+        if is_coco(content):
             notes.update(_complete(content))
             notes[SIZES] += _complete_sizes(content, images, os.path.dirname(path))
             contents[path] = content, check_coco(path, content)
     stated = _class_names({path: sound for path, (_, sound) in contents.items()})
     collector, listed = SourceCollector(source, class_names or stated), Counter()
+    for path, problem in unreadable.items():
+        collector.fault(path, None, problem)
     for note, times in (+notes).items():
         collector.note(note, times)
     for path, (content, sound) in contents.items():
@@ -84,14 +98,6 @@ def read_coco_source(source, class_names, unlabelled_sound=False, encoding=None)
             collector.leave_out()
     descriptions = (str(sound.info.get('description') or '') for _, sound in contents.values())
     return collector.result()._replace(description=next(filter(None, descriptions), ''))
-
-
-def _content(path, encoding):
-    try:
-        content = read_json(path, encoding)
-    except ValueError:
-        return None
-    return content if is_coco(content) else None
 
 
 def _complete(content):
@@ -263,7 +269,7 @@ class _CocoReader:
             stated = record['width'], record['height']
             if stated != size:
                 raise ValueError(f'is stated as {stated[0]}x{stated[1]}, the image is '
-                                 f'{size[0]}x{size[1]}; {OTHER_SIZE}')
+                                 f'{size[0]}x{size[1]}; {other_size(stated, size)}')
         except (OSError, ValueError) as error:
             self._fault(f'image {record["file_name"]}: {error}')
             self.collector.leave_out()
@@ -294,8 +300,15 @@ class _CocoReader:
         if problem:
             raise ValueError(problem)
         x, y, w, h = annotation['bbox']
+        corners = [(x, y), (x + w, y + h)]
+        refuse_fractions(corners)
+        if _rotation(annotation):
+            # What sticks out of the image is the corner of a box that was drawn within it.
+            corners = [(min(max(a, 0), width), min(max(b, 0), height)) for a, b in
+                       rotated_corners((x, y, x + w, y + h), _rotation(annotation))]
+            self.collector.note(ROTATED)
         try:
-            bbox = enclosing_box([(x, y), (x + w, y + h)], width, height)
+            bbox = enclosing_box(corners, width, height)
         except ValueError as error:
             if x < w <= width and y < h <= height:
                 raise ValueError(f'{error}; {annotation["bbox"]} may be x1, y1, x2, y2, where COCO '
@@ -303,5 +316,15 @@ class _CocoReader:
             raise
         # The reader of PaddleDetection leaves both out, the evaluation knows crowds only.
         crowd = {'iscrowd': 1} if annotation['iscrowd'] or annotation.get('ignore') else {}
+        if crowd:
+            self.collector.note(CROWDS)
         return {'class_name': annotation['class_name'], 'bbox': bbox,
                 'difficult': int(bool(annotation.get('difficult'))), **crowd}
+
+
+def _rotation(annotation):
+    """float: degrees by which CVAT turns a box that it writes as if it were upright."""
+    attributes = annotation.get('attributes')
+    rotation = attributes.get('rotation') if isinstance(attributes, dict) else None
+    known = isinstance(rotation, (int, float)) and not _polygons(annotation)
+    return rotation % 180 if known else 0

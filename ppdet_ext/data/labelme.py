@@ -10,13 +10,22 @@ from ..utils.files import read_json
 from ..utils.progress import progress
 from ..utils.text import clean_name
 from .images import image_size
-from .records import LabelledImage, SourceCollector, enclosing_box
-from .source_files import OTHER_SIZE, UNLABELLED, ImageFiles, files_below, split_of, stem
+from .records import LabelledImage, SourceCollector, enclosing_box, refuse_fractions
+from .source_files import (
+    NO_LABELS,
+    UNLABELLED,
+    ImageFiles,
+    files_below,
+    other_size,
+    split_of,
+    stem,
+)
 
 __all__ = ['is_labelme', 'read_labelme']
 
 # Shapes to the least number of their points. Of others nobody knows which box is meant.
-LEAST_POINTS = {'rectangle': 2, 'polygon': 3, 'rotation': 3, 'mask': 2}
+LEAST_POINTS = {'rectangle': 2, 'polygon': 3, 'rotation': 3, 'quadrilateral': 3, 'mask': 2}
+JOINED = 'polygons were joined to another of the same group_id, as parts of one object'
 ENCLOSED = 'polygons, masks and boxes of four points became their enclosing box'
 
 
@@ -78,14 +87,19 @@ def _read(path, images, collector, encoding):
         collector.leave_out()
         return None, None
     if not is_labelme(content):
-        collector.fault(path, None, 'is not a file of labelme (no list "shapes")')
+        if images.with_stem(stem(path)):
+            collector.fault(path, None, 'is not a file of labelme (no list "shapes")')
+        else:
+            collector.note(NO_LABELS)
         return None, None
     name = content.get('imagePath')
     paths = images.find(name, os.path.dirname(path)) if isinstance(name, str) and name else []
     paths = paths or images.with_stem(stem(path))
     if len(paths) != 1:
         words = 'several images' if paths else 'no image'
-        collector.fault(path, None, f'there is {words} of the name {name!r}')
+        inside = ('; imageData holds it: write it to a file, as labelme_export_json does'
+                  if content.get('imageData') and not paths else '')
+        collector.fault(path, None, f'there is {words} of the name {name!r}{inside}')
         collector.leave_out()
         return None, None
     return content, paths[0]
@@ -97,13 +111,13 @@ def _add(collector, path, content, image, name, split):
         stated = content.get('imageWidth') or size[0], content.get('imageHeight') or size[1]
         if [str(side).removesuffix('.0') for side in stated] != [str(side) for side in size]:
             raise ValueError(f'imageWidth, imageHeight say {stated[0]}x{stated[1]}, the image is '
-                             f'{size[0]}x{size[1]}; {OTHER_SIZE}')
+                             f'{size[0]}x{size[1]}; {other_size(stated, size)}')
     except (OSError, ValueError) as error:
         collector.fault(path, None, str(error))
         collector.leave_out()
         return
     boxes, lost = [], 0
-    for position, shape in enumerate(content['shapes']):
+    for position, shape in _with_joined_parts(content['shapes'], collector):
         try:
             boxes.append(_read_shape(shape, collector, *size))
         except ValueError as error:
@@ -112,10 +126,33 @@ def _add(collector, path, content, image, name, split):
     collector.add(LabelledImage(image, name, *size, boxes, split), lost)
 
 
+def _with_joined_parts(shapes, collector):
+    """list of (int, dict): positions and shapes; polygons of one group and class are one object."""
+    objects, joined = {}, []
+    for position, shape in enumerate(shapes):
+        key = _object_of(shape)
+        if key is None or key not in objects:
+            # A copy, as the points of others may follow.
+            joined.append((position, dict(shape) if key else shape))
+            objects[key] = joined[-1][1]
+            continue
+        objects[key]['points'] = objects[key]['points'] + shape['points']
+        collector.note(JOINED)
+    return joined
+
+
+def _object_of(shape):
+    """tuple or None: what the parts of one object have in common."""
+    if not isinstance(shape, dict) or shape.get('group_id') is None or not isinstance(
+            shape.get('points'), list) or shape.get('shape_type') not in ('polygon', 'mask'):
+        return None
+    return str(shape['group_id']), str(shape.get('label'))
+
+
 def _read_shape(shape, collector, width, height):
     if not isinstance(shape, dict):
         raise ValueError(f'expected a dictionary, got {short(shape)}')
-    name = clean_name(str(shape.get('label') or ''))
+    name = clean_name('' if shape.get('label') is None else str(shape['label']))
     problem = collector.unknown_class(name)
     if problem:
         raise ValueError(problem)
@@ -127,6 +164,7 @@ def _read_shape(shape, collector, width, height):
             len(points) < LEAST_POINTS[kind]):
         raise ValueError(f'points of a {kind} are {LEAST_POINTS[kind]} or more [x, y], got '
                          f'{short(points)}')
+    refuse_fractions(points)
     if kind != 'rectangle' or len(points) > 2:
         collector.note(ENCLOSED)
     return {'class_name': name, 'bbox': enclosing_box(points, width, height),

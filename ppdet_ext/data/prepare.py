@@ -106,7 +106,11 @@ def prepare_data(source, output, reading=DEFAULT_READING, options=DEFAULT_OPTION
             first = (f'; repair the faults, of {len(data.faults)} the first: {data.faults[0]}'
                      if data.faults else '')
             raise ValueError(f'{source}: no sound image is left{first}')
-        if not any(image.boxes for image in data.images):
+        boxes = [box for image in data.images for box in image.boxes]
+        if boxes and all(box.get('iscrowd') for box in boxes):
+            raise ValueError(f'{source}: all boxes are crowds (iscrowd or ignore), which training '
+                             f'leaves out; export masks as polygons, or set iscrowd to 0')
+        if not boxes:
             lost = ('is left without faults; repair them' if data.faults
                     else 'so that nothing could be learned; label the defects')
             raise ValueError(f'{source}: no image with a box {lost}')
@@ -172,9 +176,10 @@ def _splits(images, labels, options):
     fractions = dict(SPLITS)
     divided = {split: [k for k, image in enumerate(images) if image.split == split]
                for split in fractions}
-    if options.split == 'keep' and divided['train'] and (divided['val'] or divided['test']):
-        rest = [k for k, image in enumerate(images) if image.split is None]
-        divided['train'] = sorted(divided['train'] + rest)
+    rest = [k for k, image in enumerate(images) if image.split is None]
+    train = sorted(divided['train'] + rest)
+    if options.split == 'keep' and train and (divided['val'] or divided['test']):
+        divided['train'] = train
         if not divided['val']:
             return _val_of_train(divided, labels, options, images)
         return divided, 'as in the source (--split new draws another)'

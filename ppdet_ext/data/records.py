@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """The records that every reader of labelled images returns and the COCO writer takes."""
+import math
 import os
 from collections import Counter
 from typing import NamedTuple, Optional
@@ -8,9 +9,10 @@ from typing import NamedTuple, Optional
 from ..utils.text import alike
 
 __all__ = ['Fault', 'LabelledImage', 'Source', 'SourceCollector', 'enclosing_box', 'plain_number',
-           'unknown_class']
+           'refuse_fractions', 'rotated_corners', 'unknown_class']
 
 DECIMALS = 2  # of a pixel: what six decimals of YOLO tell of an image of 5000 pixels
+TWICE = 'boxes were there twice, with the same class and place, and are left out'
 OVERHANG = 1.0  # pixels that a box, drawn with a mouse, may reach beyond the image
 
 
@@ -111,7 +113,10 @@ class SourceCollector:
         if lost_boxes and not image.boxes:
             self.left_out += 1
             return
-        self.images.append(image)
+        boxes = [box for k, box in enumerate(image.boxes) if box not in image.boxes[:k]]
+        if len(boxes) < len(image.boxes):
+            self.note(TWICE, len(image.boxes) - len(boxes))
+        self.images.append(image._replace(boxes=boxes))
         self.lost_boxes += lost_boxes
 
     def leave_out(self):
@@ -164,3 +169,19 @@ def enclosing_box(points, width, height):
     if x2 <= x1 or y2 <= y1:
         raise ValueError(f'box {box} (x1, y1, x2, y2) has no positive size')
     return x1, y1, x2, y2
+
+
+def refuse_fractions(points):
+    """Raises a ValueError where no point leaves the first pixel, as with YOLO's fractions."""
+    if max(map(max, points)) <= 1:
+        raise ValueError(f'{[list(point) for point in points]} lie within the first pixel; are '
+                         f'they fractions of width and height? Pixels are expected')
+
+
+def rotated_corners(box, degrees):
+    """list of tuple: the corners of a box (x1, y1, x2, y2) that is turned about its centre."""
+    x1, y1, x2, y2 = box
+    x, y, turn = (x1 + x2) / 2, (y1 + y2) / 2, math.radians(degrees)
+    cos, sin = math.cos(turn), math.sin(turn)
+    return [(x + (a - x) * cos - (b - y) * sin, y + (a - x) * sin + (b - y) * cos)
+            for a, b in ((x1, y1), (x2, y1), (x2, y2), (x1, y2))]

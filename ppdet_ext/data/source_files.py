@@ -10,12 +10,16 @@ from urllib.parse import unquote
 from ..utils.text import same_name
 from .images import is_image_name
 
-__all__ = ['ImageFiles', 'agreed_names', 'files_below', 'is_clutter', 'split_of', 'subfolders']
+__all__ = ['BareNames', 'ImageFiles', 'agreed_names', 'files_below', 'is_clutter', 'other_size',
+           'split_files', 'split_of', 'subfolders']
 
-SPLIT_NAMES = {'train': 'train', 'training': 'train', 'val': 'val', 'valid': 'val',
-               'validation': 'val', 'test': 'test', 'testing': 'test'}
+SPLIT_NAMES = {'train': 'train', 'training': 'train', 'trainval': 'train', 'val': 'val',
+               'valid': 'val', 'validation': 'val', 'test': 'test', 'testing': 'test'}
 IN_SEVERAL = 'images are in the lists of several splits; the first one counts'
-OTHER_SIZE = 'was it replaced after it was labelled? Label it again, or correct the size'
+LIST_PREFIX = re.compile('^autosplit_')  # of Ultralytics
+# What Label Studio puts before the names of uploaded files.
+UPLOAD = re.compile(r'^[0-9a-f]{8}-')
+NO_LABELS = 'files beside the images hold no labels and were left out'
 UNLABELLED = 'if such images show no defect, give --unlabelled sound'
 IMAGE_FOLDERS = ('images', 'jpegimages')
 
@@ -43,10 +47,21 @@ def files_below(folder, suffixes=''):
 def split_of(path, folder):
     """str or None: the split that a folder on the way to a file is named after."""
     parts = os.path.relpath(path, folder).lower().split(os.sep)
-    for part in parts[:-1]:
-        if part in SPLIT_NAMES:
-            return SPLIT_NAMES[part]
-    return None
+    return next(filter(None, map(_named_split, parts[:-1])), None)
+
+
+def _named_split(name):
+    """str or None: the split of ``train``, and also of ``train2017``."""
+    return SPLIT_NAMES.get(name.lower().rstrip('0123456789'))
+
+
+def split_files(folder):
+    """list of (str, str): paths of the text files that list the images of a split, and which."""
+    words = {path: LIST_PREFIX.sub('', stem(path).lower()) for path in files_below(folder, '.txt')}
+    if 'train' in words.values():
+        # It repeats those of train and val.
+        words = {path: word for path, word in words.items() if word != 'trainval'}
+    return [(path, SPLIT_NAMES[word]) for path, word in words.items() if word in SPLIT_NAMES]
 
 
 def split_in_name(path, folder):
@@ -77,7 +92,7 @@ class ImageFiles:
 
     def with_stem(self, name):
         """list of str: paths of the images of a name without suffix."""
-        return self._by_stem.get(_key(name), [])
+        return self._by_stem.get(_key(name), []) or self._bare_names.find(name)
 
     def find(self, name, beside):
         """Finds the image that a label file names.
@@ -93,6 +108,7 @@ class ImageFiles:
         parts = _parts(name)
         candidates = self._by_name.get(_key(parts[-1]), []) or self._by_stem.get(
             _key(parts[-1]), []) or self._named_alike(parts[-1])
+        candidates = candidates or self._bare_names.find(parts[-1])
         if len(candidates) < 2:
             return candidates
         beside = os.path.relpath(beside, self.folder).split(os.sep)
@@ -116,6 +132,10 @@ class ImageFiles:
             shared = os.path.relpath(self._common, self.folder)
             parts = parts if shared == os.curdir else parts[len(shared.split(os.sep)):]
         return same_name('/'.join(parts))
+
+    @functools.cached_property
+    def _bare_names(self):
+        return BareNames(self.paths)
 
     @functools.cached_property
     def _common(self):
@@ -149,9 +169,50 @@ def stem(path):
     return os.path.splitext(os.path.basename(path))[0]
 
 
+class BareNames:
+    """Finds images by names to which a tool has added something: another suffix, the escapes of
+    an address, or a number that keeps uploads apart.
+
+    Args:
+        paths (list of str): of the images.
+    """
+
+    def __init__(self, paths):
+        self._names, self._uploads = defaultdict(list), defaultdict(list)
+        for path in paths:
+            name = _bare(os.path.basename(path))
+            self._names[name].append(path)
+            if UPLOAD.match(name):
+                self._uploads[UPLOAD.sub('', name)].append(path)
+
+    def find(self, name):
+        """list of str: paths of the images that a name means."""
+        name = _bare(name)
+        # Never both without their numbers, which may be dates of two images.
+        return (self._names.get(name) or self._names.get(UPLOAD.sub('', name))
+                or self._uploads.get(name) or [])
+
+
+def _bare(name):
+    name = unquote(name)
+    while is_image_name(name):
+        name = stem(name)
+    return _key(name)
+
+
+def other_size(stated, size):
+    """str: what may be the matter where a label file states another size than its image's."""
+    if tuple(map(str, stated)) == tuple(map(str, size[::-1])):
+        return ('width and height are exchanged, as by a tool that does not turn an image by its '
+                'EXIF orientation; save the image turned, and label it again')
+    return 'was it replaced after it was labelled? Label it again, or correct the size'
+
+
 def _parts(name):
     """list of str: the parts of a path or an address of any system."""
-    name = unquote(name.rsplit('?', 1)[-1]) if '://' in name or '?' in name else name
+    if '://' in name or '?' in name:
+        address, _, query = name.partition('?')
+        name = unquote(query if not address or address.endswith('/') else address)
     return [part for part in re.split(r'[/\\]', name) if part] or ['']
 
 

@@ -13,20 +13,21 @@ from ..utils.files import read_text
 from ..utils.progress import progress
 from ..utils.text import same_name
 from .images import IMAGE_SUFFIXES, image_size, is_image_name
-from .records import LabelledImage, SourceCollector, plain_number
+from .records import LabelledImage, SourceCollector, plain_number, rotated_corners
 from .source_files import (
     IN_SEVERAL,
-    OTHER_SIZE,
-    SPLIT_NAMES,
     UNLABELLED,
+    BareNames,
     ImageFiles,
     files_below,
+    other_size,
+    split_files,
     split_of,
     stem,
     subfolders,
 )
 from .voc_list import split_list_line
-from .voc_xml import BrokenXmlError, line_of, parse_xml, read_object
+from .voc_xml import CORNERS, BrokenXmlError, line_of, parse_xml, read_object
 
 __all__ = ['read_voc']
 
@@ -34,6 +35,7 @@ IMAGE_FOLDERS = ('images', 'jpegimages')
 ANNOTATION_FOLDERS = ('annotations', )
 ANNOTATION = 'annotation'  # the element that holds all others
 ROTATED = 'rotated boxes became their enclosing box'
+TURNED = 'turned'  # mark of a <bndbox> in memory
 MARK = re.compile(r'\s+-?[01]$')  # behind a name: whether the image shows a class
 SIZES = 'annotations state no size; it was read from the image'
 # Only parts of one data set carry these names; other neighbours are data sets of their own.
@@ -88,10 +90,9 @@ def read_voc(source, class_names, box_origin=1, unlabelled_sound=False, encoding
 def _split_lists(source, encoding):
     """dict: name without suffix to splits, of lists as Pascal VOC and PaddleDetection have them."""
     splits = defaultdict(list)
-    for path in files_below(source, '.txt'):
-        part = SPLIT_NAMES.get(stem(path).lower())
+    for path, part in split_files(source):
         folders = os.path.dirname(path).lower().split(os.sep)
-        if part is None or ('imagesets' in folders and folders[-1] != 'main'):
+        if 'imagesets' in folders and folders[-1] != 'main':
             continue
         for line in filter(None, map(str.strip, read_text(path, encoding).splitlines())):
             image = split_list_line(line)[0] if '.xml' in line.lower() else line
@@ -202,6 +203,21 @@ def _join_other_case(pairs):
     for images, annotations in alone.values():
         if len(images) == len(annotations) == 1:
             pairs[images[0]][1].extend(pairs.pop(annotations[0])[1])
+    _join_bare_names(pairs)
+
+
+def _join_bare_names(pairs):
+    """Joins an image with the annotation to whose name a tool has added something."""
+    names = {image: name for name, (images, annotations) in pairs.items() if not annotations
+             for image in images}
+    bare_names, meant = BareNames(names), defaultdict(list)
+    for name, (images, annotations) in pairs.items():
+        found = [] if images else bare_names.find(stem(annotations[0]))
+        if len(found) == 1:
+            meant[names[found[0]]].append(name)
+    for image, annotations in meant.items():
+        if len(annotations) == 1:
+            pairs[image][1].extend(pairs.pop(annotations[0])[1])
 
 
 class _VocReader:
@@ -267,6 +283,10 @@ class _VocReader:
         self.collector.see(name)
         if corners is None:
             return None, messages
+        if size and element.find('bndbox').get(TURNED):
+            # What sticks out of the image is the corner of a box that was drawn within it.
+            corners = [min(max(corner, self.box_origin), side)
+                       for corner, side in zip(corners, size * 2)]
         problem = _corner_problem(corners, size, self.box_origin)
         if problem:
             messages.append((line_of(element.find('bndbox')), problem))
@@ -280,7 +300,9 @@ def _enclose(element, box_origin):
     """bool: whether an ``<object>`` had only a rotated box, as roLabelImg writes it, and got the
     box around it."""
     rotated = element.find('robndbox')
-    if rotated is None or element.find('bndbox') is not None:
+    if element.find('bndbox') is not None:
+        return _turn(element, box_origin)
+    if rotated is None:
         return False
     with contextlib.suppress(ValueError):
         x, y, width, height, angle = (float(rotated.findtext(tag, ''))
@@ -291,6 +313,25 @@ def _enclose(element, box_origin):
         for tag, value in (('xmin', x - w / 2 + box_origin), ('ymin', y - h / 2 + box_origin),
                            ('xmax', x + w / 2), ('ymax', y + h / 2)):
             SubElement(box, tag, rotated.attrib).text = str(plain_number(value))
+        return True
+    return False
+
+
+def _turn(element, box_origin):
+    """bool: whether an ``<object>`` had a box that CVAT turns by an attribute, and got the box
+    around it."""
+    degrees = next((attribute.findtext('value', '') for attribute in element.iter('attribute')
+                    if attribute.findtext('name') == 'rotation'), '')
+    box = element.find('bndbox')
+    with contextlib.suppress(ValueError):
+        if not float(degrees) % 180:
+            return False
+        x1, y1, x2, y2 = (float(box.findtext(tag, '')) for tag in CORNERS)
+        xs, ys = zip(*rotated_corners((x1 - box_origin, y1 - box_origin, x2, y2), float(degrees)))
+        around = min(xs) + box_origin, min(ys) + box_origin, max(xs), max(ys)
+        for tag, value in zip(CORNERS, around):
+            box.find(tag).text = str(plain_number(value))
+        box.set(TURNED, 'yes')
         return True
     return False
 
@@ -334,7 +375,7 @@ def _size_messages(root, size):
     if size is not None and [side.removesuffix('.0') for side in stated] != [
             str(side) for side in size]:
         return [(line_of(element), f'<size> says {"x".join(stated)}, the image is '
-                                 f'{size[0]}x{size[1]}; {OTHER_SIZE}')]
+                                 f'{size[0]}x{size[1]}; {other_size(stated, size)}')]
     return []
 
 

@@ -14,11 +14,13 @@ from .images import image_size
 from .records import LabelledImage, SourceCollector, enclosing_box
 from .source_files import (
     IN_SEVERAL,
-    SPLIT_NAMES,
+    NO_LABELS,
     UNLABELLED,
+    BareNames,
     ImageFiles,
     agreed_names,
     files_below,
+    split_files,
     split_of,
     stem,
 )
@@ -26,9 +28,12 @@ from .source_files import (
 __all__ = ['is_yolo_line', 'read_yolo', 'yolo_class_names']
 
 CLASS_FILES = ('classes.txt', 'obj.names')
+# Where there is none of those: of other tools, or what a tool offered at the start.
+MORE_CLASS_FILES = ('predefined_classes.txt', 'label_list.txt', 'labels.txt')
 # Text files of the tools that hold no boxes.
-OTHER_FILES = (*CLASS_FILES, 'train.txt', 'val.txt', 'valid.txt', 'test.txt', 'readme.txt',
-               'readme.roboflow.txt', 'readme.dataset.txt', 'label_list.txt', 'labels.txt')
+OTHER_FILES = (*CLASS_FILES, *MORE_CLASS_FILES, 'train.txt', 'val.txt', 'valid.txt', 'test.txt',
+               'trainval.txt', 'autosplit_train.txt', 'autosplit_val.txt', 'autosplit_test.txt',
+               'readme.txt', 'readme.roboflow.txt', 'readme.dataset.txt')
 SLACK = 1e-3  # fraction of the image, which rounding to few decimals may reach beyond it
 POLYGONS = 'polygons and rotated boxes became their enclosing box'
 KEYPOINTS = 'boxes have keypoints, which are left out'
@@ -83,8 +88,10 @@ def read_yolo(source, class_names, unlabelled_sound=False, encoding=None):
             continue
         reader.read(path, label, name, split, unlabelled_sound)
     for label in _label_files(source):
-        if label not in times:
+        if label not in times and _may_hold_boxes(label, encoding):
             collector.fault(label, None, 'there is no image of this name')
+        elif label not in times:
+            collector.note(NO_LABELS)
     return collector.result()
 
 
@@ -177,6 +184,15 @@ def _label_files(source):
             if os.path.basename(path).lower() not in OTHER_FILES]
 
 
+def _may_hold_boxes(path, encoding):
+    """bool: not so where a file holds other text, as a licence does."""
+    try:
+        lines = [line for line in read_text(path, encoding).splitlines() if line.strip()]
+    except (OSError, ValueError):
+        return True
+    return not lines or any(map(is_yolo_line, lines))
+
+
 def _labels_of(images, source):
     """dict: path of an image to that of its label file, for those that have one."""
     files = _label_files(source)
@@ -196,7 +212,19 @@ def _labels_of(images, source):
     for name, paths in rest.items():
         if len(paths) == 1:
             labels.update(dict.fromkeys(nameless[name], paths[0]))
+    _add_bare_names(labels, files)
     return {image: label for image, label in labels.items() if label}
+
+
+def _add_bare_names(labels, files):
+    """Adds label files to whose names a tool has added something."""
+    names = BareNames([image for image, label in labels.items() if label is None])
+    meant = defaultdict(list)
+    for path in set(files) - set(labels.values()):
+        found = names.find(stem(path))
+        if len(found) == 1:
+            meant[found[0]].append(path)
+    labels.update({image: paths[0] for image, paths in meant.items() if len(paths) == 1})
 
 
 def _places(image, source):
@@ -266,15 +294,19 @@ def yolo_class_names(source, encoding=None):
     """
     stated = {path: _yaml_names(path, content)
               for path, content in _data_yamls(source, encoding).items()}
-    for path in files_below(source, ('.txt', '.names')):
-        if os.path.basename(path).lower() in CLASS_FILES:
-            stated[path] = tuple(read_class_names(path, encoding))
+    lists = [path for path in files_below(source, ('.txt', '.names'))
+             if os.path.basename(path).lower() in CLASS_FILES or path.lower().endswith('.names')]
+    if not stated and not lists:
+        lists = [path for path in files_below(source, '.txt')
+                 if os.path.basename(path).lower() in MORE_CLASS_FILES]
+    stated.update({path: tuple(read_class_names(path, encoding)) for path in lists})
     return agreed_names(stated)
 
 
 def _yaml_names(path, content):
     names = _checked(path, content['names'])
-    if content.get('nc', len(names)) != len(names):
+    count = content.get('nc')
+    if count is not None and str(count) != str(len(names)):
         raise ValueError(f'{path}: nc is {content["nc"]}, but there are {len(names)} names: '
                          f'{", ".join(names)}; correct one of them')
     return names
@@ -305,12 +337,14 @@ def _checked(path, names):
 
 def _stated_splits(source, images, encoding, collector):
     """dict: image path to split, as data.yaml or the lists beside it say."""
-    path, content = next(iter(_data_yamls(source, encoding).items()), (None, {}))
+    yamls = _data_yamls(source, encoding)
+    path = next((path for path, content in yamls.items() if any(_yaml_splits(content).values())),
+                next(iter(yamls), None))
+    content = yamls.get(path, {})
     entries = _yaml_splits(content)
     folder = os.path.dirname(path) if path else source
-    for list_path in files_below(source, '.txt'):
-        part = SPLIT_NAMES.get(stem(list_path).lower())
-        if part and not entries.get(part):
+    for list_path, part in split_files(source):
+        if not entries.get(part):
             entries[part] = [list_path]
     splits = {}
     for part, places in entries.items():

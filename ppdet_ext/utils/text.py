@@ -46,12 +46,15 @@ def _guess(content):
     except UnicodeDecodeError:
         return ''
     lines = [line.strip() for line in text.splitlines() if not line.isascii()]
-    return f' (as GB18030 it reads "{lines[0][:SHOWN]}")' if lines else ''
+    return (f' (as GB18030 it reads "{lines[0][:SHOWN]}", for which tools/prepare_data.py has '
+            f'--encoding gb18030)') if lines else ''
 
 
 def clean_name(text):
-    """str: a name as it is meant: composed, without blanks around and invisible characters."""
-    visible = ''.join(c for c in text if unicodedata.category(c) != 'Cf')
+    """str: a name as it is meant: composed, in one line, without blanks around and invisible
+    characters."""
+    visible = ''.join(' ' if unicodedata.category(c) == 'Cc' else c for c in text
+                      if unicodedata.category(c) != 'Cf')
     return unicodedata.normalize('NFC', visible).strip()
 
 

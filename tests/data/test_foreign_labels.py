@@ -16,6 +16,7 @@ from label_formats import (
     voc_text,
     write_coco,
     write_images,
+    write_labelme,
     write_text,
     write_voc,
     write_yolo,
@@ -411,3 +412,268 @@ def test_images_of_one_name_in_several_folders(tmp_path, image, label):
                 'train': ['camera0/0.png', 'camera2/0.png'], 'val': ['camera1/0.png'],
                 'test': []}[split]
     assert found == {f'camera{k}/0.png': [5, 5, 15 + k, 25] for k in range(3)}
+
+
+# --- what tools add ---
+
+@pytest.mark.parametrize('name, folder, suffix', [
+    ('yolo', 'labels', '.txt'), ('voc', 'Annotations', '.xml'), ('labelme', '', '.json')])
+@pytest.mark.parametrize('image, label', [
+    ('{}.png', '{}.png{}'), ('{}.png', '1a2b3c4d-{}{}'), ('1a2b3c4d-{}.png', '{}{}'),
+    ('no 7 {}.png', 'no%207%20{}{}')],
+    ids=['suffix of the image', 'upload of the label', 'upload of the image', 'escapes'])
+def test_names_to_which_a_tool_has_added_something(tmp_path, name, folder, suffix, image, label):
+    WRITERS[name](tmp_path, CONTENT)
+    for path in sorted(tmp_path.rglob('part*.png')):
+        path.rename(path.with_name(image.format(path.stem)))
+    for path in sorted((tmp_path / folder).glob(f'part*{suffix}')):
+        if name == 'labelme':
+            path.write_text(path.read_text().replace(f'{path.stem}.png', ''))
+        path.rename(path.with_name(label.format(path.stem, suffix)))
+    source = read(tmp_path, name)
+    assert source.faults == []
+    assert list(boxes_of(source).values()) == list(EXPECTED.values())
+
+
+def test_dates_before_names_are_not_taken_for_uploads(tmp_path):
+    write_yolo(tmp_path, {'20240101-a': CONTENT['part.000']})
+    (tmp_path / 'images' / '20240101-a.png').rename(tmp_path / 'images' / '20240102-a.png')
+    assert len(read(tmp_path, 'yolo').faults) == 2
+
+
+@pytest.mark.parametrize('address', [
+    's3://bucket/parts/{}?sig=ab/cd', 'https://store/parts/{}?sv=2020&sig=x', 'parts/{}',
+    '/data/local-files/?d=parts/{}'])
+def test_addresses_of_images(tmp_path, address):
+    source = coco_edited(tmp_path, lambda content: [
+        image.update(file_name=address.format(image['file_name'].replace('.', '%2E', 1)))
+        for image in content['images']])
+    assert source.faults == [] and boxes_of(source) == EXPECTED
+
+
+def turned(content):
+    for box in content['annotations']:
+        box['attributes'] = {'occluded': False, 'rotation': 90.0}
+
+
+def test_boxes_that_cvat_turns_by_an_attribute(tmp_path):
+    write_coco(tmp_path / 'coco', {'a': [('dent', (10, 20, 30, 26)), ('dent', (0, 10, 20, 20))]})
+    path = tmp_path / 'coco' / 'annotations' / 'instances_default.json'
+    content = json.loads(path.read_text())
+    turned(content)
+    path.write_text(json.dumps(content))
+    write_voc(tmp_path / 'voc', {'a': [('dent', (10, 20, 30, 26)), ('dent', (0, 10, 20, 20))]})
+    path = tmp_path / 'voc' / 'Annotations' / 'a.xml'
+    path.write_text(path.read_text().replace(
+        '</object>', '<attributes><attribute><name>rotation</name><value>90.0</value></attribute>'
+                     '</attributes></object>'))
+    for name in ('coco', 'voc'):
+        source = read(tmp_path / name, name)
+        assert source.faults == []
+        assert boxes_of(source) == {'a': [('dent', (5, 5, 15, 25)), ('dent', (17, 13, 23, 33))]}
+        assert source.notes == ['2 rotated boxes became their enclosing box']
+
+
+def test_a_box_that_is_turned_sticks_out_of_the_image(tmp_path):
+    source = coco_edited(tmp_path / 'coco', lambda content: [
+        box.update(bbox=[0, 20, 40, 2], attributes={'rotation': 90})
+        for box in content['annotations']])
+    assert source.faults == []
+    assert source.images[0].boxes[0]['bbox'] == (19, 1, 21, 41)
+    source = coco_edited(tmp_path / 'beyond', lambda content: [
+        box.update(bbox=[0, 4, 40, 2], attributes={'rotation': 90})
+        for box in content['annotations']])
+    assert source.images[0].boxes[0]['bbox'] == (19, 0, 21, 25)
+
+
+def test_polygons_of_one_group_are_one_object(tmp_path):
+    write_images(tmp_path, ['a'])
+    parts = [{'label': 'dent', 'shape_type': 'polygon', 'group_id': group, 'points': points}
+             for group, points in ((1, [[5, 5], [15, 5], [15, 15]]),
+                                   (None, [[1, 1], [4, 1], [4, 4]]),
+                                   (1, [[20, 20], [30, 20], [30, 30]]))]
+    write_text(tmp_path / 'a.json', json.dumps({'shapes': parts, 'imagePath': 'a.png'}))
+    source = read(tmp_path, 'labelme', class_names=CLASSES)
+    assert boxes_of(source) == {'a': [('dent', (1, 1, 4, 4)), ('dent', (5, 5, 30, 30))]}
+    assert source.notes[0] == (
+        '1 polygons were joined to another of the same group_id, as parts of one object')
+
+
+@pytest.mark.parametrize('name', WRITERS)
+def test_boxes_that_are_there_twice(tmp_path, name):
+    doubled = {image: boxes * 2 for image, boxes in CONTENT.items()}
+    WRITERS[name](tmp_path, doubled)
+    source = read(tmp_path, name)
+    assert source.faults == [] and boxes_of(source) == EXPECTED
+    count = sum(map(len, CONTENT.values()))
+    assert source.notes == [
+        f'{count} boxes were there twice, with the same class and place, and are left out']
+
+
+# --- splits ---
+
+@pytest.mark.parametrize('name, image, label', [
+    ('yolo', 'images/{}', 'labels/{}'), ('voc', 'images/{}', 'xml/{}'), ('labelme', '{}', '{}')])
+def test_folders_of_splits_with_a_year(tmp_path, name, image, label):
+    WRITERS[name](tmp_path / 'flat', CONTENT)
+    for k, path in enumerate(sorted((tmp_path / 'flat').rglob('part*'), key=lambda p: p.stem)):
+        form = image if path.suffix == '.png' else label
+        folder = tmp_path / 'source' / form.format('train2017' if k < 6 else 'val2017')
+        folder.mkdir(parents=True, exist_ok=True)
+        path.rename(folder / path.name)
+    write_text(tmp_path / 'source' / 'classes.txt', '\n'.join(CLASSES))
+    source = read(tmp_path / 'source', name)
+    assert source.faults == []
+    assert [image.split for image in source.images] == ['train', 'train', 'train', 'val']
+
+
+@pytest.mark.parametrize('lists, expected', [
+    (('trainval', 'test'), ['train', 'train', 'train', 'test']),
+    (('autosplit_train', 'autosplit_val'), ['train', 'train', 'train', 'val']),
+])
+@pytest.mark.parametrize('name', ['voc', 'yolo'])
+def test_lists_of_other_names(tmp_path, name, lists, expected):
+    WRITERS[name](tmp_path, CONTENT)
+    if name == 'yolo':
+        write_text(tmp_path / 'data.yaml', f'names: {list(CLASSES)}')
+    lines = [f'./images/{image}.png' for image in CONTENT]
+    for split, part in zip(lists, (lines[:3], lines[3:])):
+        write_text(tmp_path / f'{split}.txt', '\n'.join(part))
+    source = read(tmp_path, name)
+    assert source.faults == []
+    assert [image.split for image in source.images] == expected
+
+
+def test_a_list_of_train_and_val_does_not_replace_theirs(tmp_path):
+    write_voc(tmp_path, CONTENT)
+    for split, part in (('train', [0, 1, 2]), ('trainval', [0, 1, 2, 3]), ('val', [3])):
+        write_text(tmp_path / 'ImageSets' / 'Main' / f'{split}.txt',
+                   '\n'.join(f'part.{k:03d}' for k in part))
+    source = read(tmp_path, 'voc')
+    assert [image.split for image in source.images] == ['train', 'train', 'train', 'val']
+    assert source.notes == []
+
+
+def test_the_rest_is_train_where_only_test_is_listed(tmp_path):
+    write_voc(tmp_path / 'voc', objects(10))
+    write_text(tmp_path / 'voc' / 'ImageSets' / 'Main' / 'test.txt', 'part.000\npart.001')
+    report, _ = prepare_data(str(tmp_path / 'voc'), str(tmp_path / 'out'))
+    content = json.loads((tmp_path / 'out' / 'annotations' / 'test.json').read_text())
+    assert [image['file_name'] for image in content['images']] == ['part.000.png', 'part.001.png']
+    assert 'split: test as in the source' in report
+
+
+# --- files that hold no labels, or cannot be read ---
+
+@pytest.mark.parametrize('name, file, text', [
+    ('yolo', 'LICENSE.txt', 'MIT\n\nfree\n'), ('labelme', 'project.json', '{"a": 1}')])
+def test_other_files_beside_the_images(tmp_path, name, file, text):
+    WRITERS[name](tmp_path, CONTENT)
+    write_text(tmp_path / file, text)
+    source = read(tmp_path, name)
+    assert source.faults == [] and boxes_of(source) == EXPECTED
+    assert source.notes == ['1 files beside the images hold no labels and were left out']
+
+
+def test_a_broken_coco_file_beside_a_sound_one_is_a_fault(tmp_path):
+    write_coco(tmp_path, CONTENT)
+    write_text(tmp_path / 'annotations' / 'instances_train.json', '{"images": [')
+    # Its images would count as sound.
+    source = read(tmp_path, 'coco', unlabelled_sound=True)
+    assert [str(fault) for fault in source.faults] == [
+        'annotations/instances_train.json: is not JSON (Expecting value: line 1 column 13 '
+        '(char 12))']
+
+
+def test_an_image_that_is_only_in_its_label_file(tmp_path):
+    write_images(tmp_path, ['a', 'b'])
+    for name in 'ab':
+        write_text(tmp_path / f'{name}.json', json.dumps(
+            {**labelme_content(f'{name}.png', []), 'imageData': 'iVBORw0KGgo='}))
+    (tmp_path / 'a.png').unlink()
+    source = read(tmp_path, 'labelme', class_names=CLASSES)
+    assert [str(fault) for fault in source.faults] == [
+        "a.json: there is no image of the name 'a.png'; imageData holds it: write it to a file, "
+        'as labelme_export_json does']
+
+
+def crowds(content):
+    for box in content['annotations']:
+        box['iscrowd'] = 1
+
+
+def test_masks_that_are_all_crowds_are_refused(tmp_path):
+    source = coco_edited(tmp_path / 'coco', crowds)
+    assert source.notes == [f'{sum(map(len, CONTENT.values()))} boxes are crowds (iscrowd or '
+                            'ignore), which training and evaluation leave out']
+    with pytest.raises(ValueError, match='all boxes are crowds .* set iscrowd to 0'):
+        prepare_data(str(tmp_path / 'coco'), str(tmp_path / 'out'))
+    assert not (tmp_path / 'out').exists()
+
+
+def test_fractions_where_pixels_are_expected(tmp_path):
+    source = coco_edited(tmp_path / 'coco', lambda content: [
+        box.update(bbox=[0.1, 0.2, 0.3, 0.4]) for box in content['annotations']])
+    assert 'are they fractions of width and height? Pixels are' in source.faults[0].message
+    write_labelme(tmp_path / 'labelme', {'a': [('dent', (0.1, 0.2, 0.3, 0.4))]})
+    assert 'lie within the first pixel' in read(tmp_path / 'labelme', 'labelme').faults[0].message
+
+
+@pytest.mark.parametrize('name', ['voc', 'labelme', 'coco'])
+def test_an_image_that_its_exif_turns(tmp_path, name):
+    WRITERS[name](tmp_path, CONTENT)
+    for path in sorted(tmp_path.rglob('*.png')):
+        exif = Image.Exif()
+        exif[274] = 6
+        Image.open(path).save(path.with_suffix('.jpg'), exif=exif)
+        path.unlink()
+    source = read(tmp_path, name)
+    assert len(source.faults) == len(CONTENT)
+    assert all('exchanged, as by a tool that does not turn an image by its EXIF' in fault.message
+               for fault in source.faults)
+
+
+# --- names of the classes ---
+
+@pytest.mark.parametrize('file', ['predefined_classes.txt', 'labels.txt', 'parts.names'])
+def test_lists_of_classes_of_other_names(tmp_path, file):
+    write_yolo(tmp_path, CONTENT)
+    (tmp_path / 'data.yaml').unlink()
+    write_text(tmp_path / file, '\n'.join(CLASSES))
+    source = read(tmp_path, 'yolo')
+    assert source.faults == [] and boxes_of(source) == EXPECTED
+
+
+def test_a_list_that_a_tool_offers_does_not_contradict_the_list_of_the_labels(tmp_path):
+    write_yolo(tmp_path, CONTENT)
+    write_text(tmp_path / 'predefined_classes.txt', 'dog\nperson\n')
+    assert boxes_of(read(tmp_path, 'yolo')) == EXPECTED
+
+
+@pytest.mark.parametrize('text', ['0: dent\n1: scratch\n', '1 dent\n2 scratch\n', '0,dent\n1,pit'])
+def test_numbers_before_the_names_of_classes(tmp_path, text):
+    write_yolo(tmp_path, CONTENT)
+    write_text(tmp_path / 'classes.txt', text)
+    with pytest.raises(ValueError, match='expected names only, got numbers before them'):
+        read(tmp_path, 'yolo')
+
+
+@pytest.mark.parametrize('count', ['2', "'2'", ''])
+def test_spellings_of_the_number_of_classes(tmp_path, count):
+    write_yolo(tmp_path, CONTENT)
+    write_text(tmp_path / 'data.yaml', f'nc: {count}\nnames: {list(CLASSES)}\n')
+    assert boxes_of(read(tmp_path, 'yolo')) == EXPECTED
+
+
+def test_the_yaml_that_states_splits_counts(tmp_path):
+    write_yolo(tmp_path, CONTENT)
+    write_text(tmp_path / 'a.yaml', f'names: {list(CLASSES)}\n')
+    write_text(tmp_path / 'data.yaml', f'val: images\nnames: {list(CLASSES)}\n')
+    assert {image.split for image in read(tmp_path, 'yolo').images} == {'val'}
+
+
+def test_a_name_of_a_class_in_several_lines_is_in_one(tmp_path):
+    write_yolo(tmp_path / 'yolo', CONTENT)
+    write_text(tmp_path / 'yolo' / 'data.yaml', 'names: ["deep\\nscratch", "dent"]\n')
+    prepare_data(str(tmp_path / 'yolo'), str(tmp_path / 'out'))
+    assert (tmp_path / 'out' / 'label_list.txt').read_text() == 'deep scratch\ndent\n'

@@ -24,7 +24,8 @@ def test_marks_decide(content):
 
 def test_another_encoding_is_named_with_what_it_may_be():
     with pytest.raises(ValueError, match=r'^a.txt is not text in UTF-8 .*; save it as UTF-8 .as '
-                                         r'GB18030 it reads "划痕".$'):
+                                         r'GB18030 it reads "划痕", for which '
+                                         r'tools/prepare_data.py has --encoding gb18030.$'):
         decode_text('ok\n划痕'.encode('gbk'), 'a.txt')
     with pytest.raises(ValueError, match='a.txt is not text in UTF-8 .*; save it as UTF-8$'):
         decode_text(b'\xff\xff\x00', 'a.txt')
