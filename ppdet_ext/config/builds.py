@@ -12,7 +12,19 @@ from ppdet.core.workspace import create
 
 from ..safe_io.safe_yaml import registered_classes
 from ..utils.error_text import summary
-from ..utils.options import FLAG, NUMBER, ConfigError, check_options, check_value, integer
+from ..utils.options import (
+    FLAG,
+    FRACTION,
+    NUMBER,
+    POSITIVE,
+    ConfigError,
+    Kind,
+    check_options,
+    check_value,
+    integer,
+    list_of,
+    optional,
+)
 from .keys import check_name
 
 __all__ = ['check_builds']
@@ -20,8 +32,22 @@ __all__ = ['check_builds']
 SCHEDULERS = ('CosineDecay', 'PiecewiseDecay', 'LinearWarmup', 'ExpWarmup')
 # The others of Paddle have no step of their own, or one that asks for a function.
 OPTIMIZERS = {'AdamWDL', *paddle.optimizer.__all__} - {'Optimizer', 'LBFGS'}
+# Options of readers that hand several images to a transform, and which.
+MIXING = {'mixup_epoch': 'Mixup', 'cutmix_epoch': 'Cutmix', 'mosaic_epoch': 'Mosaic'}
 FOLDERS = {'cache_root', 'output_dir'}  # options of transforms that make them
 MOST_STEPS = 10**7  # PaddleDetection makes a list of the rates of a warmup
+FACTORS = list_of('numbers from 0 to 1', FRACTION)
+# Of schedulers, beside those that are numbers of any size.
+SCHEDULER_VALUES = {
+    'max_epochs': integer(1), 'use_warmup': FLAG, 'last_plateau_epochs': integer(0),
+    'min_lr_ratio': FRACTION, 'start_factor': FRACTION, 'power': POSITIVE,
+    'steps': integer(0, MOST_STEPS), 'epochs': optional(integer(0, MOST_STEPS)),
+    'values': optional(list_of('numbers', NUMBER)),
+    'gamma': Kind('a number from 0 to 1, or a list of them', lambda value: (
+        FRACTION.fits(value) or FACTORS.fits(value))),
+    'milestones': Kind('a list of rising epochs from 1, like [8, 11]', lambda value: (
+        list_of('epochs', integer(1)).fits(value) and sorted(set(value)) == value)),
+}
 GIVEN = ('learning_rate', 'lr', 'parameters', 'model', 'grad_clip')  # by PaddleDetection
 # Of an option, by the type of its default.
 KINDS = {bool: FLAG, int: NUMBER, float: NUMBER}
@@ -40,6 +66,7 @@ def check_builds(cfg):
         if name.endswith('Reader') and isinstance(section, SchemaDict):
             for key in ('sample_transforms', 'batch_transforms'):
                 _check_transforms(f'{name}.{key}', section.get(key, ()))
+            _check_mixing(name, section)
     _check_learning_rate(cfg['LearningRate'])
     _check_optimizer(cfg['OptimizerBuilder'])
 
@@ -55,6 +82,17 @@ def _check_transforms(where, transforms):
                 constructor(**options)
 
 
+def _check_mixing(name, section):
+    names = {operator for entry in section.get('sample_transforms', ())
+             if isinstance(entry, dict) for operator in entry}
+    for key, operator in MIXING.items():
+        if section.get(key, -1) >= 0 and operator not in names:
+            raise ConfigError(f'{name}.{key}', f'{name}.{key} is {section[key]}, but '
+                              f'{name}.sample_transforms has no {operator}, which takes the images '
+                              f'that are mixed; add "- {operator}: {{}}" after Decode, or set '
+                              f'{key}: -1')
+
+
 def _check_learning_rate(section):
     where = 'LearningRate.schedulers'
     for scheduler in section.get('schedulers', ()):
@@ -63,11 +101,34 @@ def _check_learning_rate(section):
             check_name(where, scheduler.get('name'), SCHEDULERS)
             _check_arguments(f'{where}: {scheduler["name"]}', options,
                              getattr(ppdet.optimizer.optimizer, scheduler['name']))
-            check_value(f'{where}: {scheduler["name"]}.steps', options.get('steps', 0),
-                        integer(0, MOST_STEPS))
+            _check_scheduler(f'{where}: {scheduler["name"]}', options)
+    with _refused(where, 'cannot be built'):
+        schedulers = create('LearningRate').schedulers
+    for scheduler in schedulers:  # also those of a tag
+        _check_scheduler(f'{where}: {type(scheduler).__name__}', vars(scheduler))
+        _check_milestones(f'{where}: {type(scheduler).__name__}', scheduler)
     with _refused(where, 'expected a decay and, unless that has use_warmup: false, a warmup '
                          'after it'):
         create('LearningRate')(step_per_epoch=1)
+
+
+def _check_scheduler(where, options):
+    for key in SCHEDULER_VALUES.keys() & options.keys():
+        check_value(f'{where}.{key}', options[key], SCHEDULER_VALUES[key])
+
+
+def _check_milestones(where, scheduler):
+    """Makes sure that every milestone has its rate."""
+    milestones = getattr(scheduler, 'milestones', None)
+    if milestones is None:
+        return
+    values, count = scheduler.values, len(milestones)
+    key, needed = ('gamma', count) if values is None else ('values', count + 1)
+    found = len(getattr(scheduler, key))
+    if found != needed:
+        raise ConfigError(f'{where}.{key}', f'{where}.{key} has {found} numbers, but the '
+                          f'{count} milestones {milestones} need {needed}; give as many, or one '
+                          f'number for gamma')
 
 
 def _check_optimizer(section):

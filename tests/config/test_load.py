@@ -175,6 +175,46 @@ def test_transforms_that_make_folders_make_none_before_they_are_used(tmp_path):
     assert not made.exists()
 
 
+@pytest.mark.parametrize('decay, message', [
+    ({'milestones': [0]}, r'milestones is a list of rising epochs from 1, like .*, got \[0\]'),
+    ({'milestones': 8}, r'milestones is a list of rising epochs from 1, .* got 8'),
+    ({'milestones': '8,11'}, r"milestones is a list of rising epochs from 1, .* got '8,11'"),
+    ({'milestones': [11, 8]}, r'milestones is a list of rising epochs from 1, .* got \[11, 8\]'),
+    ({'gamma': 10}, r'gamma is a number from 0 to 1, or a list of them, got 10'),
+    ({'milestones': [8]}, r'gamma has 2 numbers, but the 1 milestones \[8\] need 1; give as many'),
+    ({'values': [0.1, 0.01]}, r'values has 2 numbers, but the 2 milestones \[8, 11\] need 3'),
+])
+def test_milestones_that_are_none(tmp_path, decay, message):
+    with pytest.raises(ValueError, match=f'LearningRate.schedulers: PiecewiseDecay.{message}'):
+        load_run_config(student_yaml(tmp_path), {'LearningRate': {'schedulers': [
+            {'name': 'PiecewiseDecay', **decay}, {'name': 'LinearWarmup'}]}})
+
+
+def test_milestones_of_a_tag(tmp_path):
+    tagged = tmp_path / 'tagged.yml'
+    tagged.write_text(f'_BASE_: [{student_yaml(tmp_path)}]\nLearningRate:\n  schedulers:\n'
+                      f'  - !PiecewiseDecay {{milestones: [0]}}\n  - !LinearWarmup {{steps: 5}}\n')
+    with pytest.raises(ValueError, match='PiecewiseDecay.milestones is a list of rising epochs'):
+        load_run_config(str(tagged))
+
+
+@pytest.mark.parametrize('options, message', [
+    ({'max_epochs': 0}, 'CosineDecay.max_epochs is an integer from 1, got 0'),
+    ({'min_lr_ratio': 2}, 'CosineDecay.min_lr_ratio is a number from 0 to 1, got 2'),
+    ({'last_plateau_epochs': -1}, 'CosineDecay.last_plateau_epochs is an integer from 0, got -1'),
+])
+def test_options_of_a_decay(tmp_path, options, message):
+    with pytest.raises(ValueError, match=message):
+        load_run_config(student_yaml(tmp_path), {'LearningRate': {'schedulers': [
+            {'name': 'CosineDecay', **options}, {'name': 'LinearWarmup'}]}})
+
+
+def test_mixing_images_without_the_transform_for_it(tmp_path):
+    with pytest.raises(ValueError, match='TrainReader.mosaic_epoch is 5, but TrainReader.sample_'
+                                         'transforms has no Mosaic, .* or set mosaic_epoch: -1'):
+        load_run_config(student_yaml(tmp_path), {'TrainReader': {'mosaic_epoch': 5}})
+
+
 def test_a_warmup_without_end(tmp_path):
     with pytest.raises(ValueError, match='LinearWarmup.steps is an integer from 0 to'):
         load_run_config(student_yaml(tmp_path), {'LearningRate': {'schedulers': [

@@ -30,8 +30,8 @@ def check_schedule(cfg, steps_per_epoch):
     remedy = _option(cfg['LearningRate'].get('schedulers'), schedulers, problems)
     for problem, scheduler, change in problems:
         settings = ', '.join(f'{key}: {json.dumps(value)}' for key, value in change.items())
-        logger.warning(f'LearningRate: {type(scheduler).__name__} has {problem}; set '
-                       f'{settings}{remedy}')
+        logger.warning(f'LearningRate: {type(scheduler).__name__} has {problem}; ' + (
+            f'set {settings}{remedy}' if settings else 'train for more epochs'))
 
 
 def _option(written, schedulers, problems):
@@ -76,12 +76,21 @@ def _cosine_problems(decay, epochs, others):
     elif left > MOST_LEFT:
         yield (f'max_epochs: {most}, the training epoch: {epochs}, so that it ends at {left:.0%} '
                f'of the rate', decay, fitting)
+    last = decay.last_plateau_epochs - max(0, most - epochs)
+    if last > epochs / 2:
+        yield (f'last_plateau_epochs: {decay.last_plateau_epochs}, the training epoch: {epochs}, '
+               f'so that the rate stays at its end in the last {min(last, epochs)} epochs', decay,
+               {'last_plateau_epochs': epochs // 20})
 
 
 def _milestone_problems(decay, epochs):
     milestones = list(decay.milestones)
     factor = epochs * LAST_MILESTONE / milestones[-1]
-    fitting = {'milestones': [max(1, round(factor * epoch)) for epoch in milestones]}
+    fitted = [min(max(1, round(factor * epoch)), epochs - place)
+              for place, epoch in zip(range(len(milestones), 0, -1), milestones)]
+    # Too few epochs have no place for all.
+    fits = fitted[0] > 0 and sorted(set(fitted)) == fitted
+    fitting = {'milestones': fitted} if fits else {}
     stated = f'milestones: {milestones}, the training epoch: {epochs}'
     beyond = [epoch for epoch in milestones if epoch >= epochs]
     if beyond:
@@ -94,7 +103,7 @@ def _milestone_problems(decay, epochs):
 def _warmup_problems(warmup, steps, steps_per_epoch):
     epochs = warmup.epochs
     length = warmup.steps if epochs is None else epochs * steps_per_epoch
-    if length <= steps / 2:
+    if length <= max(1, steps / 2):
         return
     stated = f'steps: {length}' if epochs is None else f'epochs: {epochs} ({length} steps)'
     effect = ('base_lr is never reached' if length > steps else

@@ -30,6 +30,11 @@ NO_WARMUP = LinearWarmup(steps=1)
         'steps: 500, the training 20 steps, so that base_lr is never reached', {'steps': 1})),
     ([CosineDecay(10), ExpWarmup(steps=60)], 10, (
         'steps: 60, the training 100 steps, so that it takes more than half', {'steps': 5})),
+    ([PiecewiseDecay(gamma=0.1, milestones=[2, 3]), NO_WARMUP], 3, ('3 is not reached',
+                                                                   {'milestones': [1, 2]})),
+    ([PiecewiseDecay(milestones=[8, 11]), NO_WARMUP], 2, ('8 is not reached', {})),
+    ([CosineDecay(4, last_plateau_epochs=4), NO_WARMUP], 4, (
+        'stays at its end in the last 4 epochs', {'last_plateau_epochs': 0})),
     ([CosineDecay(10), LinearWarmup(epochs=20)], 10, (
         'epochs: 20 (200 steps), the training 100 steps', {'steps': 5, 'epochs': None})),
     ([PiecewiseDecay(milestones=[8, 11]), ExpWarmup(epochs=12)], 12, (
@@ -46,6 +51,7 @@ def test_every_scheduler_of_paddledetection(schedulers, epochs, expected):
     ([PiecewiseDecay(milestones=[8, 11]), LinearWarmup(steps=60)], 12),
     ([PiecewiseDecay(milestones=[16, 22]), NO_WARMUP], 24),
     ([CosineDecay(16, use_warmup=False), LinearWarmup(steps=9999)], 16),
+    ([CosineDecay(300, last_plateau_epochs=15), NO_WARMUP], 300),  # as YOLOX
 ])
 def test_schedules_that_fit(schedulers, epochs):
     assert list(schedule_problems(schedulers, epochs, steps_per_epoch=10)) == []
@@ -62,3 +68,17 @@ def test_the_option_of_the_warning_makes_it_go_away(tmp_path, log):
     log.clear()
     check_schedule(load_run_config(path, {'epoch': 36, 'LearningRate': {'schedulers': option}}), 5)
     assert log == [] and create('LearningRate').schedulers[0].max_epochs == 36
+
+
+def test_one_step_has_no_shorter_warmup():
+    assert list(schedule_problems([CosineDecay(1), NO_WARMUP], 1, steps_per_epoch=1)) == []
+
+
+def test_milestones_for_which_there_is_no_place(tmp_path, log):
+    load_run_config(student_yaml(tmp_path), {'epoch': 2, 'LearningRate': {'schedulers': [
+        {'name': 'PiecewiseDecay', 'gamma': 0.1, 'milestones': [8, 11]},
+        {'name': 'LinearWarmup', 'steps': 1}]}})
+    check_schedule({'epoch': 2, 'LearningRate': {}}, steps_per_epoch=5)
+    assert [text for level, text in log if level == 'WARNING'] == [
+        'LearningRate: PiecewiseDecay has milestones: [8, 11], the training epoch: 2, so that 8 is '
+        'not reached; train for more epochs']
