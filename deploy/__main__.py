@@ -11,7 +11,7 @@ import sys
 
 from .coco import detect_labelled
 from .detector import Detector
-from .flags import boolean, positive
+from .flags import boolean, fraction, positive
 from .images import find_images, read_image
 from .results import draw, drawn_names, records_of, save_image, save_records
 from .runtimes import PRECISIONS, RUNTIMES
@@ -34,7 +34,7 @@ def parse_args(argv):
                         'model was exported with --int8; default: %(default)s')
     parser.add_argument('--cpu_threads', type=positive, default=1, help='default: %(default)s')
     parser.add_argument('--output_dir', default='output', help='default: %(default)s')
-    parser.add_argument('--threshold', type=float, default=0.5,
+    parser.add_argument('--threshold', type=fraction, default=0.5,
                         help='lowest score drawn; default: %(default)s')
     parser.add_argument('--thresholds', help='JSON of a threshold for each class, as '
                         'tools/report.py writes it; boxes below it are left out everywhere')

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kinds of values on a command line, as argparse takes them."""
 import argparse
+import math
 
-__all__ = ['boolean', 'positive']
+__all__ = ['boolean', 'fraction', 'positive']
 
 
 def boolean(text):
@@ -17,3 +18,13 @@ def positive(text):
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f'expected a whole number from 1, got "{text}"')
     return int(text)
+
+
+def fraction(text):
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f'expected a number from 0 to 1, got "{text}"')
+    return number

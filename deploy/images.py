@@ -54,8 +54,7 @@ def find_images(image_file, image_dir):
         raise FileNotFoundError(f'--image_dir: no {", ".join(SUFFIXES)} in {image_dir}, which '
                                 f'holds {shown or "nothing"}; give the folder of the images')
     if others:
-        print(f'--image_dir: left out {len(others)} files and folders that are not images by their '
-              f'suffix: {shown}')
+        print(f'--image_dir: left out {len(others)} names that are no files of images: {shown}')
     return [os.path.join(image_dir, name) for name in images]
 
 

@@ -30,10 +30,11 @@ def save_records(records, folder):
     """
     os.makedirs(folder, exist_ok=True)
     as_json, as_csv = (os.path.join(folder, f'results.{suffix}') for suffix in ('json', 'csv'))
-    with open(as_json, 'w', encoding='utf-8') as f:
+    # Names of files that are not UTF-8 are escaped, as JSON does.
+    with open(as_json, 'w', encoding='utf-8', errors='backslashreplace') as f:
         json.dump(records, f, ensure_ascii=False)
     # With a mark, without which spreadsheets take UTF-8 for another encoding.
-    with open(as_csv, 'w', newline='', encoding='utf-8-sig') as f:
+    with open(as_csv, 'w', newline='', encoding='utf-8-sig', errors='backslashreplace') as f:
         writer = csv.writer(f)
         writer.writerow(['file', 'class_name', 'score', 'x1', 'y1', 'x2', 'y2'])
         writer.writerows([r['file'], r['class_name'], r['score'], *r['box']] for r in records)

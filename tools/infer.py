@@ -11,7 +11,8 @@ def parse_args(argv):
     parser.add_argument('--infer_img', help='one image; takes precedence over --infer_dir')
     parser.add_argument('--infer_dir', help='folder of images')
     parser.add_argument('--output_dir', default='output', help='folder for the drawn images')
-    parser.add_argument('--draw_threshold', type=float, default=0.5, help='lowest score drawn')
+    parser.add_argument('--draw_threshold', type=cli.fraction, default=0.5,
+                        help='lowest score drawn')
     parser.add_argument('--thresholds', help='JSON of a threshold for each class, as '
                         'tools/report.py writes it: boxes below are neither drawn nor saved')
     parser.add_argument('--slim_config',

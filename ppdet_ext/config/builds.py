@@ -36,6 +36,10 @@ OPTIMIZERS = {'AdamWDL', *paddle.optimizer.__all__} - {'Optimizer', 'LBFGS'}
 MIXING = {'mixup_epoch': 'Mixup', 'cutmix_epoch': 'Cutmix', 'mosaic_epoch': 'Mosaic'}
 FOLDERS = {'cache_root', 'output_dir'}  # options of transforms that make them
 MOST_STEPS = 10**7  # PaddleDetection makes a list of the rates of a warmup
+PLACES = {'Decode': 'its first entry', 'Permute': 'its last entry'}
+TARGET = Kind('a size in pixels, or [height, width]', lambda value: (
+    integer(1).fits(value) or isinstance(value, (list, tuple)) and len(value) == 2 and all(
+        integer(1).fits(side) for side in value)))
 FACTORS = list_of('numbers from 0 to 1', FRACTION)
 # Of schedulers, beside those that are numbers of any size.
 SCHEDULER_VALUES = {
@@ -67,6 +71,7 @@ def check_builds(cfg):
             for key in ('sample_transforms', 'batch_transforms'):
                 _check_transforms(f'{name}.{key}', section.get(key, ()))
             _check_mixing(name, section)
+            _check_needed(name, section)
     _check_learning_rate(cfg['LearningRate'])
     _check_optimizer(cfg['OptimizerBuilder'])
 
@@ -91,6 +96,21 @@ def _check_mixing(name, section):
                               f'{name}.sample_transforms has no {operator}, which takes the images '
                               f'that are mixed; add "- {operator}: {{}}" after Decode, or set '
                               f'{key}: -1')
+
+
+def _check_needed(name, section):
+    """Makes sure that images are read, and have their channels first, as networks take them."""
+    entries = [entry for key in ('sample_transforms', 'batch_transforms')
+               for entry in section.get(key, ()) if isinstance(entry, dict)]
+    names = [operator for entry in entries for operator in entry]
+    # Other data sets and transforms may hand over whatever they like.
+    for operator in ('Decode', 'Permute') if 'sample_transforms' in section else ():
+        if names and not any(operator in known for known in names):
+            raise ConfigError(f'{name}.sample_transforms', f'{name}.sample_transforms has no '
+                              f'{operator}, without which no network can take the images; add '
+                              f'"- {operator}: {{}}" as {PLACES[operator]}')
+    for target in (entry['Resize'].get('target_size') for entry in entries if 'Resize' in entry):
+        check_value(f'{name}.sample_transforms: Resize.target_size', target, TARGET)
 
 
 def _check_learning_rate(section):

@@ -7,11 +7,18 @@ import sys
 
 from ..safe_io.safe_yaml import YamlError, load_yaml
 from ..utils import command_line
-from ..utils.command_line import add_verbose, boolean, not_empty, plain_parser, positive
+from ..utils.command_line import (
+    add_verbose,
+    boolean,
+    fraction,
+    not_empty,
+    plain_parser,
+    positive,
+)
 from ..utils.missing_package import explained
 
-__all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'not_empty', 'positive', 'settings',
-           'log_versions', 'run_tool', 'init_processes']
+__all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'fraction', 'not_empty', 'positive',
+           'settings', 'log_versions', 'run_tool', 'init_processes']
 
 
 class ArgumentParser(argparse.ArgumentParser):

@@ -71,8 +71,7 @@ def _images_in(folder):
         raise FileNotFoundError(f'--infer_dir: no {", ".join(IMAGE_SUFFIXES)} in {folder}, which '
                                 f'holds {shown or "nothing"}; give the folder of the images')
     if others:
-        print(f'--infer_dir: left out {len(others)} files and folders that are not images by their '
-              f'suffix: {shown}')
+        print(f'--infer_dir: left out {len(others)} names that are no files of images: {shown}')
     return [os.path.join(folder, name) for name in images]
 
 
@@ -222,7 +221,7 @@ def save_records(records, folder):
     paths = [os.path.join(folder, f'results.{suffix}') for suffix in ('json', 'csv')]
     write_json(paths[0], records)
     # With a mark, without which spreadsheets take UTF-8 for another encoding.
-    with open(paths[1], 'w', newline='', encoding='utf-8-sig') as f:
+    with open(paths[1], 'w', newline='', encoding='utf-8-sig', errors='backslashreplace') as f:
         writer = csv.writer(f)
         writer.writerow(['file', 'class_name', 'score', 'x1', 'y1', 'x2', 'y2'])
         writer.writerows([r['file'], r['class_name'], r['score'], *r['box']] for r in records)

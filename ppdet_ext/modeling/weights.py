@@ -52,9 +52,15 @@ def resolve_weights(weights):
     path = weights if is_whole else f'{weights}.pdparams'
     if not os.path.isfile(path):
         raise FileNotFoundError(f'weights not found: {path}; correct the path'
-                                f'{near_file(path) or did_you_mean(weights, PACKAGES)}, or train '
+                                f'{_others(weights, path)}, or train '
                                 f'them')
     return path
+
+
+def _others(weights, path):
+    """str: weights that may be meant, in brackets, or nothing."""
+    inside = near_file(os.path.join(weights, '.pdparams')) if os.path.isdir(weights) else ''
+    return inside or near_file(path) or did_you_mean(weights, PACKAGES)
 
 
 def _downloaded(url):

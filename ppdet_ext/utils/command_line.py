@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shared by the command lines of all tools; needs no Paddle."""
 import argparse
+import math
 import sys
 import traceback
 
 from .error_text import is_ours, place, summary
 
-__all__ = ['boolean', 'not_empty', 'plain_parser', 'positive', 'add_verbose', 'run_tool']
+__all__ = ['boolean', 'fraction', 'not_empty', 'plain_parser', 'positive', 'add_verbose',
+           'run_tool']
 
 
 def plain_parser(description):
@@ -34,6 +36,17 @@ def positive(text):
     number = int(text)
     if number < 1:
         raise ValueError
+    return number
+
+
+def fraction(text):
+    """float: a score; 50 for 50 % would be above all scores."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f'expected a number from 0 to 1, got "{text}"')
     return number
 
 

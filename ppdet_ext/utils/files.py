@@ -80,11 +80,15 @@ def write_json(path, content):
 
 
 def write_text(path, text):
-    """Writes a text in UTF-8 so that ``path`` is either whole or untouched."""
+    """Writes a text in UTF-8 so that ``path`` is either whole or untouched.
+
+    Bytes of file names that are not UTF-8 are written as JSON escapes them, from which reading
+    makes the same name.
+    """
     folder = os.path.dirname(os.path.abspath(path))
     handle, temporary = tempfile.mkstemp(dir=folder, suffix='.tmp')
     try:
-        with os.fdopen(handle, 'w', encoding='utf-8') as f:
+        with os.fdopen(handle, 'w', encoding='utf-8', errors='backslashreplace') as f:
             f.write(text)
         os.chmod(temporary, 0o644)
         os.replace(temporary, path)

@@ -171,7 +171,7 @@ def test_the_message_names_who_has_set_the_key(tmp_path, values, options, slim_k
 def test_transforms_that_make_folders_make_none_before_they_are_used(tmp_path):
     made = tmp_path / 'made'
     load_run_config(student_yaml(tmp_path), {'TestReader': {'sample_transforms': [
-        {'DebugVisibleImage': {'output_dir': str(made)}}, {'Decode': {}}]}})
+        {'DebugVisibleImage': {'output_dir': str(made)}}, {'Decode': {}}, {'Permute': {}}]}})
     assert not made.exists()
 
 
@@ -207,6 +207,26 @@ def test_options_of_a_decay(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
         load_run_config(student_yaml(tmp_path), {'LearningRate': {'schedulers': [
             {'name': 'CosineDecay', **options}, {'name': 'LinearWarmup'}]}})
+
+
+@pytest.mark.parametrize('transforms, message', [
+    ([{'Resize': {'target_size': 64, 'keep_ratio': False}}, {'Permute': {}}],
+     'has no Decode, without which .*; add "- Decode: {}" as its first entry'),
+    ([{'Decode': {}}], 'has no Permute, without which .*; add "- Permute: {}" as its last entry'),
+    ([{'Decode': {}}, {'Resize': {'target_size': [64], 'keep_ratio': False}}, {'Permute': {}}],
+     r'Resize.target_size is a size in pixels, or \[height, width\], got \[64\]'),
+    ([{'Decode': {}}, {'Resize': {'target_size': '64x64', 'keep_ratio': False}}, {'Permute': {}}],
+     r"Resize.target_size is a size in pixels, or \[height, width\], got '64x64'"),
+])
+def test_transforms_that_lead_to_no_image_of_the_network(tmp_path, transforms, message):
+    with pytest.raises(ValueError, match=f'EvalReader.sample_transforms.*{message}'):
+        load_run_config(student_yaml(tmp_path), {'EvalReader': {
+            'sample_transforms': transforms, 'batch_transforms': []}})
+
+
+def test_channels_may_be_moved_after_batching(tmp_path):
+    load_run_config(student_yaml(tmp_path), {'EvalReader': {
+        'sample_transforms': [{'Decode': {}}], 'batch_transforms': [{'Permute': {}}]}})
 
 
 def test_mixing_images_without_the_transform_for_it(tmp_path):

@@ -204,7 +204,7 @@ def test_one_list_of_suffixes(tmp_path, capsys):
     (tmp_path / 'camera').mkdir()
     found = detections.find_images(None, str(tmp_path))
     assert [path.rsplit('/')[-1] for path in found] == sorted(names)
-    left_out = ('left out 3 files and folders that are not images by their suffix: b.heic, camera, '
+    left_out = ('left out 3 names that are no files of images: b.heic, camera, '
                 'notes.txt')
     assert left_out in capsys.readouterr().out
     assert deploy_images.find_images(None, str(tmp_path)) == found

@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The runner prepares images and suppresses boxes as PaddleDetection does."""
 import json
+import os
+import pathlib
 import types
 
 import cv2
@@ -153,6 +155,21 @@ def test_results_are_read_by_spreadsheets(tmp_path):
     _, path = save_records([record], str(tmp_path))
     with open(path, 'rb') as f:
         assert f.read().decode('utf-8').startswith('\ufefffile,class_name')
+
+
+def test_names_of_files_in_another_encoding_do_not_lose_the_results(tmp_path):
+    record = {'file': os.fsdecode('图.png'.encode('gbk')), 'class_name': 'pit', 'score': 0.5,
+              'box': [1, 2, 3, 4]}
+    as_json, as_csv = save_records([record], str(tmp_path))
+    assert json.loads(pathlib.Path(as_json).read_text('utf-8')) == [record]
+    assert ',pit,0.5,' in pathlib.Path(as_csv).read_text('utf-8')
+
+
+@pytest.mark.parametrize('text', ['50', '-0.1', 'nan', 'high'])
+def test_a_threshold_that_is_no_score(text, capsys):
+    with pytest.raises(SystemExit):
+        main(['--model_dir', 'x', '--threshold', text])
+    assert f'--threshold: expected a number from 0 to 1, got "{text}"' in capsys.readouterr().err
 
 
 def test_names_that_opencv_cannot_draw_are_numbered_or_drawn_with_a_font(tmp_path, capsys):

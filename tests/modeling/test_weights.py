@@ -66,6 +66,15 @@ def test_a_missing_file_is_named(tmp_path):
         weights.resolve_weights(str(tmp_path / 'nothing'))
 
 
+@pytest.mark.parametrize('given', ['run', 'run/best_model'])
+def test_weights_beside_the_missing_ones_are_named(tmp_path, given):
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run' / 'model_final.pdparams').write_text('')
+    (tmp_path / 'run' / 'model_final.pdopt').write_text('')
+    with pytest.raises(FileNotFoundError, match=r'path \(the folder has model_final\.pdparams'):
+        weights.resolve_weights(str(tmp_path / given))
+
+
 def test_without_a_network_the_url_and_the_ways_out_are_named(monkeypatch):
     def refuse(*args, **kwargs):
         raise urllib.error.URLError('no route')

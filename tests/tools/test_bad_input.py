@@ -165,6 +165,7 @@ CASES = [
     Case('-o without "="', 'train', '-o epoch 3', code=2),
     Case('-o with broken YAML', 'train', '-o class_names=[a', code=2),
     Case('flag with an invalid value', 'infer', '--draw_threshold high', code=2),
+    Case('threshold in percent', 'infer', '--draw_threshold 50', code=2),
     Case('true or false misspelt', 'train', '--use_vdl maybe', code=2),
     Case('two configs', 'train', '-c student.yml -c teacher.yml', code=2),
     # The config
