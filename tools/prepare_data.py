@@ -9,7 +9,6 @@ from ppdet_ext.data.formats import FORMATS, SourceOptions
 from ppdet_ext.data.prepare import PrepareOptions, prepare_data
 from ppdet_ext.data.tool_flags import (
     add_data_flags,
-    class_names,
     encoding,
     parse_data_flags,
     pattern,
@@ -23,7 +22,7 @@ def parse_args(argv):
     add_data_flags(parser, 'labels')
     parser.add_argument('--format', choices=('auto', *FORMATS), default='auto',
                         help='format of the labels (default: auto, detected from the files)')
-    parser.add_argument('--classes', type=class_names,
+    parser.add_argument('--classes',
                         help='class names in their order, a,b,c or a file with one name per line '
                              '(default: as the source states it)')
     parser.add_argument('--unlabelled', choices=('refuse', 'sound'), default='refuse',

@@ -6,19 +6,14 @@ import checkout  # noqa: F401
 
 from ppdet_ext.data.coco import NEU_DET_CLASSES
 from ppdet_ext.data.neu_det import prepare
-from ppdet_ext.data.tool_flags import (
-    add_data_flags,
-    class_names,
-    parse_data_flags,
-    run_data_tool,
-)
+from ppdet_ext.data.tool_flags import add_data_flags, parse_data_flags, run_data_tool
 from ppdet_ext.utils import command_line
 
 
 def parse_args(argv):
     parser = command_line.plain_parser(__doc__)
     add_data_flags(parser, 'VOC XML files')
-    parser.add_argument('--classes', type=class_names, default=NEU_DET_CLASSES,
+    parser.add_argument('--classes', default=NEU_DET_CLASSES,
                         help='own class names, a,b,c or a file with one name per line '
                              '(default: the six of NEU-DET)')
     return parse_data_flags(parser, argv)

@@ -216,7 +216,7 @@ def _check_voc(section, dataset, cfg):
     with naming(section):
         lines = [(number, split_list_line(line)) for number, line in list_lines(image_list)]
     for number, line in lines:
-        if len(line) < 2:
+        if len(line) < 2 or not line[1].lower().endswith('.xml'):
             raise ValueError(f'{section}: {image_list}:{number}: expected an image and its XML '
                              f'file, got "{" ".join(line)}"; correct the line')
     pairs = [[os.path.join(images, name) for name in line[:2]] for _, line in lines]

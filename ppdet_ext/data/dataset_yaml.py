@@ -7,7 +7,7 @@ import re
 import yaml
 
 from ..safe_io.safe_yaml import load_yaml
-from ..utils.files import read_text, write_text
+from ..utils.files import open_text, write_text
 
 __all__ = ['HEADER', 'dataset_yaml', 'write_run_configs']
 
@@ -68,13 +68,13 @@ def write_run_configs(folder, output, config=None, slim_config=None):
 
     Raises:
         FileNotFoundError: there is no such YAML.
-        ValueError: the slim YAML has not exactly one ``_BASE_``.
+        ValueError: the slim YAML has not exactly one ``_BASE_``, or is given as ``config``.
     """
     name = re.sub(r'[^\w.-]+', '_', os.path.basename(os.path.realpath(output)))
     written = [_write_config(config, folder, output, name)] if config else []
     if slim_config is None:
         return written
-    content = load_yaml(read_text(slim_config))
+    content = load_yaml(open_text(slim_config))
     bases = content.get('_BASE_') if isinstance(content, dict) else None
     if not isinstance(bases, list) or len(bases) != 1:
         raise ValueError(f'{slim_config}: expected one _BASE_, the YAML of the teacher')
@@ -90,6 +90,10 @@ def write_run_configs(folder, output, config=None, slim_config=None):
 def _write_config(config, folder, output, name):
     if not os.path.isfile(config):
         raise FileNotFoundError(f'{config}: there is no such config')
+    content = load_yaml(open_text(config))
+    if isinstance(content, dict) and 'slim' in content:
+        raise ValueError(f'{config} is a slim YAML; give it with --slim_config, and the YAML of '
+                         f'the detector with --config')
     own = _own_name(config, name)
     path = os.path.join(folder, f'{own}.yml')
     base = os.path.relpath(config, os.path.realpath(output)).replace(os.sep, '/')

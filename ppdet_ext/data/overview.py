@@ -11,7 +11,7 @@ import numpy as np
 from terminaltables import AsciiTable
 
 from ..safe_io.safe_yaml import load_yaml
-from ..utils.files import read_text, write_json
+from ..utils.files import open_text, write_json
 from ..utils.progress import progress
 from .coco import SPLITS
 from .coco_file import read_coco
@@ -203,5 +203,5 @@ def _set_maximum(folder):
     path = os.path.join(folder, 'dataset.yml')
     if not os.path.isfile(path):
         return None
-    content = load_yaml(read_text(path))
+    content = load_yaml(open_text(path))
     return content.get('image_maximum') if isinstance(content, dict) else None

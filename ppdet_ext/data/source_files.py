@@ -36,12 +36,23 @@ def subfolders(folder):
 
 
 def files_below(folder, suffixes=''):
-    """Yields the paths of all files below a folder whose names end so, sorted in each folder."""
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not is_clutter(name))
+    """Yields the paths of all files below a folder whose names end so, sorted in each folder.
+
+    Links to folders are followed, each folder once.
+    """
+    known = {os.path.realpath(folder)}
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        folders[:] = sorted(name for name in folders if not is_clutter(name)
+                            and _is_new(os.path.join(parent, name), known))
         for name in sorted(names):
             if name.lower().endswith(suffixes) and not is_clutter(name):
                 yield os.path.join(parent, name)
+
+
+def _is_new(path, known):
+    """bool: whether a folder is none of those known, to which it is added."""
+    real = os.path.realpath(path)
+    return real not in known and known.add(real) is None
 
 
 def split_of(path, folder):

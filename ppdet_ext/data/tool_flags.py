@@ -16,16 +16,28 @@ __all__ = ['add_data_flags', 'class_names', 'encoding', 'parse_data_flags', 'pat
            'run_data_tool']
 
 
-def class_names(text):
-    """tuple of str: the names of ``a,b,c``, or of a file with one name per line."""
-    try:
-        if os.path.isfile(text) or text.endswith('.txt'):
-            return tuple(read_class_names(text))
-    except (OSError, ValueError) as error:
-        raise argparse.ArgumentTypeError(str(error)) from error
+def class_names(text, encoding=None):
+    """Reads ``--classes``.
+
+    Args:
+        text (str): ``a,b,c``, or a file with one name per line.
+        encoding (str or None): of the file; None for UTF-8.
+
+    Returns:
+        tuple of str: the names.
+
+    Raises:
+        ValueError: the file cannot be read, or the names are not all different.
+    """
+    if os.path.isfile(text):
+        return tuple(read_class_names(text, encoding))
+    if text.endswith('.txt'):
+        raise ValueError(f'there is no file {text}')
+    if re.search('[;\uff1b\u3001]', text):
+        raise ValueError(f'expected commas between the names, got "{text}"')
     names = tuple(map(clean_name, re.split('[,\uff0c]', text)))  # or a Chinese comma
     if '' in names or len(set(names)) < len(names):
-        raise argparse.ArgumentTypeError(f'expected different names a,b,c, got "{text}"')
+        raise ValueError(f'expected different names a,b,c, got "{text}"')
     return names
 
 
@@ -77,6 +89,11 @@ def add_data_flags(parser, labels):
 def parse_data_flags(parser, argv):
     """Parses the command line; exits with code 2 where there is nothing to do."""
     flags = parser.parse_args(argv)
+    if isinstance(flags.classes, str):
+        try:
+            flags.classes = class_names(flags.classes, getattr(flags, 'encoding', None))
+        except (OSError, ValueError) as error:
+            parser.error(f'argument --classes: {error}')
     if not flags.source and not flags.check:
         parser.error('give --source to prepare a data set, or --check to check one')
     return flags

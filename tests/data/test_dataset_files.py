@@ -218,6 +218,12 @@ def test_voc_is_checked_as_coco_is(tmp_path, folder, xml, message):
         check_datasets(voc(tmp_path, folder, xml), ['TrainDataset'])
 
 
+@pytest.mark.parametrize('listed', ['a.xml images/a.jpg\n', '{"categories": [{"id": 1}]}\n'])
+def test_a_voc_list_of_other_columns_or_another_format(tmp_path, folder, listed):
+    with pytest.raises(ValueError, match='list.txt:1: expected an image and its XML file, got'):
+        check_datasets(voc(tmp_path, folder, voc_xml(SOUND_BOX), listed=listed), ['TrainDataset'])
+
+
 @pytest.mark.parametrize('xml', [voc_xml(), voc_xml(SOUND_BOX, difficult=1), voc_xml((3, 3, 3, 5))])
 def test_voc_without_a_box_that_counts_is_not_evaluated(tmp_path, folder, xml):
     with pytest.raises(ValueError, match='EvalDataset: .*list.txt has no box to evaluate'):

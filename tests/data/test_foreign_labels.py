@@ -3,6 +3,9 @@
 """Labels as other programs and systems leave them are read right, or refused by name."""
 import json
 import os
+import pathlib
+import subprocess
+import sys
 import unicodedata
 
 import numpy as np
@@ -29,6 +32,7 @@ from ppdet_ext.data.formats import SourceOptions, detect_format, read_source
 from ppdet_ext.data.prepare import InvalidDataError, PrepareOptions, prepare_data
 
 CONTENT = objects(4)
+TOOLS = pathlib.Path(__file__).parents[2] / 'tools'
 
 
 def read(folder, name, **options):
@@ -677,3 +681,50 @@ def test_a_name_of_a_class_in_several_lines_is_in_one(tmp_path):
     write_text(tmp_path / 'yolo' / 'data.yaml', 'names: ["deep\\nscratch", "dent"]\n')
     prepare_data(str(tmp_path / 'yolo'), str(tmp_path / 'out'))
     assert (tmp_path / 'out' / 'label_list.txt').read_text() == 'deep scratch\ndent\n'
+
+
+# --- the command line, and links ---
+
+def prepare(*options):
+    """tuple: exit code and what was printed of an error."""
+    run = subprocess.run([sys.executable, str(TOOLS / 'prepare_data.py'), *map(str, options)],
+                         capture_output=True, text=True)
+    return run.returncode, run.stderr
+
+
+def test_a_list_of_classes_in_another_encoding(tmp_path):
+    write_yolo(tmp_path / 'yolo', CONTENT)
+    write_text(tmp_path / 'yolo' / 'data.yaml', 'names: [划痕, 凹坑]\n', 'gb18030')
+    write_text(tmp_path / 'classes.txt', '凹坑\n划痕\n', 'gb18030')
+    code, _ = prepare('--source', tmp_path / 'yolo', '--output', tmp_path / 'out', '--classes',
+                      tmp_path / 'classes.txt', '--encoding', 'gb18030')
+    assert code == 0
+    assert (tmp_path / 'out' / 'label_list.txt').read_text('utf-8') == '凹坑\n划痕\n'
+
+
+@pytest.mark.parametrize('text, message', [
+    ('dent;scratch', 'argument --classes: expected commas between the names, got "dent;scratch"'),
+    ('nowhere.txt', 'argument --classes: there is no file nowhere.txt'),
+    ('dent,dent', 'argument --classes: expected different names a,b,c, got "dent,dent"')])
+def test_classes_of_the_command_line(tmp_path, text, message):
+    code, printed = prepare('--source', tmp_path, '--output', tmp_path / 'out', '--classes', text)
+    assert code == 2 and message in printed
+
+
+def test_folders_that_are_links_are_followed_once(tmp_path):
+    source = tmp_path / 'source'
+    write_yolo(source, CONTENT)
+    (source / 'images').rename(tmp_path / 'store')
+    (source / 'images').symlink_to(tmp_path / 'store')
+    (source / 'labels' / 'loop').symlink_to(source)
+    assert boxes_of(read(source, 'yolo')) == EXPECTED
+
+
+def test_a_slim_yaml_that_is_given_as_config(tmp_path):
+    write_yolo(tmp_path / 'yolo', objects(10))
+    slim = tmp_path / 'mgd.yml'
+    slim.write_text('_BASE_: [teacher.yml]\nslim: Distill\nslim_method: MGD\n')
+    with pytest.raises(ValueError, match='mgd.yml is a slim YAML; give it with --slim_config'):
+        prepare_data(str(tmp_path / 'yolo'), str(tmp_path / 'out'),
+                     options=PrepareOptions(config=str(slim)))
+    assert not (tmp_path / 'out').exists()

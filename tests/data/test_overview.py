@@ -115,3 +115,10 @@ def test_images_of_16_bits_without_their_range(prepared, tmp_path):
         f.write('image_maximum: 4095\n')
     result, _ = write_overview(folder, str(tmp_path / 'check'))
     assert not any('image_maximum' in text for text in result['warnings'])
+
+
+def test_a_dataset_yaml_that_is_broken_is_named(prepared, tmp_path):
+    folder = prepared()
+    (tmp_path / 'set' / 'dataset.yml').write_text('a: [')
+    with pytest.raises(ValueError, match='dataset.yml, line 1: '):
+        write_overview(folder, str(tmp_path / 'check'))
