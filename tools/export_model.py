@@ -22,7 +22,7 @@ def parse_args(argv):
                         'model; default: some of EvalDataset, else synthetic steel')
     parser.add_argument('--int8', action='store_true', help='ONNX and OpenVINO in INT8 too, '
                         'calibrated on images of TrainDataset')
-    parser.add_argument('--max_map_drop', type=float, default=0.5,
+    parser.add_argument('--max_map_drop', type=cli.not_negative, default=0.5,
                         help='points of mAP that INT8 may lose on the images of EvalDataset; '
                         'default: %(default)s')
     return parser.parse_args(argv)

@@ -37,13 +37,15 @@ def parse_args(argv):
     parser.add_argument('--language', choices=LANGUAGES, default='en',
                         help='language of the report (default: en)')
     rule = parser.add_mutually_exclusive_group()
-    rule.add_argument('--false_alarms', type=not_negative, help='choose thresholds with at most '
-                      'this many false alarms per image (default: 0.5)')
-    rule.add_argument('--miss', type=fraction, help='choose thresholds that miss at most this '
-                      'fraction of the defects, such as 0.02')
-    parser.add_argument('--cost_of_escape', type=not_negative, default=10.0,
+    rule.add_argument('--false_alarms', type=command_line.not_negative,
+                      help='choose thresholds with at most this many false alarms per image '
+                      '(default: 0.5)')
+    rule.add_argument('--miss', type=command_line.fraction,
+                      help='choose thresholds that miss at most this fraction of the defects, such '
+                      'as 0.02')
+    parser.add_argument('--cost_of_escape', type=command_line.not_negative, default=10.0,
                         help='cost of a defective image that passes (default: 10)')
-    parser.add_argument('--cost_of_overkill', type=not_negative, default=1.0,
+    parser.add_argument('--cost_of_overkill', type=command_line.not_negative, default=1.0,
                         help='cost of a sound image that is rejected (default: 1)')
     parser.add_argument('--dataset_dir',
                         help='folder of the data set (default: the one recorded by the runs)')
@@ -63,22 +65,6 @@ def parse_args(argv):
     if args.false_alarms is None and args.miss is None:
         args.false_alarms = 0.5
     return args
-
-
-def not_negative(text):
-    """float: the value of a flag; ValueError, which argparse reports."""
-    value = float(text)
-    if not 0 <= value < float('inf'):
-        raise ValueError
-    return value
-
-
-def fraction(text):
-    """float: from 0 to 1."""
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise ValueError
-    return value
 
 
 def main(argv):

@@ -12,13 +12,14 @@ from ..utils.command_line import (
     boolean,
     fraction,
     not_empty,
+    not_negative,
     plain_parser,
     positive,
 )
 from ..utils.missing_package import explained
 
-__all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'fraction', 'not_empty', 'positive',
-           'settings', 'log_versions', 'run_tool', 'init_processes']
+__all__ = ['ArgumentParser', 'plain_parser', 'boolean', 'fraction', 'not_empty', 'not_negative',
+           'positive', 'settings', 'log_versions', 'run_tool', 'init_processes']
 
 
 class ArgumentParser(argparse.ArgumentParser):

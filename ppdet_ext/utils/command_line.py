@@ -8,8 +8,8 @@ import traceback
 
 from .error_text import is_ours, place, summary
 
-__all__ = ['boolean', 'fraction', 'not_empty', 'plain_parser', 'positive', 'add_verbose',
-           'run_tool']
+__all__ = ['boolean', 'fraction', 'not_empty', 'not_negative', 'plain_parser', 'positive',
+           'add_verbose', 'run_tool']
 
 
 def plain_parser(description):
@@ -32,21 +32,27 @@ def boolean(text):
 
 
 def positive(text):
-    """int: the value of a flag that counts something; ValueError, which argparse reports."""
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    """int: the value of a flag that counts something."""
+    return int(_number(text, 'an integer from 1', lambda number: number >= 1 and text.isdecimal()))
+
+
+def not_negative(text):
+    """float: the value of a flag."""
+    return _number(text, 'a number from 0', lambda number: 0 <= number < math.inf)
 
 
 def fraction(text):
-    """float: a score; 50 for 50 % would be above all scores."""
+    """float: a score, or a part of a whole; 50 for 50 % would be above all scores."""
+    return _number(text, 'a number from 0 to 1', lambda number: 0 <= number <= 1)
+
+
+def _number(text, expected, fits):
     try:
         number = float(text)
     except ValueError:
         number = math.nan
-    if not 0 <= number <= 1:
-        raise argparse.ArgumentTypeError(f'expected a number from 0 to 1, got "{text}"')
+    if not fits(number):
+        raise argparse.ArgumentTypeError(f'expected {expected}, got "{text}"')
     return number
 
 
