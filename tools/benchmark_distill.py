@@ -33,7 +33,7 @@ def parse_args(argv):
     for name, minimum in MINIMUM.items():
         value = getattr(args, name)
         if value is not None and value < minimum:
-            parser.error(f'--{name} is an integer from {minimum}, got {value}')
+            parser.error(f'--{name} must be an integer of at least {minimum}, got {value}')
     if len(set(args.slim_config)) < len(args.slim_config):
         parser.error('--slim_config names a file twice')
     return args

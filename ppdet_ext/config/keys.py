@@ -98,7 +98,7 @@ def teacher_check_options(cfg):
     if isinstance(value, bool):
         return dict(TEACHER_CHECK_DEFAULTS) if value else None
     if not isinstance(value, dict):
-        raise ConfigError('check_teacher', f'check_teacher is true, false or a mapping of '
+        raise ConfigError('check_teacher', f'check_teacher must be true, false or a mapping of '
                                            f'{", ".join(TEACHER_CHECK)}, got {value!r}')
     check_options('check_teacher', value, TEACHER_CHECK)
     return {**TEACHER_CHECK_DEFAULTS, **value}
@@ -112,8 +112,8 @@ def _is_object(value):
 def _check_replaced(name, value):
     """Checks what replaces a section; a data set may be null, for none."""
     if value is not None or not name.endswith('Dataset'):
-        raise ConfigError(name, f'{name} is a section of "key: value" lines, got {value!r}; to set '
-                                f'one of its keys, write {name}.KEY=VALUE after -o')
+        raise ConfigError(name, f'{name} must be a section of "key: value" lines, got {value!r}; '
+                                f'to set one of its keys, write {name}.KEY=VALUE after -o')
 
 
 def _check_section(name, section, modules):

@@ -83,7 +83,7 @@ def check_values(cfg):
         cfg (dict): ppdet's global configuration.
 
     Raises:
-        ConfigError: names the key, what it is and what it got.
+        ConfigError: names the key, what it must be and what it is.
     """
     for key, kind in VALUES.items():
         if key in cfg:

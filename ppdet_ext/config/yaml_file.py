@@ -110,5 +110,6 @@ def _tidy(path):
 def _bases(path):
     bases = read_yaml(path).get('_BASE_', ())
     if not isinstance(bases, (list, tuple)) or not all(isinstance(base, str) for base in bases):
-        raise ValueError(f'{path}: _BASE_ is a list of paths, like [../runtime.yml], got {bases!r}')
+        raise ValueError(f'{path}: _BASE_ must be a list of paths, like [../runtime.yml], got '
+                         f'{bases!r}')
     return bases

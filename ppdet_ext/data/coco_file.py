@@ -81,9 +81,9 @@ FIELDS = {
     'categories': {'id': WHOLE, 'name': (_is_name, 'the name of a class')},
     'annotations': {'id': WHOLE, 'image_id': WHOLE, 'category_id': WHOLE,
                     'bbox': (_is_box, 'x, y, width, height in pixels'),
-                    'area': (_is_area, 'a number of square pixels from 0'),
+                    'area': (_is_area, 'a number of square pixels, at least 0'),
                     'iscrowd': (_is_flag, '0 or 1'),
-                    'track_id': (_is_short, 'an integer of 32 bits')},
+                    'track_id': (_is_short, 'a 32-bit integer')},
 }
 OPTIONAL = ('track_id', )
 DETECTION = {key: FIELDS['annotations'][key] for key in ('image_id', 'category_id', 'bbox')}
@@ -233,7 +233,7 @@ def _field_problem(fields, record):
         if name not in record:
             return f'{name} is missing, expected {expected}'
         if not is_sound(record[name]):
-            return f'{name} is {expected}, got {short(record[name])}'
+            return f'{name} must be {expected}, got {short(record[name])}'
     return None
 
 

@@ -184,7 +184,7 @@ def _check_coco(section, dataset, cfg):
     annotations = _existing(section, folder, dataset, 'anno_path')
     images = _existing(section, folder, dataset, 'image_dir')
     if not annotations.endswith('.json'):
-        raise ValueError(f'{section}: anno_path is a COCO annotation file, *.json, got '
+        raise ValueError(f'{section}: anno_path must be a COCO annotation file, *.json, got '
                          f'{annotations}')
     with naming(section):
         content = read_sound_coco(annotations)

@@ -125,7 +125,7 @@ def _read_shape(shape, collector, width, height):
     points = shape.get('points')
     if not isinstance(points, list) or not all(map(_is_point, points)) or (
             len(points) < LEAST_POINTS[kind]):
-        raise ValueError(f'points of a {kind} are {LEAST_POINTS[kind]} or more [x, y], got '
+        raise ValueError(f'a {kind} needs {LEAST_POINTS[kind]} or more points [x, y], got '
                          f'{short(points)}')
     if kind != 'rectangle' or len(points) > 2:
         collector.note(ENCLOSED)

@@ -47,7 +47,7 @@ def make_partly_labelled(annotations, fractions, seeds):
     """
     for fraction in fractions:
         if not 0 < fraction < 1:
-            raise ValueError(f'--fraction lies between 0 and 1, got {fraction}')
+            raise ValueError(f'--fraction must be between 0 and 1, got {fraction}')
     coco = read_sound_coco(annotations)
     names = {category['id']: category['name'] for category in coco.categories}
     boxes = defaultdict(list)

@@ -135,7 +135,7 @@ def read_annotation(path, class_names):
     messages = []
     sides = _numbers(root, 'size', ('width', 'height'), messages)
     if sides and min(sides) <= 0:
-        messages.append((line_of(root.find('size')), f'<size> is above 0, got {sides}'))
+        messages.append((line_of(root.find('size')), f'<size> must be above 0, got {sides}'))
         sides = None
     number = root.findtext('id', '0').strip()
     if not re.fullmatch(r'-?\d{1,18}', number):

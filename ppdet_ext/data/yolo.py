@@ -150,7 +150,7 @@ class _YoloReader:
 
     def _class_name(self, number):
         if not number.is_integer() or number < 0:
-            raise ValueError(f'the class is an integer from 0, got {number:g}')
+            raise ValueError(f'the class must be an integer of at least 0, got {number:g}')
         names = self.names
         if names is not None and number >= len(names):
             raise ValueError(f'class {number:.0f}, but there are {len(names)} classes, counted '
@@ -290,7 +290,7 @@ def _checked(path, names):
             raise ValueError(f'{path}: names count from 0 without a gap, got {list(names)}')
         names = [names[number] for number in numbers]
     if not isinstance(names, list) or not names:
-        raise ValueError(f'{path}: names is a list of the classes, got {names!r}; write '
+        raise ValueError(f'{path}: names must be a list of the classes, got {names!r}; write '
                          f'names: [dent, scratch]')
     for name in names:
         # YAML reads no, off, null, 1.0 and 2026-01-01 as other values than text.

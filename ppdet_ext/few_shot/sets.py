@@ -127,10 +127,11 @@ def make_few_shot(dataset_dir, classes, shots, seeds, unlabelled='drop_image',
         ValueError: wrong classes or numbers, too few boxes, images that train and test.
     """
     if unlabelled not in UNLABELLED:
-        raise ValueError(f'unlabelled is one of {", ".join(UNLABELLED)}, got "{unlabelled}"')
+        raise ValueError(f'unlabelled must be one of {", ".join(UNLABELLED)}, got '
+                         f'"{unlabelled}"')
     for number in shots:
         if number < 1:
-            raise ValueError(f'shots: expected integers from 1, got {number}')
+            raise ValueError(f'shots: expected integers of at least 1, got {number}')
     parts, names, description = _read_dataset(dataset_dir)
     _check_classes(classes, names, dataset_dir)
     sizes = [(number, seed) for seed in seeds for number in shots]

@@ -161,8 +161,8 @@ def name_classes(cfg):
 def _label_list(names):
     sound = isinstance(names, list) and all(isinstance(name, str) for name in names)
     if not sound or len(set(names)) < len(names):
-        raise ValueError(f'class_names is a list of different names, got {names}; quote numbers: '
-                         f'"1"')
+        raise ValueError(f'class_names must be a list of different names, got {names}; quote '
+                         f'numbers: "1"')
     folder = tempfile.mkdtemp(prefix='ppdet_ext_')
     atexit.register(shutil.rmtree, folder, ignore_errors=True)  # the data set reads it later
     path = os.path.join(folder, 'label_list.txt')

@@ -189,17 +189,18 @@ def _scaled_channels(channels, width):
 
 def _check_options(version, return_idx, freeze_at, norm_type, freeze_norm):
     if version not in WIDTH_AND_DEPTH:
-        raise ValueError(f'EfficientNetLite: version is one of '
+        raise ValueError(f'EfficientNetLite: version must be one of '
                          f'{", ".join(map(str, WIDTH_AND_DEPTH))}, got {version!r}')
     if (not return_idx or sorted(set(return_idx)) != return_idx
             or not set(return_idx) <= set(range(len(LEVELS)))):
-        raise ValueError(f'EfficientNetLite: return_idx lists levels from 0 (C2) to 3 (C5) in '
-                         f'ascending order, got {return_idx}')
+        raise ValueError(f'EfficientNetLite: return_idx must list levels from 0 (C2) to 3 (C5) '
+                         f'in ascending order, got {return_idx}')
     if not -1 <= freeze_at <= return_idx[-1]:
-        raise ValueError(f'EfficientNetLite: freeze_at is -1 (nothing) or a level up to the last '
-                         f'one of return_idx, {return_idx[-1]}, got {freeze_at}')
+        raise ValueError(f'EfficientNetLite: freeze_at must be -1 (nothing) or a level up to the '
+                         f'last one of return_idx, {return_idx[-1]}, got {freeze_at}')
     if norm_type not in ('bn', 'sync_bn'):
-        raise ValueError(f'EfficientNetLite: norm_type is "bn" or "sync_bn", got {norm_type!r}')
+        raise ValueError(f'EfficientNetLite: norm_type must be "bn" or "sync_bn", got '
+                         f'{norm_type!r}')
     if norm_type == 'sync_bn' and freeze_norm:
         raise ValueError('EfficientNetLite: sync_bn synchronises statistics, which freeze_norm '
                          'fixes; set norm_type: bn, or freeze_norm: false')

@@ -48,7 +48,7 @@ def freeze_modules(model, parts):
         ValueError: no list of names, or a name that is not a sublayer.
     """
     if not isinstance(parts or [], list):
-        raise ValueError(f'freeze is a list of sublayers, like [backbone], got {parts!r}')
+        raise ValueError(f'freeze must be a list of sublayers, like [backbone], got {parts!r}')
     sublayers = dict(model.named_sublayers())
     for part in parts or []:
         if part not in sublayers:

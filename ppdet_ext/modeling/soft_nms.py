@@ -36,8 +36,8 @@ class MultiClassSoftNMS:
     def __init__(self, score_threshold=0.05, nms_threshold=0.5, keep_top_k=100, decay='linear',
                  sigma=0.5, min_score=0.001):
         if decay not in DECAYS:
-            raise ValueError(f'MultiClassSoftNMS: decay is one of {", ".join(DECAYS)}, got '
-                             f'{decay!r}')
+            raise ValueError(f'MultiClassSoftNMS: decay must be one of {", ".join(DECAYS)}, '
+                             f'got {decay!r}')
         self.score_threshold = score_threshold
         self.nms_threshold = nms_threshold
         self.keep_top_k = keep_top_k

@@ -134,7 +134,7 @@ class ConfiguredDistillModel(DistillModel):
         entries = slim.content.get('distill_losses')
         entries = list(cls.default_terms) if entries is None else entries
         if not isinstance(entries, list) or not entries:
-            raise ValueError(f'{slim.path}: distill_losses is a list of entries like "- loss: '
+            raise ValueError(f'{slim.path}: distill_losses must be a list of entries like "- loss: '
                              f'MGDFeatureLoss", got {entries!r}; without the key the method uses '
                              f'its defaults')
         return entries
@@ -153,7 +153,7 @@ def _build_student(cfg, minimum_loaded):
 def _inherit(student, teacher, prefixes):
     """Copies the teacher's weights of the named sublayers into the student."""
     if not isinstance(prefixes, list):
-        raise ValueError(f'inherit is a list of sublayers, like [head], got {prefixes!r}')
+        raise ValueError(f'inherit must be a list of sublayers, like [head], got {prefixes!r}')
     target, source = student.state_dict(), teacher.state_dict()
     for prefix in prefixes:
         keys = [key for key in target if key.startswith(f'{prefix}.')]

@@ -309,8 +309,8 @@ def _taps(feature):
     """tuple of str: the student's and the teacher's sublayer."""
     taps = feature if isinstance(feature, dict) else {'student': feature, 'teacher': feature}
     if set(taps) != {'student', 'teacher'} or not all(isinstance(t, str) for t in taps.values()):
-        raise ValueError(f'distill_losses: feature is a sublayer name or {{student: name, '
-                         f'teacher: name}}, got {feature!r}')
+        raise ValueError(f'distill_losses: feature must be a sublayer name or {{student: '
+                         f'name, teacher: name}}, got {feature!r}')
     return taps['student'], taps['teacher']
 
 
@@ -359,8 +359,8 @@ def adjust_reader(entry, default_loss, cfg):
 def _loss_and_name(entry, method_name, default_loss):
     """tuple: the class that an entry names, and what its values are called."""
     if not isinstance(entry, dict):
-        raise ValueError(f'distill_losses: every entry is a mapping like "loss: MGDFeatureLoss", '
-                         f'got {entry!r}')
+        raise ValueError(f'distill_losses: every entry must be a mapping like "loss: '
+                         f'MGDFeatureLoss", got {entry!r}')
     loss = entry.get('loss', default_loss)
     loss_class = _loss_class(loss)
     if 'name' in entry:

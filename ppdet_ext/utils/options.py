@@ -37,7 +37,8 @@ def is_number(value):
 
 def integer(minimum, maximum=math.inf):
     """Kind: an integer in a range."""
-    words = f'an integer from {minimum}' + (f' to {maximum}' if maximum < math.inf else '')
+    words = (f'an integer from {minimum} to {maximum}' if maximum < math.inf else
+             f'an integer of at least {minimum}')
     return Kind(words, lambda value: type(value) is int and minimum <= value <= maximum)
 
 
@@ -65,7 +66,7 @@ def filled(kind):
 
 NUMBER = Kind('a number', is_number)
 POSITIVE = Kind('a number above 0', lambda value: is_number(value) and value > 0)
-NOT_NEGATIVE = Kind('a number from 0', lambda value: is_number(value) and value >= 0)
+NOT_NEGATIVE = Kind('a number of at least 0', lambda value: is_number(value) and value >= 0)
 FRACTION = Kind('a number from 0 to 1', lambda value: is_number(value) and 0 <= value <= 1)
 FLAG = Kind('true or false', lambda value: isinstance(value, bool))
 PATH = Kind('a path', lambda value: isinstance(value, str))
@@ -87,7 +88,7 @@ def check_value(key, value, kind):
         ConfigError: names key, kind and value.
     """
     if not kind.fits(value):
-        raise ConfigError(key, f'{key} is {kind.words}, got {value!r}')
+        raise ConfigError(key, f'{key} must be {kind.words}, got {value!r}')
 
 
 def check_options(where, options, known, needed=()):

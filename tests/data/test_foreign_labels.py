@@ -357,7 +357,7 @@ def test_numbers_without_names_are_listed_in_their_order(tmp_path):
     ('classes.txt', 'dent\n\nscratch\n', 'different class names, one per line'),
     ('data.yaml', 'names: [no, dent]\n', 'one of the names is False in YAML and no text'),
     ('data.yaml', 'names: [1.0, dent]\n', 'one of the names is 1.0 in YAML and no text'),
-    ('data.yaml', 'names: dent\n', "names is a list of the classes, got 'dent'; write"),
+    ('data.yaml', 'names: dent\n', "names must be a list of the classes, got 'dent'; write"),
     ('data.yaml', 'names:\n\t- dent\n', 'data.yaml, line 2: .*; indent with blanks instead'),
 ])
 def test_lists_of_classes_that_read_otherwise_than_meant(tmp_path, name, text, message):

@@ -303,7 +303,7 @@ def test_a_shape_of_keypoints_that_is_none(tmp_path, source):
 
 @pytest.mark.parametrize('line, message', [
     ('2 0.5 0.5 0.2 0.2', 'class 2, but there are 2 classes, counted from 0: scratch, dent'),
-    ('0.5 0.5 0.5 0.2 0.2', 'the class is an integer from 0, got 0.5'),
+    ('0.5 0.5 0.5 0.2 0.2', 'the class must be an integer of at least 0, got 0.5'),
     ('0 0.5 0.5 0.2', 'expected a class, x, y, width, height, or a class and points x, y, got 4'),
     ('dent 0.5 0.5 0.2 0.2', 'expected a class number, x, y, width and height with blanks between '
      'them, got "dent 0.5 0.5 0.2 0.2"'),
@@ -323,7 +323,7 @@ def test_faults_of_yolo_name_file_and_line(tmp_path, source, line, message):
 @pytest.mark.parametrize('text, message', [
     ('names: [a, a]', 'expected different names of classes'),
     ('names: {0: a, 2: b}', r'names count from 0 without a gap, got \[0, 2\]'),
-    ('names: []', r'names is a list of the classes, got \[\]'),
+    ('names: []', r'names must be a list of the classes, got \[\]'),
     ('nc: 3\nnames: [a, b]', 'nc is 3, but there are 2 names: a, b'),
 ])
 def test_faults_of_data_yaml(tmp_path, source, text, message):

@@ -194,7 +194,7 @@ def test_a_file_without_such_thresholds(content, message, tmp_path):
 
 
 @pytest.mark.parametrize('options, message', [
-    (['--cpu_threads', '0'], 'expected a whole number from 1, got "0"'),
+    (['--cpu_threads', '0'], 'expected a whole number of at least 1, got "0"'),
     (['--save_images', 'maybe'], 'expected true or false, got "maybe"')])
 def test_values_of_flags(options, message, capsys):
     with pytest.raises(SystemExit):

@@ -73,9 +73,9 @@ def test_a_term_that_needs_labels_ends_the_run_before_it_starts(make, tmp_path):
 @pytest.mark.parametrize('options, message', [
     ({'UnlabelledDataset': {'image_dri': 'x'}}, r'UnlabelledDataset: unknown key "image_dri" \(did '
                                                 r'you mean "image_dir"'),
-    ({'UnlabelledDataset': {'pseudo_boxes': 1}}, 'UnlabelledDataset.pseudo_boxes is true or false'),
-    ({'UnlabelledDataset': {'score_threshold': 2}}, 'score_threshold is a number from 0 to 1'),
-    ({'UnlabelledReader': {'batch_size': 0}}, 'UnlabelledReader.batch_size is an integer from 1'),
+    ({'UnlabelledDataset': {'pseudo_boxes': 1}}, 'pseudo_boxes must be true or false'),
+    ({'UnlabelledDataset': {'score_threshold': 2}}, 'score_threshold must be a number from 0 to 1'),
+    ({'UnlabelledReader': {'batch_size': 0}}, 'batch_size must be an integer of at least 1'),
     ({'UnlabelledReader': {'sample_transforms': [{'Decod': {}}]}}, 'unknown name "Decod"'),
     ({'UnlabelledDatset': {}}, 'did you mean "UnlabelledDataset"'),
 ])

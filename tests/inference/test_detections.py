@@ -131,7 +131,7 @@ def test_another_number_of_names_than_classes(tmp_path):
 
 @pytest.mark.parametrize('names', [[1, 2, 3, 4, 5, 6], ['a', 'a', 'b', 'c', 'd', 'e'], 'abcdef'])
 def test_class_names_that_are_none(tmp_path, names):
-    with pytest.raises(ValueError, match='class_names is a list of different names, got'):
+    with pytest.raises(ValueError, match='class_names must be a list of different names, got'):
         detections.find_labels({'TestDataset': {}, 'class_names': names})
 
 

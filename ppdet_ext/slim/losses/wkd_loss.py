@@ -43,7 +43,7 @@ class WKDLoss(AlignedLoss):
         super().__init__({'mean': alpha_mean, 'deviation': alpha_deviation}, student_channels,
                          teacher_channels)
         if type(grid) is not int or grid < 1:
-            raise ValueError(f'WKDLoss: grid is an integer from 1, got {grid!r}')
+            raise ValueError(f'WKDLoss: grid must be an integer of at least 1, got {grid!r}')
         self.grid = grid
 
     def raw_values(self, preds_s, preds_t):

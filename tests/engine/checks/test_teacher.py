@@ -193,12 +193,12 @@ def test_the_first_process_does_it_alone(check, monkeypatch, log):
 
 
 @pytest.mark.parametrize('value, message', [
-    (3, 'check_teacher is true, false or a mapping of images, minimum_ap50, got 3'),
-    (None, 'check_teacher is true, false or a mapping'),
+    (3, 'check_teacher must be true, false or a mapping of images, minimum_ap50, got 3'),
+    (None, 'check_teacher must be true, false or a mapping'),
     ({'image': 3}, r'check_teacher: unknown key "image" \(did you mean "images"'),
-    ({'images': 0}, 'check_teacher.images is an integer from 1, got 0'),
-    ({'images': True}, 'check_teacher.images is an integer from 1, got True'),
-    ({'minimum_ap50': 30}, 'check_teacher.minimum_ap50 is a number from 0 to 1, got 30'),
+    ({'images': 0}, 'check_teacher.images must be an integer of at least 1, got 0'),
+    ({'images': True}, 'check_teacher.images must be an integer of at least 1, got True'),
+    ({'minimum_ap50': 30}, 'check_teacher.minimum_ap50 must be a number from 0 to 1, got 30'),
 ])
 def test_wrong_options_are_found_at_once(tmp_path, value, message):
     with pytest.raises(ValueError, match=message):
