@@ -65,7 +65,7 @@ def read_image(path, maximum=None):
     Args:
         path (str): the file.
         maximum (int or None): ``image_maximum`` of the model's card, the value that is white in
-            images with 16 bits a channel.
+            images with 16 bits per channel.
 
     Returns:
         ndarray: [h, w, 3] uint8, blue, green, red.
@@ -89,7 +89,7 @@ def read_image(path, maximum=None):
     if pixels.dtype == np.uint8:
         return pixels
     if maximum is None or pixels.max() > maximum:
-        raise ValueError(f'{path} has 16 bits a channel, values up to {pixels.max()}, but the '
+        raise ValueError(f'{path} has 16 bits per channel, values up to {pixels.max()}, but the '
                          f'model was exported with image_maximum {maximum}; train and export it '
                          f'with -o image_maximum=N, the value of your camera that is white')
     return ((pixels.astype('uint32') * 255 + maximum // 2) // maximum).astype('uint8')
@@ -117,7 +117,7 @@ def _fault(content):
             return 'several pictures in one TIFF'
         bits, kind = pictures[0].get(BITS, 1), pictures[0].get(SAMPLE_FORMAT)
         sound = bits in (1, 2, 4, 8, 16) and kind in INTEGERS
-        return None if sound else 'its grey values are not integers from 0, of 8 or 16 bits'
+        return None if sound else 'its grey values are not unsigned integers of 8 or 16 bits'
     if content[8:12] == b'WEBP':
         return _fault_of_webp(content)
     return None if content.startswith((BMP, PNG)) else 'not a BMP, JPEG, PNG, TIFF or WebP'
@@ -130,7 +130,7 @@ def _fault_of_webp(content):
     exif = parts.get(b'EXIF', b'')
     exif = exif[len(EXIF_START):] if exif.startswith(EXIF_START) else exif
     if any(picture.get(ORIENTATION) not in UNTURNED for picture in tiff_pictures(exif)[:1]):
-        return 'its EXIF orientation turns it, which not every OpenCV sees in a WebP'
+        return 'its EXIF orientation rotates it, which not every OpenCV applies to a WebP'
     return None
 
 

@@ -3,7 +3,7 @@
 """SIGTERM is answered with a C++ traceback and "FatalError", and sometimes never.
 
 Defect: importing Paddle replaces the answer to SIGTERM by one that collects a
-traceback of every C++ frame; where a lock is held at that moment it waits for ever,
+traceback of every C++ frame; where a lock is held at that moment it waits forever,
 and only ``kill -9`` ends the process. Any Paddle.
 
 Patch: the answer that Python knows of, as a rule the end of the process, is put back.

@@ -25,12 +25,12 @@ from .source_files import (
 
 __all__ = ['is_coco', 'read_coco_source']
 
-PREFIXES = 'names of images were other paths than those below the folder of the images'
-RENUMBERED = 'files have ids of classes that do not count from 1 in their order; renumbered'
+PREFIXES = 'images were listed under other paths, and found by their names'
+RENUMBERED = 'files have class ids that do not count up from 1; renumbered'
 POLYGONS = 'boxes come from polygons or masks, as there is no bbox'
-NO_INTEGERS = 'files have ids that are no integers; renumbered'
+NO_INTEGERS = 'files have ids that are not integers; renumbered'
 TEXTS = 'numbers were written as text'
-IDS = 'files have ids of boxes that occur twice; renumbered'
+IDS = 'files have box ids that appear twice; renumbered'
 SIZES = 'images have no size in the file; it was read from the image'
 
 
@@ -134,7 +134,7 @@ def _renumber(content, kind, reference):
     whole = all(name.isdecimal() for name in names)
     mixed = not whole and any(type(number) is int for number in ids)
     if mixed or len(set(names)) < len(names):
-        return False  # nobody knows what is meant
+        return False  # ambiguous
     numbers = {name: int(name) if whole else k for k, name in enumerate(names, start=1)}
     for record, name in zip(records, names):
         record['id'] = numbers[name]

@@ -33,7 +33,7 @@ logger = setup_logger('ppdet.engine')
 ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82'}
 LONGEST_END = 8  # bytes
 SECONDS_WITHOUT_PROGRESS = 5
-# Of Pillow, with 8 bits a channel.
+# Of Pillow, with 8 bits per channel.
 PLAIN_MODES = ('1', 'L', 'LA', 'P', 'RGB', 'RGBA', 'CMYK', 'YCbCr')
 
 
@@ -137,7 +137,7 @@ def check_class_order(cfg):
     if len(places) > 1:
         stated = '; '.join(f'{" and ".join(same)} {"have" if len(same) > 1 else "has"} {names}'
                            for names, same in places.items())
-        raise ValueError(f'the classes differ: {stated}. The detector knows them by their position '
+        raise ValueError(f'the classes differ: {stated}. The detector knows them by position '
                          f'only: give all the same names in the same order, that of the training')
 
 

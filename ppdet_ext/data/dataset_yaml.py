@@ -22,7 +22,7 @@ def dataset_yaml(folder, data, splits, image_maximum=None):
         folder (str): of the data set, as the YAML names it.
         data (Source): what is in it.
         splits (dict): indices of the images of each split.
-        image_maximum (int or None): the value that is white in images of 16 bits a channel.
+        image_maximum (int or None): the value that is white in images of 16 bits per channel.
 
     Returns:
         str: the YAML.

@@ -161,7 +161,7 @@ def read_source(folder, name, options):
         Source: what was found.
 
     Raises:
-        ValueError: there is no such data set, or nothing tells the order of the classes.
+        ValueError: there is no such data set, or nothing states the order of the classes.
     """
     if not any(map(is_image_name, files_below(folder))):
         raise ValueError(f'{folder}: holds no image ({" ".join(IMAGE_SUFFIXES)}); put the images '
@@ -176,7 +176,7 @@ def read_source(folder, name, options):
     if source.class_names is None and source.seen:
         names = sorted(source.seen)
         counts = ', '.join(f'{name} ({source.seen[name]} boxes)' for name in names)
-        raise ValueError(f'{folder}: nothing tells the order of the classes, {counts}; give it: '
+        raise ValueError(f'{folder}: nothing states the order of the classes, {counts}; give it: '
                          f'--classes {",".join(names)}')
     if source.class_names is None and not source.faults:
         raise ValueError(f'{folder}: has no box and names no class; give the classes with '

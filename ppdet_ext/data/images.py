@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which image files are read, and how their grey values become those that a detector sees.
 
-A file of 16 bits a channel often holds fewer: a camera of 12 bits gives values up to 4095. So the
+A file of 16 bits per channel often holds fewer: a camera of 12 bits gives values up to 4095. So the
 largest value is in the config, ``image_maximum``, for a whole data set and for all that is
 detected on later; a scale of each image's own would hide how bright it is.
 """
@@ -32,15 +32,15 @@ __all__ = ['DEEP_FORMATS', 'DIFFERING_FORMATS', 'IMAGE_FORMATS', 'IMAGE_SUFFIXES
 # Whatever the file's name. Pillow knows more, and starts other programs for some of them.
 IMAGE_FORMATS = ('BMP', 'JPEG', 'PNG', 'TIFF', 'WEBP')
 IMAGE_SUFFIXES = SUFFIXES
-# Those that may have 16 bits a channel.
+# Those that may have 16 bits per channel.
 DEEP_FORMATS = ('PNG', 'TIFF')
 # The largest values of 8, 10, 12, 14 and 16 bits.
 MAXIMA = (255, 1023, 4095, 16383, 65535)
 START_SHOWN = 8  # bytes of a file that is no image
-PNG_DEPTH = 24  # byte of a PNG that holds its bits a channel
+PNG_DEPTH = 24  # byte of a PNG that holds its bits per channel
 BIG_TIFF = (b'II+\0', b'MM\0+')  # for files of more than 4 GB
 WIDTH, HEIGHT = 256, 257  # tags of TIFF
-SAMPLE_FORMATS = {2: 'with a sign', 3: 'of floating point'}
+SAMPLE_FORMATS = {2: 'with a sign', 3: 'in floating point'}
 # Formats of which Pillow and OpenCV do not read the same.
 DIFFERING_FORMATS = ('TIFF', 'WEBP')
 
@@ -87,12 +87,13 @@ def check_seen(path):
     content = _content(path)
     _check_values(content)
     if cv2.imdecode(np.frombuffer(content, 'uint8'), cv2.IMREAD_COLOR) is None:
-        raise ValueError('OpenCV, by which detectors read images, cannot decode it; save it as PNG')
+        raise ValueError('OpenCV, which detectors read images with, cannot decode it; save it as '
+                         'PNG')
     if content[8:12] == b'WEBP':
         with Image.open(path, formats=('WEBP', )) as image:
             if image.getexif().get(ORIENTATION, 1) != 1:
-                raise ValueError('its EXIF orientation turns it, which detectors do not see in a '
-                                 'WebP; save it as PNG, turned')
+                raise ValueError('its EXIF orientation rotates it, which detectors ignore in a '
+                                 'WebP; save it as PNG, rotated')
 
 
 def _why(path, error):
@@ -100,7 +101,7 @@ def _why(path, error):
     if not isinstance(error, UnidentifiedImageError):
         return ' '.join(str(error).split())
     start = _content(path)[:START_SHOWN]
-    return f'it begins with {start!r}, as none of {", ".join(IMAGE_FORMATS)}' if start else (
+    return f'it begins with {start!r}, unlike {", ".join(IMAGE_FORMATS)}' if start else (
         'it is empty')
 
 
@@ -165,17 +166,17 @@ def _check_values(content):
         raise ValueError('a BigTIFF, which detectors do not read; save it as TIFF or PNG')
     if shows_several(tiff_pictures(content)):
         raise ValueError('several pictures in one TIFF, of which detectors read the first; save '
-                         'each as a file of its own')
+                         'each as a separate file')
     bits, kind = bits_per_channel(content), _image_tags(content).get(SAMPLE_FORMAT)
     if bits not in (8, 16):
         raise ValueError(f'grey values of {bits} bits, expected 8 or 16; save it with 16 bits')
     if kind in SAMPLE_FORMATS:
-        raise ValueError(f'grey values {SAMPLE_FORMATS[kind]}, expected integers from 0; save it '
-                         f'with 16 bits without a sign')
+        raise ValueError(f'grey values {SAMPLE_FORMATS[kind]}, expected unsigned integers; save '
+                         f'it with 16 bits without a sign')
 
 
 def has_16_bits(content):
-    """bool: whether an image file, whose bytes are given, has 16 bits a channel."""
+    """bool: whether an image file, whose bytes are given, has 16 bits per channel."""
     return bits_per_channel(content) == 16
 
 
@@ -188,7 +189,7 @@ def _decode_deep(content):
 
 
 def largest_value(path):
-    """int or None: the largest grey value of an image of 16 bits a channel; None for one of 8.
+    """int or None: the largest grey value of an image of 16 bits per channel; None for one of 8.
 
     Raises:
         ValueError: it cannot be decoded.
@@ -225,8 +226,8 @@ def scale_to_8_bits(pixels, maximum):
     found = int(pixels.max())
     if maximum is None or found > maximum:
         state = 'is not set' if maximum is None else f'is {maximum}'
-        raise ValueError(f'it has 16 bits a channel, values up to {found}, and image_maximum, the '
-                         f'value that is white in the whole data set, {state}; give -o '
+        raise ValueError(f'it has 16 bits per channel, values up to {found}, and image_maximum, '
+                         f'the value that is white in the whole data set, {state}; give -o '
                          f'image_maximum={fitting_maximum(found)}, or the value of your camera, '
                          f'in training and whenever the detector is used')
     # In this order the result is the same on every machine: integers only.

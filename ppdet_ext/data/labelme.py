@@ -15,7 +15,7 @@ from .source_files import OTHER_SIZE, UNLABELLED, ImageFiles, files_below, split
 
 __all__ = ['is_labelme', 'read_labelme']
 
-# Shapes to the least number of their points. Of others nobody knows which box is meant.
+# Shapes to the least number of their points. Other shapes do not define a box.
 LEAST_POINTS = {'rectangle': 2, 'polygon': 3, 'rotation': 3, 'mask': 2}
 ENCLOSED = 'polygons, masks and boxes of four points became their enclosing box'
 
@@ -78,14 +78,14 @@ def _read(path, images, collector, encoding):
         collector.leave_out()
         return None, None
     if not is_labelme(content):
-        collector.fault(path, None, 'is not a file of labelme (no list "shapes")')
+        collector.fault(path, None, 'is not a labelme file (no list "shapes")')
         return None, None
     name = content.get('imagePath')
     paths = images.find(name, os.path.dirname(path)) if isinstance(name, str) and name else []
     paths = paths or images.with_stem(stem(path))
     if len(paths) != 1:
         words = 'several images' if paths else 'no image'
-        collector.fault(path, None, f'there is {words} of the name {name!r}')
+        collector.fault(path, None, f'there is {words} named {name!r}')
         collector.leave_out()
         return None, None
     return content, paths[0]

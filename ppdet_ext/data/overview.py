@@ -98,7 +98,7 @@ def _depth_warning(folder, images):
     found = max((own_maximum(_path(folder, image)) or 0 for image in images), default=0)
     if not found or _set_maximum(folder):
         return None
-    return (f'the images have 16 bits a channel, with values up to {found}: set '
+    return (f'the images have 16 bits per channel, with values up to {found}: set '
             f'image_maximum: {found} in the config')
 
 
@@ -135,7 +135,7 @@ def _warnings(result):
              if len({name.split('/')[0] for name in names}) > 1]
     if apart:
         yield (f'{len(apart)} images are in several splits under several names, so that '
-               f'evaluation knows them from training: {_some(" = ".join(n) for n in apart)}; '
+               f'evaluation sees images of the training: {_some(" = ".join(n) for n in apart)}; '
                f'remove all but one of each')
     within = len(result['identical_images']) - len(apart)
     if within:

@@ -31,8 +31,8 @@ class InvalidDataError(ValueError):
     def __init__(self, faults, notes=()):
         files = len({fault.file for fault in faults})
         super().__init__('; '.join([
-            f'{len(faults)} faults in {files} files, nothing was written; repair them, or go on '
-            f'without these images and boxes by --skip-invalid', *notes]))
+            f'{len(faults)} faults in {files} files, nothing was written; repair them, or leave '
+            f'these images and boxes out with --skip-invalid', *notes]))
         self.faults = faults
 
 
@@ -156,7 +156,7 @@ def _with_different_names(images, source):
 
 
 def _renamed(images, name_of):
-    """list of LabelledImage: those of the same name are named anew."""
+    """list of LabelledImage: those of the same name are renamed."""
     counts = Counter(image.name.lower() for image in images)  # as Windows and macOS compare them
     return [image._replace(name=name_of(image)) if counts[image.name.lower()] > 1 else image
             for image in images]
@@ -218,7 +218,7 @@ def _copy_images(images, folder):
     """Copies all images unchanged.
 
     Returns:
-        int or None: the value that is white in those of 16 bits a channel; None without any.
+        int or None: the value that is white in those of 16 bits per channel; None without any.
     """
     os.makedirs(folder)
     largest = []
@@ -252,7 +252,7 @@ def _write(folder, data, splits, yaml_text):
 def _report(source, name, data, labels, splits, words, maximum, reading, options, others):
     boxes = f'boxes: source counts from {reading.box_origin}; ' if name == 'voc' else 'boxes: '
     depth = () if maximum is None else (
-        f'grey values: 16 bits a channel in the files, 0 to {maximum} in use: image_maximum in '
+        f'grey values: 16 bits per channel in the files, 0 to {maximum} in use: image_maximum in '
         f'dataset.yml', )
     return '\n'.join([
         f'source: {os.path.basename(source)}',

@@ -51,7 +51,7 @@ def read_voc(source, class_names, box_origin=1, unlabelled_sound=False, encoding
     files of NEU-DET, and a widespread copy holds an image and its annotation in different parts.
 
     An annotation without objects is a defect-free image and stays, with no boxes. An image
-    without an annotation is a fault, since nobody knows whether it is free of defects. An image
+    without an annotation is a fault, since it may or may not be free of defects. An image
     that loses all its boxes to faults is left out: without them it would teach that its defects
     are background.
 
@@ -245,7 +245,7 @@ class _VocReader:
     def _parse(self, path):
         root = parse_xml(path, self.encoding)
         if root.tag != ANNOTATION:
-            raise BrokenXmlError(line_of(root), f'is no annotation of Pascal VOC: expected '
+            raise BrokenXmlError(line_of(root), f'is not a Pascal VOC annotation: expected '
                                                 f'<{ANNOTATION}>, got <{root.tag}>; export the '
                                                 f'labels as Pascal VOC, YOLO or COCO')
         rotated = sum(_enclose(element, self.box_origin) for element in root.iter('object'))

@@ -122,8 +122,8 @@ class _YoloReader:
         try:
             number, *values = map(float, words)
         except ValueError:
-            raise ValueError(f'expected a class number, x, y, width and height with blanks between '
-                             f'them, got "{line.strip()}"') from None
+            raise ValueError(f'expected a class number, x, y, width and height, separated by '
+                             f'blanks, got "{line.strip()}"') from None
         if len(values) - 4 in self.keypoint_lengths:
             values = values[:4]
             self.collector.note(KEYPOINTS)
@@ -295,8 +295,8 @@ def _checked(path, names):
     for name in names:
         # YAML reads no, off, null, 1.0 and 2026-01-01 as other values than text.
         if type(name) not in (str, int):
-            raise ValueError(f'{path}: one of the names is {name!r} in YAML and no text; put all '
-                             f'names between quotes')
+            raise ValueError(f'{path}: YAML reads one of the names as {name!r}, which is not text; '
+                             f'put all names in quotes')
     names = tuple(clean_name(str(name)) for name in names)
     if '' in names or len(set(names)) < len(names):
         raise ValueError(f'{path}: expected different names of classes, got {list(names)}')
@@ -318,7 +318,7 @@ def _stated_splits(source, images, encoding, collector):
             found = _images_of(place, folder, images, encoding)
             if not found:
                 collector.note(f'entry of {os.path.basename(path or source)} for {part}, '
-                               f'"{place}", leads to no image and is ignored')
+                               f'"{place}", matches no image and is ignored')
             for image in found:
                 if splits.setdefault(image, part) != part:
                     collector.note(IN_SEVERAL)

@@ -70,7 +70,7 @@ class Entry(NamedTuple):
         baseline (str or None): method that the differences are to, with the same schedule.
         options (list of str): ``key=value`` for the training and the evaluation.
         settings_tried (int or None): how many settings of the method were tried before this one
-            was chosen, itself included; stands in the tables.
+            was chosen, itself included; shown in the tables.
     """
     method: str
     epochs: int
@@ -268,7 +268,7 @@ def run_comparison(comparison, output, tools, jobs):
     _say(f'{finished} of {len(steps)} runs are finished')
 
     def begin(step):
-        again = ', goes on' if step.begun else ''
+        again = ', continues' if step.begun else ''
         _say(f'{step.title}{again}, logs in {step.folder}')
 
     def end(step):

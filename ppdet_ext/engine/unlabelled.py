@@ -66,6 +66,7 @@ def add_unlabelled(cfg, model, loader):
     warn_of_evaluated(dataset, cfg)
     batches = UnlabelledBatches(loader, dataset, UnlabelledReader(**options))
     passes = len(loader) * options['batch_size'] * dist.get_world_size() / len(dataset)
-    logger.info(f'UnlabelledDataset: {len(dataset)} images, {options["batch_size"]} a step beside '
-                f'{loader.batch_size} labelled ones; an epoch sees {passes:.2f} of them all')
+    logger.info(f'UnlabelledDataset: {len(dataset)} images, {options["batch_size"]} per step '
+                f'beside {loader.batch_size} labelled ones; an epoch is {passes:.2f} passes over '
+                f'them')
     return batches

@@ -200,7 +200,7 @@ def _check_overlap(parts, where):
             seen[image.name] = part
     if twice:
         raise ValueError(f'{where}: {len(twice)} images appear twice, first {twice[0]}; a '
-                         'test on training images shows nothing: give each image to one part only')
+                         'test on training images shows nothing: put each image into one part only')
 
 
 def _check_classes(classes, names, where):

@@ -29,7 +29,7 @@ def find_images(infer_img, infer_dir, image_maximum=None):
     Args:
         infer_img, infer_dir (str or None): a file wins over a folder, of which files with other
             suffixes are named and left out.
-        image_maximum (int or None): value that is white in images of 16 bits a channel.
+        image_maximum (int or None): value that is white in images of 16 bits per channel.
 
     Returns:
         list of str: sorted paths.
@@ -45,7 +45,7 @@ def find_images(infer_img, infer_dir, image_maximum=None):
         if not os.path.isfile(image):
             raise FileNotFoundError(f'image not found: {image}{near_file(image)}')
         try:
-            image_size(image)  # the reader would wait for ever for one that is cut off
+            image_size(image)  # the reader would wait forever for one that is cut off
         except ValueError as error:
             raise ValueError(f'{image} is not an image that can be read ({error}); copy it '
                              f'again, or leave it out') from error

@@ -36,7 +36,7 @@ def check_trained_classes(weights, names, learns=False):
         raise ValueError(f'{text}: the same in another order, so that every box would get the '
                          f'wrong name; give class_names and data sets the order of the training')
     if not learns and len(names) == len(trained):
-        logger.warning(f'{text}; that is right only if these are other words for the same classes '
+        logger.warning(f'{text}; this is right only if these are other words for the same classes '
                        f'in the same order')
 
 

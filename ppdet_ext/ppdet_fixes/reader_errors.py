@@ -104,7 +104,7 @@ def _raise_kept_error(original, self):
 
 
 def _end_with_parent(loop, *args, **kwargs):
-    """Lets a process that loads images end when the run is killed; it would wait for ever."""
+    """Lets a process that loads images end when the run is killed; it would wait forever."""
     if sys.platform == 'linux':
         ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
     return loop(*args, **kwargs)

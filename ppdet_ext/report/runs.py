@@ -80,7 +80,7 @@ class Evaluation(NamedTuple):
         metrics (dict): ``metrics.json``.
         images (str or None): folder of the images.
         cost (dict): ``cost.json``, where the evaluation measured it.
-        image_maximum (int or None): value that is white in images of 16 bits a channel.
+        image_maximum (int or None): value that is white in images of 16 bits per channel.
     """
     folder: str
     truth: Truth

@@ -155,7 +155,7 @@ def _fill(target, items):
     if not isinstance(target, dict):
         raise ValueError(f'a {type(target).__name__} is not a dictionary')
     for key, value in items:
-        # Any two numbers from the modulus on may have one hash, and a tuple's can take for ever.
+        # Any two numbers from the modulus on may have one hash, and a tuple's can take forever.
         if type(key) is not str and (type(key) is not int or abs(key) >= sys.hash_info.modulus):
             raise ValueError(f'expected text or a plain number as a key, got a '
                              f'{type(key).__name__}')

@@ -69,7 +69,7 @@ def _same(kind):
 
 def _complex(real, imaginary):
     if type(real) is not float or type(imaginary) is not float:
-        raise ValueError('a complex number is made of two others')
+        raise ValueError('a complex number is made of two floats')
     return complex(real, imaginary)
 
 
@@ -98,7 +98,7 @@ class PlainUnpickler(BoundedUnpickler):
         file (file): open for reading bytes, not a pipe.
     """
 
-    dispatch = Codes('pickle code {} is not part of weights',
+    dispatch = Codes('pickle opcode {} is not part of weights',
                      ['BINBYTES', 'SHORT_BINBYTES', 'BINBYTES8'])
 
     def __init__(self, file):
@@ -251,7 +251,7 @@ def _join_slices(state):
 
 
 def _texts(names):
-    # The hash of other values can take for ever.
+    # The hash of other values can take forever.
     if not all(isinstance(name, str) for name in names):
         raise ValueError('expected text as the name of a parameter')
     return names

@@ -99,7 +99,7 @@ TORCH_NAMES = {
 class _Unpickler(BoundedUnpickler):
     """Reads a pickle that describes tensors, or has only plain values."""
 
-    dispatch = Codes('PyTorch writes no pickle code {}', ['BINPERSID'])
+    dispatch = Codes('PyTorch writes no pickle opcode {}', ['BINPERSID'])
 
     def find_class(self, module, name):
         if (module, name) in KNOWN and (module, name) not in self._known:

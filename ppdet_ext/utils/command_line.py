@@ -65,8 +65,8 @@ def _warn_of_file_names():
     """Python takes them for ASCII in a container or service that sets no language."""
     encoding = sys.getfilesystemencoding()
     if encoding.lower() not in ('utf-8', 'utf8'):
-        print(f'warning: Python reads the names of files as {encoding} here, so that names with '
-              f'Chinese or accented letters are not found; set PYTHONUTF8=1', file=sys.stderr)
+        print(f'warning: Python reads file names as {encoding} here, so that names with Chinese '
+              f'or accented letters are not found; set PYTHONUTF8=1', file=sys.stderr)
 
 
 def run_tool(main, earlier_error=lambda text: None):
@@ -80,7 +80,7 @@ def run_tool(main, earlier_error=lambda text: None):
             process, which is the cause, or None.
     """
     for stream in (sys.stdout, sys.stderr):
-        # A console that cannot show a character must not end a work that is done.
+        # A console that cannot show a character must not fail work that is done.
         if hasattr(stream, 'reconfigure'):
             stream.reconfigure(errors='backslashreplace')
     _warn_of_file_names()

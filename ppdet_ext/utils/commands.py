@@ -48,7 +48,7 @@ def run_logged(command, log, mode='w', show=lambda line: None, stopped=None, **o
         except BaseException:
             # A training that is killed goes on from the end of an epoch, to the same bits as
             # without; one that is asked to stop would repeat part of an epoch, or, in Paddle's own
-            # handler, wait for ever.
+            # handler, wait forever.
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise

@@ -66,7 +66,7 @@ def test_eight_bits_are_as_opencv_reads_them(form):
 @pytest.mark.parametrize('maximum, state', [(None, 'is not set'), (1023, 'is 1023')])
 def test_without_the_range_it_is_refused_with_the_value_that_fits(maximum, state):
     content = encoded(np.full([4, 4], 3000, 'uint16'), 'PNG')
-    with pytest.raises(ValueError, match=f'16 bits a channel, values up to 3000, .*{state}; give '
+    with pytest.raises(ValueError, match=f'16 bits per channel, values up to 3000, .*{state}; give '
                                          f'-o image_maximum=4095'):
         decode_bgr(content, maximum)
 
@@ -83,7 +83,7 @@ def test_other_depths_are_refused(tmp_path, form, pixels):
 
 @pytest.mark.parametrize('kind, sample_format, message', [
     ('int16', 2, 'grey values with a sign'), ('int8', 2, 'grey values with a sign'),
-    ('float16', 3, 'grey values of floating point')])
+    ('float16', 3, 'grey values in floating point')])
 def test_grey_values_that_are_no_integers_from_0_are_refused(tmp_path, kind, sample_format,
                                                              message):
     path = tmp_path / 'a.tif'
@@ -97,13 +97,13 @@ def test_grey_values_that_are_no_integers_from_0_are_refused(tmp_path, kind, sam
 
 
 @pytest.mark.parametrize('form, options, message', [
-    ('WEBP', {'exif': turned(6)}, 'its EXIF orientation turns it'),
-    ('WEBP', {'exif': turned(3)}, 'its EXIF orientation turns it'),
+    ('WEBP', {'exif': turned(6)}, 'its EXIF orientation rotates it'),
+    ('WEBP', {'exif': turned(3)}, 'its EXIF orientation rotates it'),
     ('WEBP', {'save_all': True, 'append_images': [Image.fromarray(255 - GREY)]},
-     'OpenCV, by which detectors read images, cannot decode it; save it as PNG'),
+     'OpenCV, which detectors read images with, cannot decode it; save it as PNG'),
     ('TIFF', {'save_all': True, 'append_images': [Image.fromarray(255 - GREY)]},
      'several pictures in one TIFF, of which detectors read the first'),
-    ('TIFF', {'compression': 'lzma'}, 'OpenCV, by which .* cannot decode it; save it as PNG'),
+    ('TIFF', {'compression': 'lzma'}, 'OpenCV, which detectors read images with, cannot decode it'),
 ])
 def test_what_a_detector_sees_otherwise_is_refused_before_training(tmp_path, form, options,
                                                                    message):

@@ -55,8 +55,8 @@ def test_the_slim_yaml_may_name_them(make, tmp_path, log):
     trainer = make(images(tmp_path))
     said = [text for _, text in log if text.startswith('UnlabelledDataset: ')]
     assert 'first' in said[0] and 'val_0.png' in said[0], 'it is an image of EvalDataset'
-    assert said[1] == ('UnlabelledDataset: 3 images, 2 a step beside 2 labelled ones; an epoch '
-                       'sees 0.67 of them all')
+    assert said[1] == ('UnlabelledDataset: 3 images, 2 per step beside 2 labelled ones; an epoch '
+                       'is 0.67 passes over them')
     names = Names(trainer)
     trainer.register_callbacks([names])
     trainer.train()

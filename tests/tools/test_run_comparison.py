@@ -51,7 +51,7 @@ def test_a_killed_comparison_goes_on_to_the_same_bits(tmp_path):
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert done.returncode == 0, done.stdout
         assert '3 of 3 runs are finished' in done.stdout and '| MGD' in done.stdout
-        assert ('goes on' in done.stdout) == (output == 'killed')
+        assert ('continues' in done.stdout) == (output == 'killed')
         results = json.loads((tmp_path / output / 'comparison.json').read_text())['runs']
         assert [(run['method'], run['seed']) for run in results] == [
             ('teacher', 0), ('student', 0), ('MGD', 0)]

@@ -56,7 +56,8 @@ def check_teacher(cfg):
                        f'{str(error).strip().splitlines()[0][:200]}')
         return
     if ap50 is None:
-        logger.info(f'teacher: not checked, its classes are not on {sample} images of EvalDataset')
+        logger.info(f'teacher: not checked, none of its classes is in {sample} images of '
+                    f'EvalDataset')
         return
     logger.info(f'teacher: AP50 {ap50:.3f} on {sample} of {images} images of EvalDataset, '
                 f'{time.monotonic() - start:.1f} s')

@@ -136,7 +136,8 @@ def test_a_sample_is_the_same_every_time_and_counts_alone(check, log):
 def test_a_sample_without_the_teachers_classes(check, log):
     images = check(0, check_teacher={'images': 1}).seen
     check(0, classes=min(images), check_teacher={'images': 1})
-    assert log[0][1] == 'teacher: not checked, its classes are not on 1 images of EvalDataset'
+    assert log[0][1] == ('teacher: not checked, none of its classes is in 1 images of '
+                         'EvalDataset')
 
 
 def test_the_random_streams_stay_and_no_process_is_started(check):
