@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Detects defects on images with an exported model, draws them and writes what it found.
+"""Detects defects in images with an exported model, draws them and writes the results.
 
 python -m deploy --model_dir output_inference/retinanet_nano_s_neu_det --image_dir images
 """

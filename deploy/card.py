@@ -52,11 +52,11 @@ def _sha256(path):
 
 
 def check_files(paths):
-    """Makes sure that files of an exported folder are there, and are those of its card.
+    """Makes sure that the files of an exported folder exist and are those of its card.
 
     Raises:
-        FileNotFoundError: one is not there.
-        ValueError: one is cut off, or of another export.
+        FileNotFoundError: one does not exist.
+        ValueError: one is cut off, or from another export.
     """
     for path in paths:
         if not os.path.isfile(path):

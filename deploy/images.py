@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Image files, read as training reads them; what it does not read is refused."""
+"""Image files, read as in training; files that training does not read are refused."""
 import os
 import struct
 
@@ -17,7 +17,7 @@ BMP, PNG = b'BM', b'\x89PNG'
 TIFF = {b'II*\0': '<', b'MM\0*': '>'}  # and the order of the bytes in its numbers
 # Tags of TIFF and of EXIF, which is one.
 KIND, BITS, ORIENTATION, SAMPLE_FORMAT = 254, 258, 274, 339
-# Kinds of pictures beside the image: a smaller copy, a transparency mask.
+# Kinds of pictures besides the image: a smaller copy, a transparency mask.
 SMALLER, MASK = 1, 4
 NUMBERS = {1: 'B', 3: 'H', 4: 'I'}  # of the types of TIFF
 INTEGERS = (None, 1)  # formats of samples: those from 0
@@ -150,8 +150,8 @@ def tiff_pictures(content):
         content (bytes): of the file.
 
     Returns:
-        list of dict: the first integer of every tag, by picture; empty where it is no TIFF. What is
-        damaged is left out: decoding it will tell.
+        list of dict: the first integer of every tag, by picture; empty if it is not a TIFF. Damaged
+        parts are left out: decoding reports them.
     """
     order = TIFF.get(content[:4])
     pictures, starts = [], set()
@@ -168,7 +168,7 @@ def tiff_pictures(content):
                 tag, kind, values = struct.unpack_from(f'{order}HHI', content, place)
                 if kind in NUMBERS:
                     number = f'{order}{NUMBERS[kind]}'
-                    # More than four bytes are elsewhere, at a place that is given instead.
+                    # Values of more than four bytes are elsewhere; their offset is given instead.
                     inside = values * struct.calcsize(number) <= 4
                     where = place + 8 if inside else struct.unpack_from(
                         f'{order}I', content, place + 8)[0]
@@ -180,5 +180,5 @@ def tiff_pictures(content):
 
 
 def shows_several(pictures):
-    """bool: whether a TIFF has images beside the one that is read, of :func:`tiff_pictures`."""
+    """bool: whether a TIFF, as :func:`tiff_pictures` describes it, has images besides the first."""
     return any(not picture.get(KIND, 0) & (SMALLER | MASK) for picture in pictures[1:])

@@ -9,7 +9,7 @@ results. Ctrl-C stops; the same command continues every training from its newest
 
 Written to --output: tables as <name of the YAML>.md and .json, a chart of several schedules, and a
 folder for each method. Comparisons of the same detectors and schedules may share it, one after the
-other: what one has trained is not trained again for the next.
+other: what one has trained is not trained again by the next.
 """
 import os
 import signal

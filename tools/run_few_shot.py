@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs an incremental few-shot experiment over shots and seeds, and writes its table.
 
-One call is one method: the student of -c, with --slim_config as that of a distillation. The base
+One call is one method: the student of -c, distilled if --slim_config is given. The base
 detector is trained where it has no weights yet, and evaluated; its head is expanded; then for
 every number of shots and every seed the student is trained and its last epoch evaluated. Calls
 with the same --output and another --name add rows to the table. To continue an interrupted call,
@@ -56,7 +56,7 @@ def parse_args(argv):
     parser.add_argument('--overwrite', action='store_true',
                         help='repeat runs that this method has finished with other settings')
     args = parser.parse_args(argv)
-    # As they were written, to be handed on.
+    # As given on the command line, to be passed on.
     args.options = parser.parse_known_args(argv)[0].opt or []
     args.base_options, args.base_opt = args.base_opt, parser.parse_options(args.base_opt)
     for option in (*args.options, *args.base_options):

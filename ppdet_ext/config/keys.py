@@ -23,7 +23,7 @@ PLAIN_KEYS = (
     'base_batch_size', 'check_teacher')
 REQUIRED_KEYS = ('architecture', 'epoch', 'log_iter', 'metric', 'num_classes', 'save_dir',
                  'snapshot_epoch', 'worker_num')
-# What PaddleDetection reads of a reader beside the arguments of its constructor.
+# What PaddleDetection reads from a reader's section besides the constructor's arguments.
 READER_KEYS = ('use_shared_memory', 'mixup_epoch', 'cutmix_epoch', 'mosaic_epoch', 'pre_img_epoch',
                'inputs_def', 'fuse_normalize')
 METRICS = ('COCO', 'VOC', 'SNIPERCOCO', 'RBOX', 'WiderFace', 'MOTDet', 'MOT', 'ReID', 'KITTI',
@@ -75,7 +75,7 @@ def check_name(key, name, known):
     """Refuses an unknown name.
 
     Raises:
-        ConfigError: names the near match, or, of a few, all.
+        ConfigError: suggests the nearest name, or lists all if they are few.
     """
     if not isinstance(name, str) or name not in known:
         names = f'; known: {", ".join(sorted(known))}' if len(known) < 20 else ''

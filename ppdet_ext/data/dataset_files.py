@@ -29,11 +29,11 @@ __all__ = ['check_class_order', 'check_datasets', 'checked_sizes', 'class_names_
 
 logger = setup_logger('ppdet.engine')
 
-# The last bytes of a file that is whole. A file with others, or of another format, is decoded.
+# The last bytes of a complete file. A file that ends otherwise, or of another format, is decoded.
 ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82'}
 LONGEST_END = 8  # bytes
 SECONDS_WITHOUT_PROGRESS = 5
-# Of Pillow, with 8 bits per channel.
+# Pillow's modes with 8 bits per channel.
 PLAIN_MODES = ('1', 'L', 'LA', 'P', 'RGB', 'RGBA', 'CMYK', 'YCbCr')
 
 
@@ -74,7 +74,7 @@ def image_files(cfg, section):
         section (str): ``EvalDataset`` ...
 
     Returns:
-        list of str: paths; none where there is no such data set, no file of it, or another kind.
+        list of str: paths; empty without such a data set or its file, or for another kind.
     """
     if cfg.get(section) is None:
         return []
@@ -86,7 +86,7 @@ def image_files(cfg, section):
 
 
 def check_datasets(cfg, sections):
-    """Makes sure that the data sets of a run are there and hold the classes the model has.
+    """Makes sure that the data sets of a run exist and have the classes of the model.
 
     Args:
         cfg (dict): the configuration.
@@ -95,7 +95,7 @@ def check_datasets(cfg, sections):
     Raises:
         FileNotFoundError: annotations or images are missing.
         ValueError: the annotations hold other classes, no image, or what the reader or the
-            evaluation would trip over or mistake.
+            evaluation would fail on or misread.
     """
     for section in sections:
         dataset = dataset_fields(cfg, section)
@@ -193,7 +193,7 @@ def _check_coco(section, dataset, cfg):
     sizes = [(annotations, None, (image['width'], image['height'])) for image in content.images]
     others = _check_images(section, annotations, paths, sizes, cfg.get('image_maximum'))
     if others:
-        # PaddleDetection goes on with the image's own, and the boxes as they are.
+        # PaddleDetection continues with the image's own size and unchanged boxes.
         logger.warning(f'{section}: {len(others)} of {len(paths)} images have another size than '
                        f'stated, first {others[0]}; look at them: tools/prepare_data.py --check')
     _check_classes(section, annotations, len(content.categories), cfg.num_classes)
@@ -276,7 +276,7 @@ class _Counts(NamedTuple):
 
 @contextlib.contextmanager
 def naming(section):
-    """Lets the message about a file of a data set begin with the data set's section."""
+    """Prefixes errors about a file of a data set with the data set's section."""
     try:
         yield
     except ValueError as error:
@@ -306,7 +306,7 @@ def _check_files(section, annotations, paths):
 
 
 def _check_images(section, annotations, paths, stated, image_maximum):
-    """Reads beginning and end of every image; one that is cut off would be half grey.
+    """Reads the beginning and end of every image, since one that is cut off would be half grey.
 
     Args:
         stated (list of tuple): file, line or None, and (width, height) that it states, of each.
@@ -373,7 +373,7 @@ def _check_image(path, image_maximum, annotations=None):
 
 
 def _sound_size(path, image_maximum):
-    # Pillow decodes a PNG already where its EXIF is asked for.
+    # Pillow decodes a PNG as soon as its EXIF is accessed.
     with strict_decoding(), Image.open(path, formats=IMAGE_FORMATS) as image:
         size = header_size(image)
         if image.mode not in PLAIN_MODES or image.format in DEEP_FORMATS:

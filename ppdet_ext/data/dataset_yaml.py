@@ -59,7 +59,7 @@ def write_run_configs(folder, output, config=None, slim_config=None):
 
     Args:
         folder (str): where the data set is made.
-        output (str): where it will be; the YAMLs lie beside ``dataset.yml``.
+        output (str): where it will be; the YAMLs go beside ``dataset.yml``.
         config (str or None): YAML of the detector, or student, as shipped.
         slim_config (str or None): of the distillation; its ``_BASE_`` is the teacher's YAML.
 
@@ -68,7 +68,7 @@ def write_run_configs(folder, output, config=None, slim_config=None):
 
     Raises:
         FileNotFoundError: there is no such YAML.
-        ValueError: the slim YAML has not exactly one ``_BASE_``.
+        ValueError: the slim YAML does not have exactly one ``_BASE_``.
     """
     name = re.sub(r'[^\w.-]+', '_', os.path.basename(os.path.realpath(output)))
     written = [_write_config(config, folder, output, name)] if config else []

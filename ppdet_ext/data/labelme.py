@@ -45,7 +45,7 @@ def read_labelme(source, class_names, unlabelled_sound=False, encoding=None):
     for path in progress(list(files_below(source, '.json')), 'reading'):
         content, image = _read(path, images, collector, encoding)
         found.append((path, content, image))
-        # It has a label, which cannot be read: nothing tells that it shows no defect.
+        # It has a label that cannot be read, so it cannot count as free of defects.
         unreadable.update(images.with_stem(stem(path)) if image is None else ())
     labels = Counter(image for _, _, image in found if image)
     for path, content, image in found:
@@ -70,7 +70,7 @@ def read_labelme(source, class_names, unlabelled_sound=False, encoding=None):
 
 
 def _read(path, images, collector, encoding):
-    """tuple: content and path of the image, or twice None."""
+    """tuple: content and path of the image, or None and None."""
     try:
         content = read_json(path, encoding)
     except (OSError, ValueError) as error:

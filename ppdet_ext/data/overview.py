@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Shows the content of a prepared data set, and problems that are no faults but may spoil a run."""
+"""Shows the content of a prepared data set, and problems, not faults, that may spoil a run."""
 import hashlib
 import math
 import os
@@ -22,7 +22,7 @@ from .prepare import group_of
 __all__ = ['LEAST_BOXES', 'STRIDES', 'ShownImage', 'describe_overview', 'overview',
            'write_overview']
 
-# Of a class; with fewer its AP says little, and hardly anything is learned.
+# Boxes of a class; with fewer its AP says little, and hardly anything is learned.
 LEAST_BOXES = {'train': 50, 'val': 10}
 STRIDES = (4, 8, 16, 32, 64, 128)  # of the levels of usual detectors, in pixels of their input
 SHOWN = 5  # names in a line

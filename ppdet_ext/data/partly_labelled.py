@@ -29,8 +29,8 @@ class PartlyLabelled(NamedTuple):
 def make_partly_labelled(annotations, fractions, seeds):
     """Divides the images of an annotation file into labelled and unlabelled ones.
 
-    Every class has the same share in both, by the class with most boxes in an image. Of one seed
-    a smaller part is contained in the larger ones.
+    The division is stratified by the class with the most boxes in an image. For one seed, a smaller
+    part is contained in the larger ones.
 
     Args:
         annotations (str): COCO file.
@@ -105,7 +105,7 @@ def write_partly_labelled(folder, sets, overwrite=False):
 
 
 def table(sets):
-    """str: labelled and unlabelled images, and labelled boxes by class, a line a set."""
+    """str: labelled and unlabelled images, and labelled boxes by class, one line per set."""
     lines = []
     for name, part in sets.items():
         names = {category['id']: category['name'] for category in part.content['categories']}

@@ -37,7 +37,7 @@ class InvalidDataError(ValueError):
 
 
 class PrepareOptions(NamedTuple):
-    """What becomes of the images.
+    """How images and labels become a data set.
 
     Attributes:
         format (str): of the labels, one of :data:`ppdet_ext.data.formats.FORMATS`, or ``auto``.
@@ -66,13 +66,13 @@ DEFAULT_READING, DEFAULT_OPTIONS = SourceOptions(), PrepareOptions()
 def prepare_data(source, output, reading=DEFAULT_READING, options=DEFAULT_OPTIONS):
     """Writes a COCO data set with a train, val and test split to ``output``.
 
-    ``output`` appears whole or not at all, also when interrupted.
+    ``output`` appears complete or not at all, even if interrupted.
 
     Args:
         source (str): folder, zip or tar.
         output (str): folder to make.
         reading (SourceOptions): how labels are read.
-        options (PrepareOptions): what becomes of them.
+        options (PrepareOptions): how they become a data set.
 
     Returns:
         tuple: the report, as in ``report.txt``: images and boxes of each class and split, and
@@ -89,7 +89,7 @@ def prepare_data(source, output, reading=DEFAULT_READING, options=DEFAULT_OPTION
         raise FileNotFoundError(f'{source}: no such file or folder, expected the data set')
     if (source + os.sep).startswith(target + os.sep):
         raise FileExistsError(f'{target}: would replace the source {source}, give another output')
-    # The layouts of VOC tell which folders belong to the source.
+    # The layout of a VOC source determines which folders belong to it.
     if options.format != 'voc' and os.path.isdir(target) and target.startswith(source + os.sep):
         raise FileExistsError(f'{target}: lies in the source, whose images it would duplicate; '
                               f'remove it, or give another output')
@@ -168,7 +168,7 @@ def _name_with_folders(path, source):
 
 
 def _splits(images, labels, options):
-    """tuple: indices of each split, and how they came about in words."""
+    """tuple: indices of each split, and a description of how they were drawn."""
     fractions = dict(SPLITS)
     divided = {split: [k for k, image in enumerate(images) if image.split == split]
                for split in fractions}

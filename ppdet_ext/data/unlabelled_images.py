@@ -23,7 +23,7 @@ SECTION = 'UnlabelledDataset'
 
 @register
 class UnlabelledDataset(DetDataset):
-    """Images without labels, which a distillation sees beside those of ``TrainDataset``.
+    """Images without labels, which a distillation sees in addition to those of ``TrainDataset``.
 
     A sample has one box, as large as the image: operators that crop around boxes then take the
     image for the object. Nothing of it reaches the network.
@@ -106,7 +106,7 @@ class UnlabelledDataset(DetDataset):
 
 @register
 class UnlabelledReader(BaseDataLoader):
-    """What becomes of the images of ``UnlabelledDataset``; see :func:`reader_options`.
+    """Prepares the images of ``UnlabelledDataset``; see :func:`reader_options`.
 
     Args:
         sample_transforms (list): operators on single images.
@@ -127,14 +127,14 @@ class UnlabelledReader(BaseDataLoader):
 
 
 def reader_options(cfg):
-    """Completes the section ``UnlabelledReader`` by what ``TrainReader`` says.
+    """Completes the section ``UnlabelledReader`` from ``TrainReader``.
 
     Args:
         cfg (dict): the configuration.
 
     Returns:
         dict: arguments of :class:`UnlabelledReader`. Without transforms or batch size of its own
-        it has those of ``TrainReader``, but for the operators that make targets of boxes.
+        it has those of ``TrainReader``, without the operators that turn boxes into targets.
     """
     train = cfg['TrainReader']
     batch = [entry for entry in train.get('batch_transforms') or ()
@@ -145,7 +145,7 @@ def reader_options(cfg):
 
 
 def warn_of_evaluated(dataset, cfg):
-    """Warns of images that have the name of one that the run is evaluated on.
+    """Warns of images with the same name as one that the run is evaluated on.
 
     Args:
         dataset (UnlabelledDataset): whose images were found.

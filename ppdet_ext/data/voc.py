@@ -34,7 +34,7 @@ IMAGE_FOLDERS = ('images', 'jpegimages')
 ANNOTATION_FOLDERS = ('annotations', )
 ANNOTATION = 'annotation'  # the element that holds all others
 ROTATED = 'rotated boxes became their enclosing box'
-MARK = re.compile(r'\s+-?[01]$')  # behind a name: whether the image shows a class
+MARK = re.compile(r'\s+-?[01]$')  # after a name: whether the image shows a class
 SIZES = 'annotations state no size; it was read from the image'
 # Only parts of one data set carry these names; other neighbours are data sets of their own.
 PART_FOLDERS = ('train', 'val', 'valid', 'validation', 'test')
@@ -109,8 +109,8 @@ def _endings(path):
 
 
 def _listed(image, lists):
-    """list of str: the splits in whose lists an image is; those that also name its folders count
-    where there are any."""
+    """list of str: the splits whose lists name an image; lists that name its folders too take
+    precedence."""
     return next((lists[ending] for ending in _endings(_without_suffix(image))
                  if ending in lists), [])
 
@@ -194,7 +194,7 @@ def _pair_files(parts, key):
 
 
 def _join_other_case(pairs):
-    """Joins an image with the annotation whose name differs in case, as on Windows it may."""
+    """Joins an image with an annotation whose name differs only in case, as on Windows."""
     alone = defaultdict(lambda: ([], []))
     for name, (images, annotations) in pairs.items():
         if not (images and annotations):
@@ -319,12 +319,12 @@ def _same_file(first, second):
 
 
 def _stated_size(root):
-    """list of str: width and height as they stand in the file."""
+    """list of str: width and height as written in the file."""
     return [root.findtext(f'size/{tag}', '').strip() for tag in ('width', 'height')]
 
 
 def _states_size(root):
-    """bool: some tools write none, or zeros, where they have not opened the image."""
+    """bool: false for tools that did not open the image and write no size, or zeros."""
     return any(side not in ('', '0') for side in _stated_size(root))
 
 

@@ -29,7 +29,7 @@ CLASS_FILES = ('classes.txt', 'obj.names')
 # Text files of the tools that hold no boxes.
 OTHER_FILES = (*CLASS_FILES, 'train.txt', 'val.txt', 'valid.txt', 'test.txt', 'readme.txt',
                'readme.roboflow.txt', 'readme.dataset.txt', 'label_list.txt', 'labels.txt')
-SLACK = 1e-3  # fraction of the image, which rounding to few decimals may reach beyond it
+SLACK = 1e-3  # fraction of the image by which rounding may move a box beyond it
 POLYGONS = 'polygons and rotated boxes became their enclosing box'
 KEYPOINTS = 'boxes have keypoints, which are left out'
 SCORES = 'boxes have a score in a sixth column, which is ignored'
@@ -53,7 +53,7 @@ def read_yolo(source, class_names, unlabelled_sound=False, encoding=None):
 
     Args:
         source (str): folder.
-        class_names (sequence of str or None): the order of the classes to be; None for that of
+        class_names (sequence of str or None): the order of the classes; None for that of
             ``data.yaml``, ``classes.txt`` or ``obj.names``, which also says what the numbers in
             the label files mean, wherever there is one.
         unlabelled_sound (bool): images without a label file show no defect.
@@ -187,7 +187,7 @@ def _labels_of(images, source):
         places = [f'{place}.txt' for place in _places(image, source)]
         names = [form(place) for place in places for form in (same_name, _key)]
         labels[image] = next((by_name[name] for name in names if name in by_name), None)
-    # What lies elsewhere is nobody's yet, and the only one of its name among images and labels.
+    # A label elsewhere is matched if it is not taken yet and the only one of its name.
     rest, nameless = defaultdict(list), defaultdict(list)
     for path in set(files) - set(labels.values()):
         rest[_key(stem(path))].append(path)
@@ -217,7 +217,7 @@ def _data_yamls(source, encoding):
     """dict: path to content of the YAMLs that describe the set, dictionaries with ``names``.
 
     Raises:
-        ValueError: there is none but one that cannot be read.
+        ValueError: the only candidates cannot be read.
     """
     found, unreadable = {}, []
     for path in files_below(source, ('.yaml', '.yml')):
@@ -332,7 +332,7 @@ def _yaml_splits(content):
 
 
 def _images_of(place, folder, images, encoding):
-    """list of str: the images of a folder or of a list, whose path may be another machine's."""
+    """list of str: the images of a folder or a list, whose path may be from another machine."""
     parts = [part for part in str(place).replace('\\', '/').split('/')
              if part not in ('', '.', '..')]
     for k in range(len(parts)):

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Gives a distillation the unlabelled images that its configuration names."""
+"""Adds the unlabelled images that a configuration names to a distillation."""
 import paddle.distributed as dist
 from ppdet.utils.logger import setup_logger
 
@@ -44,7 +44,7 @@ def add_unlabelled(cfg, model, loader):
 
     Args:
         cfg (dict): the configuration, which :func:`check_unlabelled` has passed.
-        model (DistillModel): gets to know that they come.
+        model (DistillModel): is prepared for them.
         loader (ppdet.data.reader.TrainReader): of the labelled images, called already.
 
     Returns:

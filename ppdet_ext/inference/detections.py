@@ -27,8 +27,8 @@ def find_images(infer_img, infer_dir, image_maximum=None):
     """Lists the images of ``--infer_img`` and ``--infer_dir``.
 
     Args:
-        infer_img, infer_dir (str or None): a file wins over a folder, of which files with other
-            suffixes are named and left out.
+        infer_img, infer_dir (str or None): a file takes precedence over a folder; files in
+            it with other suffixes are reported and left out.
         image_maximum (int or None): value that is white in images of 16 bits per channel.
 
     Returns:
@@ -36,7 +36,7 @@ def find_images(infer_img, infer_dir, image_maximum=None):
 
     Raises:
         FileNotFoundError: a path does not exist, or the folder holds no image.
-        ValueError: neither is given, or a file is not an image, or one of unknown grey values.
+        ValueError: neither is given, a file is not an image, or its grey values cannot be scaled.
     """
     if not infer_img and not infer_dir:
         raise ValueError('no image; give --infer_img FILE or --infer_dir FOLDER')
@@ -96,7 +96,7 @@ def check_output_dir(images, output_dir):
 
 
 def _identity(path):
-    """What tells a file from others, whichever links lead to it."""
+    """tuple: identifies a file, whichever link or path leads to it."""
     status = os.stat(path)
     return status.st_dev, status.st_ino
 
@@ -140,7 +140,7 @@ def name_classes(cfg):
         list of str: the names, in the order of the model's classes.
 
     Raises:
-        ValueError: another number of names than ``num_classes``, or what are not names.
+        ValueError: a number of names other than ``num_classes``, or values that are not names.
     """
     path = _label_file(dataset_fields(cfg, 'TestDataset'))
     with naming('TestDataset'):
@@ -172,7 +172,7 @@ def _label_list(names):
 
 
 def detection_records(results, images, class_names):
-    """Turns ``Trainer.predict``'s results into one record a box.
+    """Turns the results of ``Trainer.predict`` into one record per box.
 
     Args:
         results (list of dict): ``bbox`` [B, 6] (class, score, x1, y1, x2, y2), ``bbox_num`` [N]
@@ -182,7 +182,7 @@ def detection_records(results, images, class_names):
 
     Returns:
         list of dict: ``file``, ``class_name``, ``score``, ``box`` (x1, y1, x2, y2 in pixels);
-        images in order, scores falling.
+        images in order, highest score first.
     """
     records = []
     for batch in results:
@@ -221,7 +221,7 @@ def save_records(records, folder):
     os.makedirs(folder, exist_ok=True)
     paths = [os.path.join(folder, f'results.{suffix}') for suffix in ('json', 'csv')]
     write_json(paths[0], records)
-    # With a mark, without which spreadsheets take UTF-8 for another encoding.
+    # Without the byte order mark spreadsheets take UTF-8 for another encoding.
     with open(paths[1], 'w', newline='', encoding='utf-8-sig') as f:
         writer = csv.writer(f)
         writer.writerow(['file', 'class_name', 'score', 'x1', 'y1', 'x2', 'y2'])

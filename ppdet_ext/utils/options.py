@@ -25,7 +25,7 @@ class ConfigError(ValueError):
 
 
 class Kind(NamedTuple):
-    """What a value is in words, and the function that tells whether one is that."""
+    """A kind of value: its description, and a predicate that tells whether a value is of it."""
     words: str
     fits: Callable
 
@@ -82,7 +82,7 @@ def list_of(words, kind):
 
 
 def check_value(key, value, kind):
-    """Refuses a value of another kind.
+    """Refuses a value that is not of a kind.
 
     Raises:
         ConfigError: names key, kind and value.
@@ -98,12 +98,12 @@ def check_options(where, options, known, needed=()):
         where (str): what has the options.
         options (dict): name to value.
         known (iterable of str or dict of str to Kind): the names that it takes; None as the kind
-            of a value that is checked elsewhere.
-        needed (iterable of str): those that must be there.
+            of values that are checked elsewhere.
+        needed (iterable of str): those that are required.
 
     Raises:
-        ConfigError: not a mapping, an unknown name, whose near match is named, a missing one, or
-            a value of another kind.
+        ConfigError: not a mapping, an unknown name (the message suggests the nearest), a missing
+            one, or a value of another kind.
     """
     if not isinstance(options, dict):
         raise ConfigError(where, f'{where} takes "key: value" pairs, got {options!r}; its keys: '

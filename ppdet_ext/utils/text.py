@@ -40,7 +40,7 @@ def decode_text(content, path, encoding=None):
 
 
 def _guess(content):
-    """str: how it reads in the encoding of a Chinese Windows, where that gives a text."""
+    """str: how the content reads in the encoding of a Chinese Windows, if it is valid there."""
     try:
         text = content.decode('gb18030')
     except UnicodeDecodeError:
@@ -50,13 +50,13 @@ def _guess(content):
 
 
 def clean_name(text):
-    """str: a name as it is meant: composed, without blanks around and invisible characters."""
+    """str: a name in composed form, without surrounding blanks and invisible characters."""
     visible = ''.join(c for c in text if unicodedata.category(c) != 'Cf')
     return unicodedata.normalize('NFC', visible).strip()
 
 
 def alike(text):
-    """str: the same for names that differ in case, width or blanks only, as DENT and dent."""
+    """str: a key that is equal for names that differ only in case, width or blanks."""
     return ''.join(unicodedata.normalize('NFKC', text).casefold().split())
 
 
@@ -76,7 +76,7 @@ def decode_file_name(name):
 
 
 def same_name(text):
-    """str: the same for every spelling of a file's name; macOS takes accents off the letters."""
+    """str: a file name in one form for every encoding; macOS stores accents separately."""
     if not text.isascii():
         stored = text.encode('utf-8', 'surrogateescape')  # as os.fsdecode reads other encodings
         text = decode_file_name(stored) or text

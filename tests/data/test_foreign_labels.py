@@ -353,7 +353,7 @@ def test_numbers_without_names_are_listed_in_their_order(tmp_path):
 
 
 @pytest.mark.parametrize('name, text, message', [
-    ('classes.txt', 'dent,scratch\n', 'one class name a line, got all in one, "dent,scratch"'),
+    ('classes.txt', 'dent,scratch\n', 'one class name per line, got all on one, "dent,scratch"'),
     ('classes.txt', 'dent\n\nscratch\n', 'different class names, one per line'),
     ('data.yaml', 'names: [no, dent]\n', 'YAML reads one of the names as False'),
     ('data.yaml', 'names: [1.0, dent]\n', 'YAML reads one of the names as 1.0'),
