@@ -13,14 +13,14 @@ def read_thresholds(path, classes):
 
     Args:
         path (str): JSON with ``threshold``, for all classes, and ``classes``, name to threshold;
-            ``threshold`` is that of the classes not named.
+            ``threshold`` applies to classes not named.
         classes (list of str): of the model.
 
     Returns:
         ndarray: [C], by class.
 
     Raises:
-        ValueError: it is another file, names another class, or leaves a class out.
+        ValueError: it is not such a file, names another class, or leaves a class out.
         OSError: it cannot be read.
     """
     try:

@@ -83,7 +83,7 @@ def write_partly_labelled(folder, sets, overwrite=False):
     """Writes ``<name>.json`` and ``<name>_unlabelled.txt`` of every set.
 
     Args:
-        folder (str): is made if need be.
+        folder (str): created if missing.
         sets (dict of str to PartlyLabelled): as :func:`make_partly_labelled` returns them.
         overwrite (bool): replace files that hold something else.
 

@@ -23,7 +23,7 @@ WIDTH_AND_DEPTH = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
 
 
 class Stage(NamedTuple):
-    """A run of blocks of version 0, of which the first has the stride."""
+    """A run of blocks of version 0; the first one has the stride."""
     blocks: int
     kernel_size: int
     stride: int
@@ -45,12 +45,12 @@ FIXED_DEPTH = (LEVELS[0][0], LEVELS[-1][-1])
 class EfficientNetLite(nn.Layer):
     """EfficientNet-Lite: Tan and Le, EfficientNet, ICML 2019, without its squeeze-and-excitation.
 
-    Every convolution pads like TensorFlow's "SAME". What lies behind the last returned level is
-    not built. ``pretrain_weights: efficientnet_lite0`` (1, 2) gives it ImageNet's weights, which
-    were trained on images normalised with ``mean`` 127/255 and ``std`` 128/255.
+    Every convolution pads like TensorFlow's "SAME". Layers after the last returned level are
+    not built. ``pretrain_weights: efficientnet_lite0`` (1, 2) loads ImageNet weights, which were
+    trained on images normalised with ``mean`` 127/255 and ``std`` 128/255.
 
     Args:
-        version (int): 0, 1 or 2; 1 is deeper, 2 wider too.
+        version (int): 0, 1 or 2; 1 is deeper than 0, 2 also wider.
         return_idx (list of int): levels that are returned: 0 for C2 (stride 4) to 3 for C5
             (stride 32), in ascending order.
         freeze_at (int): the levels up to this one, and the stem, keep their weights and batch-norm

@@ -17,10 +17,10 @@ def freeze(layer):
     """Freezes a layer: no gradient for its parameters, and fixed batch-norm statistics.
 
     The batch norms normalise with their stored statistics and leave them unchanged, whatever calls
-    ``train()`` on the layer or on what holds it.
+    ``train()`` on the layer or on a parent of it.
 
     Args:
-        layer (nn.Layer): with all that it holds.
+        layer (nn.Layer): frozen with all its sublayers.
     """
     layer.is_frozen = True
     for parameter in layer.parameters():

@@ -17,7 +17,7 @@ __all__ = ['ConfiguredDistillModel']
 
 logger = setup_logger('ppdet.engine')
 
-# Below this fraction of loaded tensors the file is not this teacher's.
+# With a smaller fraction of loaded tensors the file is not this teacher's.
 MINIMUM_LOADED = 0.9
 
 
@@ -30,8 +30,8 @@ class ConfiguredDistillModel(DistillModel):
 
     Args:
         cfg (dict): the configuration of the run, holding the student's YAML.
-        slim_config (SlimConfig|str): the slim YAML: teacher, terms, training keys. Of a path, as
-            PaddleDetection's own tools give it, ``cfg`` is settled here.
+        slim_config (SlimConfig|str): the slim YAML: teacher, terms, training keys. For a path, as
+            PaddleDetection's own tools pass it, ``cfg`` is completed here.
 
     Raises:
         ValueError: terms, channels, class counts or weights that do not fit.

@@ -15,10 +15,10 @@ __all__ = ['FGDLoss']
 class FGDLoss(AlignedLoss):
     """Loss of one feature level in focal and global distillation, https://arxiv.org/abs/2111.11837
 
-    Yang et al., CVPR 2022. Focal: ``fg`` and ``bg``, the features inside and outside of the boxes,
+    Yang et al., CVPR 2022. Focal: ``fg`` and ``bg``, the features inside and outside the boxes,
     weighted by the teacher's attention, and ``attention``, the attention itself. Global:
-    ``relation``, the maps after a block of global context each. The blocks train with the student.
-    Uses the ground-truth boxes.
+    ``relation``, the two maps after one global-context block each. The blocks train with the
+    student. Uses the ground-truth boxes.
 
     Args:
         student_channels (int): channels of the student's map.

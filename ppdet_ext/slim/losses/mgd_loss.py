@@ -10,8 +10,8 @@ from .distill_loss import ONLY
 
 __all__ = ['MGDFeatureLoss']
 
-# paddledet 2.6.0 registers a loss of this name that masks nothing and is built by its PP-YOLOE
-# distillation only, straight from the class: giving the name away does not touch that.
+# paddledet 2.6.0 registers a loss of this name that masks nothing. Only its PP-YOLOE distillation
+# builds it, directly from the class, so reassigning the name does not affect that.
 global_config.pop('MGDFeatureLoss', None)
 
 

@@ -20,13 +20,13 @@ class TSKDFeatureLoss(DistillLoss):
     Wen et al., A Triple Semantic-aware Knowledge Distillation Network for Industrial Defect
     Detection, Computers in Industry 166 (2025), 104252. Terms: ``fg`` and ``bg`` (decoupled expert
     distillation), ``se`` (its structure term), ``ins_rea`` and ``pixel_rea`` (dual-relation
-    distillation). All are of the aligned map. Uses the ground-truth boxes. The defaults are the
-    released code's; the paper was not at hand.
+    distillation). All compare the aligned map. Uses the ground-truth boxes. The defaults are the
+    released code's; the paper was not available.
 
     The released code loses ``ins_rea``, ``pixel_rea`` and ``se`` in a statement without effect,
     ignores ``loss_weight`` and draws new graph units at every call. Here all terms count,
     ``loss_weight`` multiplies each, and the graph units are drawn once, from the run's seed, and
-    saved with the checkpoint. The one of the instances is an ``InstanceGraph``, which takes any
+    saved with the checkpoint. The unit for instances is an ``InstanceGraph``, which takes any
     number of boxes.
 
     Args:
@@ -42,7 +42,7 @@ class TSKDFeatureLoss(DistillLoss):
         loss_weight (float): further factor of every term.
         train_graph (bool): whether the graph units train with the student. Fixed ones are closest
             to the released code, without its noise.
-        clip_boxes (bool): whether pooled boxes are cut at the map's edge; see
+        clip_boxes (bool): whether pooled boxes are clipped to the map; see
             ``functional.instance_relation``.
 
     Raises:
@@ -130,7 +130,7 @@ class TSKDFeatureLoss(DistillLoss):
         relation = functional.instance_relation(
             preds_s, preds_t, gt_boxes, image_shapes, self.instance_graph, self.temp,
             self.roi_output_size, self.clip_boxes)
-        # Several processes need a gradient of every trained parameter, without instances too.
+        # With several processes every trained parameter needs a gradient, even without instances.
         for parameter in self.instance_graph.parameters():
             if not parameter.stop_gradient:
                 relation = relation + 0.0 * parameter.sum()
