@@ -12,11 +12,11 @@ from ..modeling.cosine_head import cosine_logits
 
 __all__ = [
     'random_mask', 'masked_generation_error', 'spatial_attention', 'channel_attention',
-    'foreground_background_masks', 'box_cells', 'decoupled_feature_loss', 'attention_error',
-    'imitation_error', 'instance_relation', 'pixel_relation', 'structural_similarity',
-    'align_scale', 'quality_focal_kd_loss', 'weighted_giou_loss', 'channel_wise_divergence',
-    'base_class_divergence', 'row_divergence', 'pearson_distance', 'instance_normalized_error',
-    'gaussian_distance', 'cosine_logits'
+    'foreground_background_masks', 'box_cells', 'decoupled_feature_loss',
+    'foreground_background_error', 'attention_error', 'imitation_error', 'instance_relation',
+    'pixel_relation', 'structural_similarity', 'align_scale', 'quality_focal_kd_loss',
+    'weighted_giou_loss', 'channel_wise_divergence', 'base_class_divergence', 'row_divergence',
+    'pearson_distance', 'instance_normalized_error', 'gaussian_distance', 'cosine_logits'
 ]
 
 # Constants of SSIM, for values of dynamic range 1.
@@ -195,6 +195,25 @@ def decoupled_feature_loss(preds_s, preds_t, mask_fg, mask_bg, spatial_t, channe
     error = paddle.matmul(channel_t.detach().unsqueeze(1), error).squeeze(1)
     error = error * spatial_t.detach().flatten(1) / preds_s.shape[0]
     return (error * mask_fg.flatten(1)).sum(), (error * mask_bg.flatten(1)).sum()
+
+
+def foreground_background_error(preds_s, preds_t, gt_boxes, image_shapes, temp):
+    """``decoupled_feature_loss`` with the masks of the boxes and the teacher's attention.
+
+    Args:
+        preds_s (Tensor): the student's map, shape [N, C, H, W].
+        preds_t (Tensor): the teacher's map, shape [N, C, H, W]; gets no gradient.
+        gt_boxes (list of Tensor): N tensors of shape [n_i, 4]; x1, y1, x2, y2 in pixels.
+        image_shapes (Tensor): shape [N, 2]; height and width in pixels of what the map covers.
+        temp (float): temperature of the attention.
+
+    Returns:
+        tuple of Tensor: foreground and background term, scalars.
+    """
+    masks = foreground_background_masks(gt_boxes, image_shapes, *preds_t.shape[2:])
+    return decoupled_feature_loss(
+        preds_s, preds_t, *(mask.astype(preds_s.dtype) for mask in masks),
+        spatial_attention(preds_t, temp), channel_attention(preds_t, temp))
 
 
 def attention_error(preds_s, preds_t, temp):

@@ -72,11 +72,8 @@ class FGDLoss(AlignedLoss):
             ValueError: the shapes fit neither the other map nor the layer's channels.
         """
         preds_s, preds_t = self.aligned(preds_s, preds_t)
-        masks = functional.foreground_background_masks(gt_boxes, image_shapes, *preds_t.shape[2:])
-        foreground, background = functional.decoupled_feature_loss(
-            preds_s, preds_t, *(mask.astype(preds_s.dtype) for mask in masks),
-            functional.spatial_attention(preds_t, self.temp),
-            functional.channel_attention(preds_t, self.temp))
+        foreground, background = functional.foreground_background_error(
+            preds_s, preds_t, gt_boxes, image_shapes, self.temp)
         return {'fg': foreground, 'bg': background,
                 'attention': functional.attention_error(preds_s, preds_t, self.temp),
                 'relation': self._relation(preds_s, preds_t)}

@@ -110,7 +110,8 @@ class TSKDFeatureLoss(DistillLoss):
             preds_s = self.align(preds_s)
         weights, raw = self.weights, {name: paddle.zeros([]) for name in self.weights}
         if weights['fg'] or weights['bg']:
-            raw['fg'], raw['bg'] = self._expert(preds_s, preds_t, gt_boxes, image_shapes)
+            raw['fg'], raw['bg'] = functional.foreground_background_error(
+                preds_s, preds_t, gt_boxes, image_shapes, self.temp)
         if weights['ins_rea']:
             raw['ins_rea'] = self._instances(preds_s, preds_t, gt_boxes, image_shapes)
         if weights['pixel_rea']:
@@ -118,13 +119,6 @@ class TSKDFeatureLoss(DistillLoss):
         if weights['se']:
             raw['se'] = (1.0 - functional.structural_similarity(preds_s, preds_t)) / 2.0
         return raw
-
-    def _expert(self, preds_s, preds_t, gt_boxes, image_shapes):
-        masks = functional.foreground_background_masks(gt_boxes, image_shapes, *preds_t.shape[2:])
-        return functional.decoupled_feature_loss(
-            preds_s, preds_t, *(mask.astype(preds_s.dtype) for mask in masks),
-            functional.spatial_attention(preds_t, self.temp),
-            functional.channel_attention(preds_t, self.temp))
 
     def _instances(self, preds_s, preds_t, gt_boxes, image_shapes):
         relation = functional.instance_relation(
