@@ -7,7 +7,7 @@ import struct
 import cv2
 import numpy as np
 
-__all__ = ['SUFFIXES', 'find_images', 'read_image', 'shows_several', 'tiff_pictures']
+__all__ = ['SUFFIXES', 'find_images', 'images_in', 'read_image', 'shows_several', 'tiff_pictures']
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 SHOWN = 5  # names of files
@@ -29,7 +29,7 @@ def find_images(image_file, image_dir):
     """Lists the images of ``--image_file`` and ``--image_dir``.
 
     Returns:
-        list of str: sorted paths; files of other names are said to be left out.
+        list of str: sorted paths; files with other suffixes are reported as left out.
 
     Raises:
         FileNotFoundError: a path does not exist, or the folder holds no image.
@@ -42,21 +42,37 @@ def find_images(image_file, image_dir):
         return [image_file]
     if not image_dir:
         raise ValueError('no image; give --image_file FILE or --image_dir FOLDER')
-    if not os.path.isdir(image_dir):
-        raise FileNotFoundError(f'--image_dir: {image_dir} is not a folder')
-    # Hidden ones are what other systems leave beside the files, not images.
-    names = sorted(name for name in os.listdir(image_dir) if not name.startswith('.'))
+    return images_in(image_dir, '--image_dir')
+
+
+def images_in(folder, flag):
+    """Lists the images in a folder.
+
+    Args:
+        folder (str): of the images.
+        flag (str): the flag that names it, for messages.
+
+    Returns:
+        list of str: sorted paths; other files are reported as left out.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or no image in it.
+    """
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f'{flag}: {folder} is not a folder')
+    # Hidden files are not images but what other systems leave beside them.
+    names = sorted(name for name in os.listdir(folder) if not name.startswith('.'))
     images = [name for name in names if name.lower().endswith(SUFFIXES)
-              and os.path.isfile(os.path.join(image_dir, name))]
+              and os.path.isfile(os.path.join(folder, name))]
     others = sorted(set(names) - set(images))
     shown = f'{", ".join(others[:SHOWN])}{" ..." if len(others) > SHOWN else ""}'
     if not images:
-        raise FileNotFoundError(f'--image_dir: no {", ".join(SUFFIXES)} in {image_dir}, which '
-                                f'holds {shown or "nothing"}; give the folder of the images')
+        raise FileNotFoundError(f'{flag}: no {", ".join(SUFFIXES)} in {folder}, which holds '
+                                f'{shown or "nothing"}; give the folder of the images')
     if others:
-        print(f'--image_dir: left out {len(others)} files and folders that are not images by their '
+        print(f'{flag}: left out {len(others)} files and folders that are not images by their '
               f'suffix: {shown}')
-    return [os.path.join(image_dir, name) for name in images]
+    return [os.path.join(folder, name) for name in images]
 
 
 def read_image(path, maximum=None):

@@ -27,6 +27,7 @@ def parse_args(argv):
 def main(argv):
     args = parse_args(argv)
     checkout.load()
+    from deploy.results import save_records
     from ppdet_ext.config.load import load_run_config
     from ppdet_ext.data.images import image_sizes
     from ppdet_ext.engine import Trainer
@@ -57,7 +58,7 @@ def main(argv):
         print(f'drawn images: {args.output_dir}')
     records = detections.detection_records(results, images, class_names)
     if args.save_results:
-        print('results:', *detections.save_records(records, args.output_dir))
+        print('results:', *save_records(records, args.output_dir))
     print(thresholds.describe_kept(records) if limits
           else detections.describe(records, args.draw_threshold))
     return 0

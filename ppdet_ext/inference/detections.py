@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Results of inference as text and files: class names, records, JSON and CSV."""
 import atexit
-import csv
 import math
 import os
 import shutil
@@ -10,17 +9,16 @@ import tempfile
 
 from ppdet.data.source.category import get_categories
 
+from deploy.images import images_in
+
 from ..data.check import read_class_names
 from ..data.coco_file import category_names
 from ..data.dataset_files import check_class_order, dataset_fields, naming
 from ..data.images import IMAGE_SUFFIXES, check_depth, image_size, is_image_name
-from ..utils.files import write_json
 from ..utils.suggest import near_file
 
 __all__ = ['find_images', 'check_output_dir', 'find_labels', 'name_classes',
-           'detection_records', 'describe', 'save_records']
-
-SHOWN = 5  # names of files
+           'detection_records', 'describe']
 
 
 def find_images(infer_img, infer_dir, image_maximum=None):
@@ -40,7 +38,7 @@ def find_images(infer_img, infer_dir, image_maximum=None):
     """
     if not infer_img and not infer_dir:
         raise ValueError('no image; give --infer_img FILE or --infer_dir FOLDER')
-    images = [infer_img] if infer_img else _images_in(infer_dir)
+    images = [infer_img] if infer_img else images_in(infer_dir, '--infer_dir')
     for image in images:
         if not os.path.isfile(image):
             raise FileNotFoundError(f'image not found: {image}{near_file(image)}')
@@ -57,23 +55,6 @@ def find_images(infer_img, infer_dir, image_maximum=None):
         except ValueError as error:
             raise ValueError(f'{image}: {error}') from error
     return images
-
-
-def _images_in(folder):
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f'--infer_dir: {folder} is not a folder')
-    names = sorted(name for name in os.listdir(folder) if not name.startswith('.'))
-    images = [name for name in names
-              if is_image_name(name) and os.path.isfile(os.path.join(folder, name))]
-    others = [name for name in names if name not in images]
-    shown = f'{", ".join(others[:SHOWN])}{" ..." if len(others) > SHOWN else ""}'
-    if not images:
-        raise FileNotFoundError(f'--infer_dir: no {", ".join(IMAGE_SUFFIXES)} in {folder}, which '
-                                f'holds {shown or "nothing"}; give the folder of the images')
-    if others:
-        print(f'--infer_dir: left out {len(others)} files and folders that are not images by their '
-              f'suffix: {shown}')
-    return [os.path.join(folder, name) for name in images]
 
 
 def check_output_dir(images, output_dir):
@@ -210,20 +191,3 @@ def describe(records, threshold):
     if not found:
         text += f'; try --draw_threshold {math.floor(top["score"] * 80) / 100:g}'
     return text
-
-
-def save_records(records, folder):
-    """Writes ``results.json`` and ``results.csv`` with the same records.
-
-    Returns:
-        list of str: the two paths.
-    """
-    os.makedirs(folder, exist_ok=True)
-    paths = [os.path.join(folder, f'results.{suffix}') for suffix in ('json', 'csv')]
-    write_json(paths[0], records)
-    # Without the byte order mark spreadsheets take UTF-8 for another encoding.
-    with open(paths[1], 'w', newline='', encoding='utf-8-sig') as f:
-        writer = csv.writer(f)
-        writer.writerow(['file', 'class_name', 'score', 'x1', 'y1', 'x2', 'y2'])
-        writer.writerows([r['file'], r['class_name'], r['score'], *r['box']] for r in records)
-    return paths
