@@ -18,13 +18,11 @@ Written to --output: table.md, results.json, results.png, and a folder for each 
 """
 import os
 import re
-import signal
-import sys
 
 import checkout
 
 from ppdet_ext.engine import cli
-from ppdet_ext.utils.folder_lock import folder_lock
+from ppdet_ext.utils.folder_lock import experiment_folder
 
 # What the runs set themselves.
 OWN_KEYS = ('seed', 'weights', 'pretrain_weights', 'base_metrics', 'save_dir', 'filename',
@@ -117,16 +115,9 @@ def main(argv):
     check_sets(sets, class_split(base_cfg, cfg), args.shots, args.seed,
                train_base=base.weights is None)
     plan = make_plan(args.output, sets, base, method, args.shots, args.seed)
-    # Otherwise a training would outlive this process.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.makedirs(args.output, exist_ok=True)
-    try:
-        with folder_lock(args.output, 'wait for it to finish, or give another --output'):
-            table = run_plan(plan, args.output, checkout.TOOLS, sets.path(sets.eval_set),
-                             args.overwrite, args.jobs)
-    except KeyboardInterrupt:
-        print('error: interrupted; run the same command again to continue', file=sys.stderr)
-        return 130
+    with experiment_folder(args.output):
+        table = run_plan(plan, args.output, checkout.TOOLS, sets.path(sets.eval_set),
+                         args.overwrite, args.jobs)
     print(f'{table}\nwritten to {args.output}: table.md, results.json, results.png')
     return 0
 
