@@ -63,6 +63,14 @@ def _bars(panel, labels, series):
     panel.figure.legend(loc='outside upper left', ncols=len(series))
 
 
+def _panels_by_threshold(words, *labels):
+    """Two panels side by side, of what the labels name against the threshold."""
+    panels = Figure(figsize=(8.5, 3.6), layout='constrained').subplots(1, 2, sharex=True)
+    for panel, label in zip(panels, labels):
+        panel.set(xlabel=words['threshold'], ylabel=label, xlim=(0, 1), ylim=(0, 1.02))
+    return panels
+
+
 @_drawn
 def training(curves, words):
     """Every loss term and AP against the step.
@@ -121,8 +129,7 @@ def _mean_rates(model):
 @_drawn
 def by_score(models, words):
     """Recall and precision against the threshold; models: list of Model."""
-    figure = Figure(figsize=(8.5, 3.6), layout='constrained')
-    left, right = figure.subplots(1, 2, sharex=True)
+    left, right = _panels_by_threshold(words, words['recall'], words['precision'])
     for number, model in enumerate(models):
         counts = [a.test for a in model.analyses]
         found = np.sum([c.found.sum(axis=0) for c in counts], axis=0)
@@ -133,10 +140,8 @@ def by_score(models, words):
         right.plot(points.GRID[total >= 5], found[total >= 5] / total[total >= 5], **style)
         for panel in (left, right):
             panel.axvline(model.first.threshold, **_style(number, linewidth=0.8))
-    left.set(xlabel=words['threshold'], ylabel=words['recall'], xlim=(0, 1), ylim=(0, 1.02))
-    right.set(xlabel=words['threshold'], ylabel=words['precision'], ylim=(0, 1.02))
     left.legend()
-    return figure
+    return left.figure
 
 
 @_drawn
@@ -164,18 +169,15 @@ def free_response(models, words):
 @_drawn
 def image_decisions(models, words):
     """Escape and overkill against the threshold, of models judged on sound and defective images."""
-    figure = Figure(figsize=(8.5, 3.6), layout='constrained')
-    left, right = figure.subplots(1, 2, sharex=True)
+    left, right = _panels_by_threshold(words, words['escape'], words['overkill'])
     for number, model in enumerate(models):
         scores = model.first.test_scores
         escapes, overkills = points.image_sweep(scores)
         style = _style(number, label=model.drawn)
         left.plot(points.GRID, escapes / scores.defective.sum(), **style)
         right.plot(points.GRID, overkills / (~scores.defective).sum(), **style)
-    left.set(xlabel=words['threshold'], ylabel=words['escape'], xlim=(0, 1), ylim=(0, 1.02))
-    right.set(xlabel=words['threshold'], ylabel=words['overkill'], ylim=(0, 1.02))
     left.legend()
-    return figure
+    return left.figure
 
 
 @_drawn
