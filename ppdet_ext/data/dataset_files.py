@@ -5,36 +5,19 @@ import contextlib
 import os
 from typing import NamedTuple
 
-from PIL import Image
 from ppdet.data.source.voc import pascalvoc_label
 from ppdet.utils.logger import setup_logger
 
-from ..utils.progress import progress
 from .check import read_class_names
 from .coco_file import category_names, read_coco, read_sound_coco, takes_part
-from .images import (
-    DEEP_FORMATS,
-    DIFFERING_FORMATS,
-    IMAGE_FORMATS,
-    check_depth,
-    check_seen,
-    header_size,
-    strict_decoding,
-)
+from .image_checks import check_images
 from .voc_list import list_lines, split_list_line
 from .voc_xml import read_annotation
 
-__all__ = ['check_class_order', 'check_datasets', 'checked_sizes', 'class_names_of',
-           'dataset_fields', 'dataset_paths', 'image_files', 'naming']
+__all__ = ['check_class_order', 'check_datasets', 'class_names_of', 'dataset_fields',
+           'dataset_paths', 'image_files', 'naming']
 
 logger = setup_logger('ppdet.engine')
-
-# The last bytes of a complete file. A file that ends otherwise, or of another format, is decoded.
-ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82'}
-LONGEST_END = 8  # bytes
-SECONDS_WITHOUT_PROGRESS = 5
-# Pillow's modes with 8 bits per channel.
-PLAIN_MODES = ('1', 'L', 'LA', 'P', 'RGB', 'RGBA', 'CMYK', 'YCbCr')
 
 
 def dataset_fields(cfg, section):
@@ -191,7 +174,7 @@ def _check_coco(section, dataset, cfg):
     paths = [os.path.join(images, image['file_name']) for image in content.images]
     _check_files(section, annotations, paths)
     sizes = [(annotations, None, (image['width'], image['height'])) for image in content.images]
-    others = _check_images(section, annotations, paths, sizes, cfg.get('image_maximum'))
+    others = check_images(section, annotations, paths, sizes, cfg.get('image_maximum'))
     if others:
         # PaddleDetection continues with the image's own size and unchanged boxes.
         logger.warning(f'{section}: {len(others)} of {len(paths)} images have another size than '
@@ -239,7 +222,7 @@ def _check_voc(section, dataset, cfg):
             raise ValueError(f'{section}: {path}:{line}: {message}; correct it')
     sizes = [(path, annotation.size_line, annotation.size)
              for (_, path), annotation in zip(pairs, annotations)]
-    others = _check_images(section, image_list, [image for image, _ in pairs], sizes,
+    others = check_images(section, image_list, [image for image, _ in pairs], sizes,
                            cfg.get('image_maximum'))
     if others:
         # PaddleDetection would cut the boxes off at the size that is stated.
@@ -303,89 +286,6 @@ def _check_files(section, annotations, paths):
         raise FileNotFoundError(f'{section}: {len(missing)} of the {len(paths)} files that '
                                 f'{annotations} lists do not exist, first {missing[0]}; copy '
                                 f'them, or let tools/prepare_data.py find images by their names')
-
-
-def _check_images(section, annotations, paths, stated, image_maximum):
-    """Reads the beginning and end of every image, since one that is cut off would be half grey.
-
-    Args:
-        stated (list of tuple): file, line or None, and (width, height) that it states, of each.
-
-    Returns:
-        list of str: of every image that has another size, what is stated where.
-    """
-    images = progress(list(zip(paths, stated)), f'{section}: checking images',
-                      delay=SECONDS_WITHOUT_PROGRESS)
-    others = []
-    for path, (file, line, size) in images:
-        try:
-            found = _check_image(path, image_maximum, annotations)
-        except ValueError as error:
-            raise ValueError(f'{section}: {error}') from error
-        if size != found:
-            place = file if line is None else f'{file}:{line}'
-            others.append(f'{place}: states {size[0]:g}x{size[1]:g} pixels for {path}, which has '
-                          f'{found[0]}x{found[1]}, so that the boxes may be those of another image')
-    return others
-
-
-def checked_sizes(section, paths, image_maximum=None):
-    """Reads beginning and end of every image of a data set that has no annotations.
-
-    Args:
-        section (str): of the data set, for the message.
-        paths (list of str): the images.
-        image_maximum (int|None): the config's.
-
-    Returns:
-        list of tuple: (width, height) in pixels of each.
-
-    Raises:
-        ValueError: some cannot be read; says how many, and what is wrong with the first.
-    """
-    sizes, faults = [], []
-    for path in progress(paths, f'{section}: checking images', delay=SECONDS_WITHOUT_PROGRESS):
-        try:
-            sizes.append(_check_image(path, image_maximum))
-        except ValueError as error:
-            faults.append(str(error))
-    if faults:
-        raise ValueError(f'{section}: {len(faults)} of {len(paths)} images have a fault, first '
-                         f'{faults[0]}')
-    return sizes
-
-
-def _check_image(path, image_maximum, annotations=None):
-    """(width, height) of a sound image, which annotations may list."""
-    listed = f', which {annotations} lists' if annotations else ''
-    comma, place = (',', ' from the list') if listed else ('', '')
-    try:
-        return _sound_size(path, image_maximum)
-    except Image.DecompressionBombError as error:
-        raise ValueError(f'{path}{listed}: {error}; cut it into tiles, or make it '
-                         f'smaller') from error
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f'{path}{listed}{comma} is not an image that can be read '
-                         f'({" ".join(str(error).split())}); copy it again, or remove '
-                         f'it{place}') from error
-    except ValueError as error:
-        raise ValueError(f'{path}{listed}: {error}') from error
-
-
-def _sound_size(path, image_maximum):
-    # Pillow decodes a PNG as soon as its EXIF is accessed.
-    with strict_decoding(), Image.open(path, formats=IMAGE_FORMATS) as image:
-        size = header_size(image)
-        if image.mode not in PLAIN_MODES or image.format in DEEP_FORMATS:
-            check_depth(path, image_maximum)
-        with open(path, 'rb') as f:
-            f.seek(-min(os.path.getsize(path), LONGEST_END), os.SEEK_END)
-            whole = f.read().endswith(ENDS.get(image.format, ()))
-        if not whole:
-            image.load()
-        if image.format in DIFFERING_FORMATS:
-            check_seen(path)
-        return size
 
 
 def _check_learnable(annotations, counts, allow_empty):

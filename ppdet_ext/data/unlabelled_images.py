@@ -9,7 +9,8 @@ from ppdet.data.reader import BaseDataLoader
 from ppdet.data.source.dataset import DetDataset
 from ppdet.utils.logger import setup_logger
 
-from .dataset_files import checked_sizes, image_files
+from .dataset_files import image_files
+from .image_checks import checked_sizes
 from .images import IMAGE_SUFFIXES, is_image_name
 from .source_files import files_below
 from .voc_list import list_lines

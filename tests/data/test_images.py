@@ -16,7 +16,8 @@ from tiny import student_yaml
 from deploy import images as deploy_images
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.data import images
-from ppdet_ext.data.dataset_files import _check_image, check_datasets
+from ppdet_ext.data.dataset_files import check_datasets
+from ppdet_ext.data.image_checks import check_image
 from ppdet_ext.data.images import check_depth, decode_bgr, image_size, largest_value, open_rgb
 from ppdet_ext.deploy.compared_images import compared_images
 from ppdet_ext.inference import detections
@@ -109,7 +110,7 @@ def test_what_a_detector_sees_otherwise_is_refused_before_training(tmp_path, for
                                                                    message):
     path = tmp_path / 'a.img'
     path.write_bytes(encoded(GREY, form, **options))
-    for read in image_size, lambda path: _check_image(path, None):
+    for read in image_size, lambda path: check_image(path, None):
         with pytest.raises(ValueError, match=message):
             read(str(path))
 
@@ -131,7 +132,7 @@ def test_exif_turns_an_image_everywhere(tmp_path, form, bits):
     pixels = np.repeat(np.repeat(GREY, 8, axis=0), 8, axis=1).astype(f'uint{bits}')
     path.write_bytes(encoded(pixels, form, exif=turned(6)))
     right = np.rot90(pixels, -1)
-    assert image_size(str(path)) == _check_image(str(path), 255) == right.shape[::-1]
+    assert image_size(str(path)) == check_image(str(path), 255) == right.shape[::-1]
     assert images.image_sizes([str(path)]) == {right.shape}
     assert np.abs(np.int32(open_rgb(str(path), 255))[..., 0] - right).mean() < 3
 
