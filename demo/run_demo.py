@@ -284,14 +284,14 @@ def comparison(parameters, milliseconds, exported, results):
             ['ms, Paddle', *(f'{milliseconds[model.key]:.1f}' for model in MODELS), ''],
             ['ms, exported', '', '', f'{exported:.1f}', '']]
     for name in METRICS:
-        rows.append(figure_row(name.replace('_', ' '), [results[m.key][name] for m in MODELS]))
+        rows.append(metric_row(name.replace('_', ' '), [results[m.key][name] for m in MODELS]))
     for name in results[TEACHER.key]['classes']:
         values = [results[model.key]['classes'][name]['AP'] for model in MODELS]
-        rows.append(figure_row(f'AP {name}', values))
+        rows.append(metric_row(f'AP {name}', values))
     return rows
 
 
-def figure_row(name, values):
+def metric_row(name, values):
     teacher, student, distilled = values
     gain = '-' if None in (student, distilled) else f'{100 * (distilled - student):+.1f}'
     return [name, *('-' if value is None else f'{100 * value:.1f}' for value in values), gain]

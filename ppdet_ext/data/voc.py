@@ -15,6 +15,7 @@ from ..utils.text import same_name
 from .images import IMAGE_SUFFIXES, image_size, is_image_name
 from .records import LabelledImage, SourceCollector, plain_number
 from .source_files import (
+    IMAGE_FOLDERS,
     IN_SEVERAL,
     OTHER_SIZE,
     SPLIT_NAMES,
@@ -30,7 +31,6 @@ from .voc_xml import BrokenXmlError, line_of, parse_xml, read_object
 
 __all__ = ['read_voc']
 
-IMAGE_FOLDERS = ('images', 'jpegimages')
 ANNOTATION_FOLDERS = ('annotations', )
 ANNOTATION = 'annotation'  # the element that holds all others
 ROTATED = 'rotated boxes became their enclosing box'

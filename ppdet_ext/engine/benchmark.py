@@ -26,6 +26,7 @@ __all__ = ['training_batch', 'random_teacher', 'benchmark', 'build_fgd', 'measur
 # would soon make them diverge.
 LEARNING_RATE = 0.0
 IMAGE_SIZE = 256  # pixels, before the reader
+FGD_ARCHITECTURES = ('RetinaNet', 'PicoDet')  # that paddledet's own FGD knows
 
 
 class NoiseImages(DetDataset):
@@ -208,11 +209,11 @@ def measure_pair(cfg, slim, model, inputs, steps, warmup):
 
     Returns:
         dict: as ``benchmark``, with ``ratio`` (whole step to the sum of its parts) and
-        ``ratio_to_fgd``; the latter None where paddledet's FGD does not know the detector.
+        ``ratio_to_fgd``; the latter is None for detectors that paddledet's FGD does not know.
     """
     with tempfile.TemporaryDirectory() as folder:
         fgd = None
-        if cfg.architecture in ('RetinaNet', 'PicoDet'):
+        if cfg.architecture in FGD_ARCHITECTURES:
             fgd = build_fgd(cfg, slim.path, model, folder)
     runs = {
         'student': training_step(model.student_model),
