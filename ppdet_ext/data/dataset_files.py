@@ -195,7 +195,6 @@ def _check_voc(section, dataset, cfg):
     folder = dataset.get('dataset_dir') or ''
     image_list = _existing(section, folder, dataset, 'anno_path')
     images = _existing(section, folder, dataset, 'image_dir')
-    classes = tuple(pascalvoc_label())
     with naming(section):
         lines = [(number, split_list_line(line)) for number, line in list_lines(image_list)]
     for number, line in lines:
@@ -204,14 +203,7 @@ def _check_voc(section, dataset, cfg):
                              f'file, got "{" ".join(line)}"; correct the line')
     pairs = [[os.path.join(images, name) for name in line[:2]] for _, line in lines]
     _check_files(section, image_list, [path for pair in pairs for path in pair])
-    if dataset.get('label_list'):
-        labels = _existing(section, folder, dataset, 'label_list')
-        with naming(section):
-            classes = read_class_names(labels)
-        _check_classes(section, labels, len(classes), cfg.num_classes)
-    elif section == 'EvalDataset' or cfg.num_classes != len(classes):
-        raise ValueError(f'{section}: a VOCDataSet needs a label_list, the names of the classes, '
-                         f'one per line; give -o {section}.label_list=label_list.txt')
+    classes = _voc_classes(section, dataset, cfg)
     missing = [field for field in VOC_FIELDS if field not in (dataset.get('data_fields') or ())]
     if section == 'EvalDataset' and missing:
         raise ValueError(f'{section}: metric VOC reads {", ".join(missing)} too; give -o '
@@ -223,7 +215,7 @@ def _check_voc(section, dataset, cfg):
     sizes = [(path, annotation.size_line, annotation.size)
              for (_, path), annotation in zip(pairs, annotations)]
     others = check_images(section, image_list, [image for image, _ in pairs], sizes,
-                           cfg.get('image_maximum'))
+                          cfg.get('image_maximum'))
     if others:
         # PaddleDetection would cut the boxes off at the size that is stated.
         raise ValueError(f'{section}: {others[0]}; label it again, or correct the size')
@@ -236,6 +228,20 @@ def _check_voc(section, dataset, cfg):
         counted = sum(annotation.countable for annotation in annotations)
         _check_evaluable(section, image_list, _Counts(counted, len(pairs), empty, BOX_OF_VOC),
                          dataset.get('allow_empty'))
+
+
+def _voc_classes(section, dataset, cfg):
+    """tuple of str: the classes of a VOC data set, without a label list PaddleDetection's own."""
+    classes = pascalvoc_label()
+    if dataset.get('label_list'):
+        labels = _existing(section, dataset.get('dataset_dir') or '', dataset, 'label_list')
+        with naming(section):
+            classes = read_class_names(labels)
+        _check_classes(section, labels, len(classes), cfg.num_classes)
+    elif section == 'EvalDataset' or cfg.num_classes != len(classes):
+        raise ValueError(f'{section}: a VOCDataSet needs a label_list, the names of the classes, '
+                         f'one per line; give -o {section}.label_list=label_list.txt')
+    return tuple(classes)
 
 
 CHECKS = {'COCODataSet': _check_coco, 'VOCDataSet': _check_voc}
