@@ -7,7 +7,7 @@ import struct
 import cv2
 import numpy as np
 
-__all__ = ['SUFFIXES', 'find_images', 'images_in', 'read_image', 'shows_several', 'tiff_pictures']
+__all__ = ['SUFFIXES', 'find_images', 'has_several_pages', 'images_in', 'read_image', 'tiff_pages']
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 SHOWN = 5  # names of files
@@ -17,7 +17,7 @@ BMP, PNG = b'BM', b'\x89PNG'
 TIFF = {b'II*\0': '<', b'MM\0*': '>'}  # and the order of the bytes in its numbers
 # Tags of TIFF and of EXIF, which is one.
 KIND, BITS, ORIENTATION, SAMPLE_FORMAT = 254, 258, 274, 339
-# Kinds of pictures besides the image: a smaller copy, a transparency mask.
+# Kinds of pages besides the image: a smaller copy, a transparency mask.
 SMALLER, MASK = 1, 4
 NUMBERS = {1: 'B', 3: 'H', 4: 'I'}  # of the types of TIFF
 INTEGERS = (None, 1)  # formats of samples: those from 0
@@ -128,10 +128,10 @@ def _fault(content):
         cut_off = content.find(JPEG_END, content.rfind(JPEG_SCAN)) < 0
         return 'it is cut off' if cut_off else None
     if content.startswith(tuple(TIFF)):
-        pictures = tiff_pictures(content) or [{}]
-        if shows_several(pictures):
-            return 'several pictures in one TIFF'
-        bits, kind = pictures[0].get(BITS, 1), pictures[0].get(SAMPLE_FORMAT)
+        pages = tiff_pages(content) or [{}]
+        if has_several_pages(pages):
+            return 'it is a multi-page TIFF'
+        bits, kind = pages[0].get(BITS, 1), pages[0].get(SAMPLE_FORMAT)
         sound = bits in (1, 2, 4, 8, 16) and kind in INTEGERS
         return None if sound else 'its grey values are not unsigned integers of 8 or 16 bits'
     if content[8:12] == b'WEBP':
@@ -142,10 +142,10 @@ def _fault(content):
 def _fault_of_webp(content):
     parts = dict(_parts(content))
     if b'ANIM' in parts:
-        return 'several pictures in one WebP'
+        return 'it is an animated WebP'
     exif = parts.get(b'EXIF', b'')
     exif = exif[len(EXIF_START):] if exif.startswith(EXIF_START) else exif
-    if any(picture.get(ORIENTATION) not in UNTURNED for picture in tiff_pictures(exif)[:1]):
+    if any(page.get(ORIENTATION) not in UNTURNED for page in tiff_pages(exif)[:1]):
         return 'its EXIF orientation rotates it, which not every OpenCV applies to a WebP'
     return None
 
@@ -159,25 +159,25 @@ def _parts(content):
         place += 8 + size + size % 2
 
 
-def tiff_pictures(content):
-    """Reads what a TIFF, or EXIF, says of its pictures.
+def tiff_pages(content):
+    """Reads the tags of the pages (image file directories) of a TIFF, or of EXIF.
 
     Args:
         content (bytes): of the file.
 
     Returns:
-        list of dict: the first integer of every tag, by picture; empty if it is not a TIFF. Damaged
-        parts are left out: decoding reports them.
+        list of dict: for each page, the first integer of every tag; empty if it is not a TIFF.
+        Damaged parts are left out: decoding reports them.
     """
     order = TIFF.get(content[:4])
-    pictures, starts = [], set()
+    pages, starts = [], set()
     if order is None:
-        return pictures
+        return pages
     try:
         start, = struct.unpack_from(f'{order}I', content, 4)
         while start and start not in starts:
             starts.add(start)
-            pictures.append({})
+            pages.append({})
             count, = struct.unpack_from(f'{order}H', content, start)
             end = start + 2 + 12 * count
             for place in range(start + 2, end, 12):
@@ -188,13 +188,13 @@ def tiff_pictures(content):
                     inside = values * struct.calcsize(number) <= 4
                     where = place + 8 if inside else struct.unpack_from(
                         f'{order}I', content, place + 8)[0]
-                    pictures[-1][tag], = struct.unpack_from(number, content, where)
+                    pages[-1][tag], = struct.unpack_from(number, content, where)
             start, = struct.unpack_from(f'{order}I', content, end)
     except struct.error:
         pass
-    return pictures
+    return pages
 
 
-def shows_several(pictures):
-    """bool: whether a TIFF, as :func:`tiff_pictures` describes it, has images besides the first."""
-    return any(not picture.get(KIND, 0) & (SMALLER | MASK) for picture in pictures[1:])
+def has_several_pages(pages):
+    """bool: whether a TIFF with these :func:`tiff_pages` holds images besides the first."""
+    return any(not page.get(KIND, 0) & (SMALLER | MASK) for page in pages[1:])

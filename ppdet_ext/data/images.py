@@ -18,8 +18,8 @@ from deploy.images import (
     SAMPLE_FORMAT,
     SUFFIXES,
     TIFF,
-    shows_several,
-    tiff_pictures,
+    has_several_pages,
+    tiff_pages,
 )
 
 from ..utils.files import open_regular
@@ -79,8 +79,8 @@ def image_size(path):
 def check_seen(path):
     """Makes sure that detectors read a TIFF or WebP as other programs do.
 
-    OpenCV, which detectors read images with, knows fewer compressions of TIFF and no WebP with
-    several pictures, and ignores the EXIF orientation of a WebP, which would displace boxes.
+    OpenCV, which detectors read images with, knows fewer compressions of TIFF, cannot read an
+    animated WebP, and ignores the EXIF orientation of a WebP, which would displace boxes.
 
     Raises:
         ValueError: they do not; the message does not name the file.
@@ -156,8 +156,8 @@ def bits_per_channel(content):
 
 
 def _image_tags(content):
-    """dict: the tags of the first picture in a TIFF, which is the one that is read."""
-    return next(iter(tiff_pictures(content)), {})
+    """dict: the tags of the first page of a TIFF, which is the one that is read."""
+    return next(iter(tiff_pages(content)), {})
 
 
 def _check_values(content):
@@ -165,9 +165,9 @@ def _check_values(content):
     bits."""
     if content.startswith(BIG_TIFF):
         raise ValueError('a BigTIFF, which detectors do not read; save it as TIFF or PNG')
-    if shows_several(tiff_pictures(content)):
-        raise ValueError('several pictures in one TIFF, of which detectors read the first; save '
-                         'each as a separate file')
+    if has_several_pages(tiff_pages(content)):
+        raise ValueError('a multi-page TIFF, of which detectors read only the first page; save '
+                         'each page as a separate file')
     bits, kind = bits_per_channel(content), _image_tags(content).get(SAMPLE_FORMAT)
     if bits not in (8, 16):
         raise ValueError(f'grey values of {bits} bits, expected 8 or 16; save it with 16 bits')

@@ -67,7 +67,7 @@ def overview(folder, names, images, group_by=None, input_size=None):
         dict: ``images``, ``sound_images`` and ``boxes`` by split, ``classes``: name to boxes by
         split, ``box_sides``: quantiles in pixels of the root of the area,
         ``boxes_below_stride``: fraction of the boxes whose shorter side is below each stride,
-        ``identical_images``: lists of ``split/name`` of the same picture, ``groups_apart``: group
+        ``identical_images``: lists of ``split/name`` of the same image, ``groups_apart``: group
         to its splits, ``warnings``: what of this may spoil a training.
     """
     splits = tuple(SPLITS)

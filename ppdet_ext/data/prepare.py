@@ -10,7 +10,7 @@ from typing import NamedTuple, Optional
 from ..safe_io.archive import unpacked
 from ..utils.files import write_json, write_text
 from ..utils.progress import progress
-from ..utils.text import alike, same_name
+from ..utils.text import alike, counted, same_name
 from .coco import SPLITS, coco_dataset, grouped_split, stratified_split
 from .dataset_folder import new_dataset_folder
 from .dataset_yaml import dataset_yaml, write_run_configs
@@ -31,8 +31,8 @@ class InvalidDataError(ValueError):
     def __init__(self, faults, notes=()):
         files = len({fault.file for fault in faults})
         super().__init__('; '.join([
-            f'{len(faults)} faults in {files} files, nothing was written; repair them, or leave '
-            f'these images and boxes out with --skip-invalid', *notes]))
+            f'{counted(len(faults), "fault")} in {counted(files, "file")}, nothing was written; '
+            f'repair them, or leave these images and boxes out with --skip-invalid', *notes]))
         self.faults = faults
 
 

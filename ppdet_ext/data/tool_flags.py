@@ -7,7 +7,7 @@ import os
 import re
 
 from ..utils.command_line import positive
-from ..utils.text import clean_name
+from ..utils.text import clean_name, counted
 from .check import check_coco_folder, read_class_names
 from .overview import describe_overview, write_overview
 from .prepare import InvalidDataError
@@ -114,8 +114,8 @@ def _check(flags, group_by):
     counts, faults = check_coco_folder(folder)
     if faults:
         print(*faults, sep='\n')
-        raise ValueError(f'{folder}: {len(faults)} faults, listed above; correct them, or '
-                         f'prepare the data set again')
+        raise ValueError(f'{folder}: {counted(len(faults), "fault")}, listed above; correct them, '
+                         f'or prepare the data set again')
     # Not inside the data set, which may be the source of another.
     check_dir = flags.check_dir or f'{os.path.abspath(folder)}-check'
     result, paths = write_overview(folder, check_dir, group_by, flags.input_size, flags.font)

@@ -38,6 +38,7 @@ from ..data.coco_file import read_sound_coco
 from ..safe_io.archive import unpacked
 from ..utils.files import read_json, write_json, write_text
 from ..utils.suggest import did_you_mean
+from ..utils.text import counted
 
 __all__ = ['NEU_DET_SPLITS', 'UNLABELLED', 'ClassSplit', 'FewShotSet', 'annotation_path',
            'make_few_shot', 'table', 'write_few_shot']
@@ -338,8 +339,8 @@ def _shuffled(images, seed):
 
 def _check_enough(name, count, shots, where=''):
     if count < shots:
-        raise ValueError(f'train.json: class "{name}" has {count} boxes{where}, {shots} shots need '
-                         f'{shots}; annotate more, or take at most {count} shots')
+        raise ValueError(f'train.json: class "{name}" has {counted(count, "box")}{where}, {shots} '
+                         f'shots need {shots}; annotate more, or take at most {count} shots')
 
 
 class Rule(NamedTuple):

@@ -1,11 +1,11 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Text from other programs and systems: encodings, byte order marks, invisible characters."""
+"""Reads text from other programs (encodings, byte order marks), and words numbers of things."""
 import codecs
 import contextlib
 import unicodedata
 
-__all__ = ['alike', 'clean_name', 'decode_file_name', 'decode_text', 'same_name']
+__all__ = ['alike', 'clean_name', 'counted', 'decode_file_name', 'decode_text', 'same_name']
 
 # Those of UTF-32 first: they begin with those of UTF-16.
 MARKS = ((codecs.BOM_UTF8, 'utf-8-sig'), (codecs.BOM_UTF32_LE, 'utf-32'),
@@ -58,6 +58,12 @@ def clean_name(text):
 def alike(text):
     """str: a key that is equal for names that differ only in case, width or blanks."""
     return ''.join(unicodedata.normalize('NFKC', text).casefold().split())
+
+
+def counted(number, noun):
+    """str: a number with its noun, ``1 box`` or ``2 boxes``."""
+    plural = f'{noun}es' if noun.endswith(('s', 'x')) else f'{noun}s'
+    return f'{number} {noun if number == 1 else plural}'
 
 
 def decode_file_name(name):

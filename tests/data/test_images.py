@@ -103,7 +103,7 @@ def test_grey_values_that_are_no_integers_from_0_are_refused(tmp_path, kind, sam
     ('WEBP', {'save_all': True, 'append_images': [Image.fromarray(255 - GREY)]},
      'OpenCV, which detectors read images with, cannot decode it; save it as PNG'),
     ('TIFF', {'save_all': True, 'append_images': [Image.fromarray(255 - GREY)]},
-     'several pictures in one TIFF, of which detectors read the first'),
+     'a multi-page TIFF, of which detectors read only the first page'),
     ('TIFF', {'compression': 'lzma'}, 'OpenCV, which detectors read images with, cannot decode it'),
 ])
 def test_what_a_detector_sees_otherwise_is_refused_before_training(tmp_path, form, options,

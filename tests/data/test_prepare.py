@@ -583,7 +583,7 @@ def test_the_tool_lists_every_fault(tmp_path, source):
     write_text(source / 'labels' / 'part.000.txt', 'x\n9 1 1 1 1\n')
     finished = run_tool('--source', source, '--output', 'out', cwd=tmp_path)
     assert finished.returncode == 1 and finished.stdout.count('part.000.txt:') == 2
-    assert finished.stderr.startswith('error: 2 faults in 1 files') and not (
+    assert finished.stderr.startswith('error: 2 faults in 1 file,') and not (
         tmp_path / 'out').exists()
 
 
