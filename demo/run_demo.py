@@ -3,8 +3,8 @@
 """Trains a teacher, a student and the student distilled by MGD, compares the three and exports the
 last one.
 
-Without --source on synthetic steel, which a program draws; results on it say nothing about real
-steel. Every step is a command of tools/ that can be repeated by hand: the logs begin with it.
+Without --source it uses synthetic steel, drawn by a program; results on it say nothing about real
+steel. Every step is a command of tools/ that can be repeated by hand: each log begins with it.
 """
 import argparse
 import json
@@ -26,14 +26,14 @@ import checkout  # noqa: E402
 from ppdet_ext.utils.commands import run_logged  # noqa: E402
 
 Model = namedtuple('Model', ['key', 'title', 'config', 'slim_config', 'fraction'])
-Model.__doc__ = 'One of the compared models; ``fraction`` is its part of the whole time, measured.'
+Model.__doc__ = 'One of the compared models; ``fraction`` is its measured share of the whole time.'
 
 TEACHER = Model('teacher', 'teacher', 'configs/nano/retinanet_nano_l_neu_det.yml', None, 0.40)
 STUDENT = Model('student', 'student', 'configs/nano/retinanet_nano_s_neu_det.yml', None, 0.16)
 DISTILLED = Model('distilled', 'student + MGD', STUDENT.config,
                   'configs/slim/distill/retinanet_nano_l_neu_det_mgd_distill.yml', 0.24)
 MODELS = (TEACHER, STUDENT, DISTILLED)
-# The part of the whole time of each of the other steps: data, testing and drawing by model, export.
+# Share of the whole time of each other step: data, testing and drawing by model, export.
 SHORT_STEP = 0.02
 REPORT = 0.04
 
@@ -48,21 +48,21 @@ TRAINING_LINE = re.compile(r'Epoch: \[(\d+)\] \[ *(\d+)/(\d+)\].* loss: ([\d.]+|
 
 
 class Clock:
-    """Prints lines with the time that has passed and, estimated, the time that is left."""
+    """Prints lines with the elapsed time and an estimate of the remaining time."""
 
     def __init__(self):
         self.start = time.monotonic()
         self.done = 0.0
 
     def say(self, text, fraction=0.0):
-        """Prints a line; ``fraction`` is the part of all work done since the last finish()."""
+        """Prints a line; ``fraction`` is the share of the work done since the last finish()."""
         passed = time.monotonic() - self.start
         done = self.done + fraction
         left = f', about {minutes(passed / done - passed)} left' if done else ''
         print(f'[{minutes(passed)}{left}] {text}', flush=True)
 
     def finish(self, fraction):
-        """Adds a part of the whole work to what is done."""
+        """Adds a share of the whole work to what is done."""
         self.done += fraction
 
 
@@ -155,7 +155,7 @@ class Demo:
             return json.load(f)
 
     def choose_images(self):
-        """str: a folder of images to draw on: of demo/, or of the real test split."""
+        """str: a folder of images to draw on: from demo/, or from the real test split."""
         if not self.source:
             return os.path.join(ROOT, 'demo')
         folder = os.path.join(self.pictures, 'test_images')
@@ -232,14 +232,14 @@ class Demo:
         return (f'{self.data_name()}; {count} test images. Every model was trained once, from '
                 f'scratch, epochs: {self.epochs},\nseed: 0. So short a training shows how it is '
                 'done, not what is attainable; small differences\nare chance. AP in percent; '
-                '- where there is no such defect. ms: of one image, in\nPaddle as it was trained, '
-                'and exported, in ONNX Runtime with one thread.')
+                '- where there is no such defect. ms: per image, in\nPaddle as trained, and '
+                'exported, in ONNX Runtime with one thread.')
 
     def data_name(self):
         return f'NEU-DET of {self.source}' if self.source else 'Synthetic steel, drawn by a program'
 
     def cost(self, model):
-        """dict: time, FLOPs and memory that tools/eval.py has measured."""
+        """dict: time, FLOPs and memory measured by tools/eval.py."""
         with open(os.path.join(self.folder(model), 'test', 'cost.json'), encoding='utf-8') as f:
             return json.load(f)
 
@@ -269,7 +269,7 @@ def stem(path):
 
 def count_parameters(weights):
     """int: the trained numbers in a .pdparams, without the statistics of batch norm."""
-    checkout.load()  # not before: Paddle would lie in memory beside every training
+    checkout.load()  # not earlier, or Paddle would take memory during every training
     from ppdet_ext.safe_io.safe_pickle import load_state
 
     arrays = load_state(weights, return_numpy=True)
@@ -284,14 +284,14 @@ def comparison(parameters, milliseconds, exported, results):
             ['ms, Paddle', *(f'{milliseconds[model.key]:.1f}' for model in MODELS), ''],
             ['ms, exported', '', '', f'{exported:.1f}', '']]
     for name in METRICS:
-        rows.append(figure_row(name.replace('_', ' '), [results[m.key][name] for m in MODELS]))
+        rows.append(metric_row(name.replace('_', ' '), [results[m.key][name] for m in MODELS]))
     for name in results[TEACHER.key]['classes']:
         values = [results[model.key]['classes'][name]['AP'] for model in MODELS]
-        rows.append(figure_row(f'AP {name}', values))
+        rows.append(metric_row(f'AP {name}', values))
     return rows
 
 
-def figure_row(name, values):
+def metric_row(name, values):
     teacher, student, distilled = values
     gain = '-' if None in (student, distilled) else f'{100 * (distilled - student):+.1f}'
     return [name, *('-' if value is None else f'{100 * value:.1f}' for value in values), gain]
@@ -308,7 +308,7 @@ def markdown_table(rows):
 
 
 def contact_sheet(folders, heading):
-    """Puts the drawn images side by side: a row an image, a column a model.
+    """Puts the drawn images side by side: one row per image, one column per model.
 
     Args:
         folders (dict of str to str): title of the model to folder of its drawn images.

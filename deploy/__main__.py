@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Detects defects on images with an exported model, draws them and writes what it found.
+"""Detects defects in images with an exported model, draws them and writes the results.
 
 python -m deploy --model_dir output_inference/retinanet_nano_s_neu_det --image_dir images
 """
@@ -24,9 +24,9 @@ def parse_args(argv):
     parser.add_argument('--model_dir', required=True, help='folder of the exported model')
     parser.add_argument('--image_file', help='one image; takes precedence over --image_dir')
     parser.add_argument('--image_dir', help='folder of images')
-    parser.add_argument('--anno_path', help='COCO annotations of images of --image_dir: only write '
-                        'what is found on them to bbox.json, which tools/eval.py --json_eval '
-                        'evaluates')
+    parser.add_argument('--anno_path', help='COCO annotations of the images in --image_dir: '
+                        'only write the detections on them to bbox.json, for tools/eval.py '
+                        '--json_eval')
     parser.add_argument('--runtime', choices=RUNTIMES, default='onnxruntime',
                         help='default: %(default)s')
     parser.add_argument('--precision', choices=PRECISIONS, default='float32',
@@ -40,8 +40,8 @@ def parse_args(argv):
                         'tools/report.py writes it; boxes below it are left out everywhere')
     parser.add_argument('--save_images', type=boolean, default=True,
                         help='draw the images; default: true')
-    parser.add_argument('--font', help='font file for names of classes outside of ASCII in '
-                        'drawings, which are numbered otherwise; needs Pillow')
+    parser.add_argument('--font', help='font file for class names outside ASCII in drawings, '
+                        'which are otherwise numbered; needs Pillow')
     parser.add_argument('--save_results', type=boolean, default=False,
                         help='write every box to results.json and results.csv; default: false')
     return parser.parse_args(argv)
@@ -102,7 +102,7 @@ def write_detections(args):
 
 if __name__ == '__main__':
     for stream in (sys.stdout, sys.stderr):
-        # A console that cannot show a character must not end a work that is done.
+        # A console that cannot show a character must not fail work that is done.
         stream.reconfigure(errors='backslashreplace')
     try:
         main(sys.argv[1:])

@@ -37,11 +37,11 @@ def read_card(folder):
                          f'the version of this runner')
     wrong = [key for key, kind in KINDS.items() if not isinstance(card.get(key, ...), kind)]
     if wrong:
-        raise ValueError(f'{path} has no {", ".join(wrong)}, or another kind of value there; '
+        raise ValueError(f'{path} has no {", ".join(wrong)}, or a wrong kind of value there; '
                          f'export the model again')
     if len(card['classes']) != len(card['colors']):
-        raise ValueError(f'{path} has {len(card["classes"])} classes, exported were '
-                         f'{len(card["colors"])}; names may be changed, not their number')
+        raise ValueError(f'{path} has {len(card["classes"])} classes, but {len(card["colors"])} '
+                         f'were exported; names may be changed, not their number')
     return card
 
 
@@ -52,11 +52,11 @@ def _sha256(path):
 
 
 def check_files(paths):
-    """Makes sure that files of an exported folder are there, and are those of its card.
+    """Makes sure that the files of an exported folder exist and are those of its card.
 
     Raises:
-        FileNotFoundError: one is not there.
-        ValueError: one is cut off, or of another export.
+        FileNotFoundError: one does not exist.
+        ValueError: one is cut off, or from another export.
     """
     for path in paths:
         if not os.path.isfile(path):
@@ -67,4 +67,4 @@ def check_files(paths):
         expected = read_card(folder)['files'].get(name)
         if expected not in (None, _sha256(path)):
             raise ValueError(f'{path} is not the file that {CARD} was exported with: it is cut off '
-                             f'or of another model; copy the whole folder again')
+                             f'or from another export; copy the whole folder again')

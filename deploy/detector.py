@@ -15,7 +15,7 @@ class Detector:
     """Finds defects on images.
 
     Args:
-        folder (str): what ``tools/export_model.py`` has written.
+        folder (str): written by ``tools/export_model.py``.
         runtime (str or type): ``paddle``, ``onnxruntime`` or ``openvino``, or a class like those
             of ``deploy.runtimes``.
         precision (str): ``float32``, ``int8`` of a model exported with ``--int8``, or ``bfloat16``
@@ -29,7 +29,7 @@ class Detector:
         RuntimeError: it cannot read the model.
 
     Attributes:
-        card (dict): what is known of the model.
+        card (dict): the model's card, as :func:`deploy.card.read_card` returns it.
         classes (list of str): names by class.
     """
 
@@ -46,7 +46,7 @@ class Detector:
             image (ndarray): [h, w, 3] uint8, blue, green, red, as OpenCV reads it.
 
         Returns:
-            ndarray: [B, 6] float32, class, score, x1, y1, x2, y2 in pixels; scores falling.
+            ndarray: [B, 6] float32, class, score, x1, y1, x2, y2 in pixels; highest score first.
         """
         inputs = self.preprocess(image)
         return self.postprocess(self.network(inputs), inputs['scale_factor'], image.shape)

@@ -16,7 +16,7 @@ def boolean(text):
 
 def positive(text):
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'expected a whole number from 1, got "{text}"')
+        raise argparse.ArgumentTypeError(f'expected a whole number of at least 1, got "{text}"')
     return int(text)
 
 

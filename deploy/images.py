@@ -1,13 +1,13 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Image files, read as training reads them; what it does not read is refused."""
+"""Image files, read as in training; files that training does not read are refused."""
 import os
 import struct
 
 import cv2
 import numpy as np
 
-__all__ = ['SUFFIXES', 'find_images', 'read_image', 'shows_several', 'tiff_pictures']
+__all__ = ['SUFFIXES', 'find_images', 'has_several_pages', 'images_in', 'read_image', 'tiff_pages']
 
 SUFFIXES = ('.jpg', '.jpeg', '.png', '.bmp', '.tif', '.tiff', '.webp')
 SHOWN = 5  # names of files
@@ -17,7 +17,7 @@ BMP, PNG = b'BM', b'\x89PNG'
 TIFF = {b'II*\0': '<', b'MM\0*': '>'}  # and the order of the bytes in its numbers
 # Tags of TIFF and of EXIF, which is one.
 KIND, BITS, ORIENTATION, SAMPLE_FORMAT = 254, 258, 274, 339
-# Kinds of pictures beside the image: a smaller copy, a transparency mask.
+# Kinds of pages besides the image: a smaller copy, a transparency mask.
 SMALLER, MASK = 1, 4
 NUMBERS = {1: 'B', 3: 'H', 4: 'I'}  # of the types of TIFF
 INTEGERS = (None, 1)  # formats of samples: those from 0
@@ -29,7 +29,7 @@ def find_images(image_file, image_dir):
     """Lists the images of ``--image_file`` and ``--image_dir``.
 
     Returns:
-        list of str: sorted paths; files of other names are said to be left out.
+        list of str: sorted paths; files with other suffixes are reported as left out.
 
     Raises:
         FileNotFoundError: a path does not exist, or the folder holds no image.
@@ -42,20 +42,36 @@ def find_images(image_file, image_dir):
         return [image_file]
     if not image_dir:
         raise ValueError('no image; give --image_file FILE or --image_dir FOLDER')
-    if not os.path.isdir(image_dir):
-        raise FileNotFoundError(f'--image_dir: {image_dir} is not a folder')
-    # Hidden ones are what other systems leave beside the files, not images.
-    names = sorted(name for name in os.listdir(image_dir) if not name.startswith('.'))
+    return images_in(image_dir, '--image_dir')
+
+
+def images_in(folder, flag):
+    """Lists the images in a folder.
+
+    Args:
+        folder (str): of the images.
+        flag (str): the flag that names it, for messages.
+
+    Returns:
+        list of str: sorted paths; other files are reported as left out.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or no image in it.
+    """
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(f'{flag}: {folder} is not a folder')
+    # Hidden files are not images but what other systems leave beside them.
+    names = sorted(name for name in os.listdir(folder) if not name.startswith('.'))
     images = [name for name in names if name.lower().endswith(SUFFIXES)
-              and os.path.isfile(os.path.join(image_dir, name))]
+              and os.path.isfile(os.path.join(folder, name))]
     others = sorted(set(names) - set(images))
     shown = f'{", ".join(others[:SHOWN])}{" ..." if len(others) > SHOWN else ""}'
     if not images:
-        raise FileNotFoundError(f'--image_dir: no {", ".join(SUFFIXES)} in {image_dir}, which '
-                                f'holds {shown or "nothing"}; give the folder of the images')
+        raise FileNotFoundError(f'{flag}: no {", ".join(SUFFIXES)} in {folder}, which holds '
+                                f'{shown or "nothing"}; give the folder of the images')
     if others:
-        print(f'--image_dir: left out {len(others)} names that are no files of images: {shown}')
-    return [os.path.join(image_dir, name) for name in images]
+        print(f'{flag}: left out {len(others)} entries that are not image files: {shown}')
+    return [os.path.join(folder, name) for name in images]
 
 
 def read_image(path, maximum=None):
@@ -64,7 +80,7 @@ def read_image(path, maximum=None):
     Args:
         path (str): the file.
         maximum (int or None): ``image_maximum`` of the model's card, the value that is white in
-            images with 16 bits a channel.
+            images with 16 bits per channel.
 
     Returns:
         ndarray: [h, w, 3] uint8, blue, green, red.
@@ -88,7 +104,7 @@ def read_image(path, maximum=None):
     if pixels.dtype == np.uint8:
         return pixels
     if maximum is None or pixels.max() > maximum:
-        raise ValueError(f'{path} has 16 bits a channel, values up to {pixels.max()}, but the '
+        raise ValueError(f'{path} has 16 bits per channel, values up to {pixels.max()}, but the '
                          f'model was exported with image_maximum {maximum}; train and export it '
                          f'with -o image_maximum=N, the value of your camera that is white')
     return ((pixels.astype('uint32') * 255 + maximum // 2) // maximum).astype('uint8')
@@ -111,12 +127,12 @@ def _fault(content):
         cut_off = content.find(JPEG_END, content.rfind(JPEG_SCAN)) < 0
         return 'it is cut off' if cut_off else None
     if content.startswith(tuple(TIFF)):
-        pictures = tiff_pictures(content) or [{}]
-        if shows_several(pictures):
-            return 'several pictures in one TIFF'
-        bits, kind = pictures[0].get(BITS, 1), pictures[0].get(SAMPLE_FORMAT)
+        pages = tiff_pages(content) or [{}]
+        if has_several_pages(pages):
+            return 'it is a multi-page TIFF'
+        bits, kind = pages[0].get(BITS, 1), pages[0].get(SAMPLE_FORMAT)
         sound = bits in (1, 2, 4, 8, 16) and kind in INTEGERS
-        return None if sound else 'its grey values are not integers from 0, of 8 or 16 bits'
+        return None if sound else 'its grey values are not unsigned integers of 8 or 16 bits'
     if content[8:12] == b'WEBP':
         return _fault_of_webp(content)
     return None if content.startswith((BMP, PNG)) else 'not a BMP, JPEG, PNG, TIFF or WebP'
@@ -125,11 +141,11 @@ def _fault(content):
 def _fault_of_webp(content):
     parts = dict(_parts(content))
     if b'ANIM' in parts:
-        return 'several pictures in one WebP'
+        return 'it is an animated WebP'
     exif = parts.get(b'EXIF', b'')
     exif = exif[len(EXIF_START):] if exif.startswith(EXIF_START) else exif
-    if any(picture.get(ORIENTATION) not in UNTURNED for picture in tiff_pictures(exif)[:1]):
-        return 'its EXIF orientation turns it, which not every OpenCV sees in a WebP'
+    if any(page.get(ORIENTATION) not in UNTURNED for page in tiff_pages(exif)[:1]):
+        return 'its EXIF orientation rotates it, which not every OpenCV applies to a WebP'
     return None
 
 
@@ -142,42 +158,42 @@ def _parts(content):
         place += 8 + size + size % 2
 
 
-def tiff_pictures(content):
-    """Reads what a TIFF, or EXIF, says of its pictures.
+def tiff_pages(content):
+    """Reads the tags of the pages (image file directories) of a TIFF, or of EXIF.
 
     Args:
         content (bytes): of the file.
 
     Returns:
-        list of dict: the first integer of every tag, by picture; empty where it is no TIFF. What is
-        damaged is left out: decoding it will tell.
+        list of dict: for each page, the first integer of every tag; empty if it is not a TIFF.
+        Damaged parts are left out: decoding reports them.
     """
     order = TIFF.get(content[:4])
-    pictures, starts = [], set()
+    pages, starts = [], set()
     if order is None:
-        return pictures
+        return pages
     try:
         start, = struct.unpack_from(f'{order}I', content, 4)
         while start and start not in starts:
             starts.add(start)
-            pictures.append({})
+            pages.append({})
             count, = struct.unpack_from(f'{order}H', content, start)
             end = start + 2 + 12 * count
             for place in range(start + 2, end, 12):
                 tag, kind, values = struct.unpack_from(f'{order}HHI', content, place)
                 if kind in NUMBERS:
                     number = f'{order}{NUMBERS[kind]}'
-                    # More than four bytes are elsewhere, at a place that is given instead.
+                    # Values of more than four bytes are elsewhere; their offset is given instead.
                     inside = values * struct.calcsize(number) <= 4
                     where = place + 8 if inside else struct.unpack_from(
                         f'{order}I', content, place + 8)[0]
-                    pictures[-1][tag], = struct.unpack_from(number, content, where)
+                    pages[-1][tag], = struct.unpack_from(number, content, where)
             start, = struct.unpack_from(f'{order}I', content, end)
     except struct.error:
         pass
-    return pictures
+    return pages
 
 
-def shows_several(pictures):
-    """bool: whether a TIFF has images beside the one that is read, of :func:`tiff_pictures`."""
-    return any(not picture.get(KIND, 0) & (SMALLER | MASK) for picture in pictures[1:])
+def has_several_pages(pages):
+    """bool: whether a TIFF with these :func:`tiff_pages` holds images besides the first."""
+    return any(not page.get(KIND, 0) & (SMALLER | MASK) for page in pages[1:])

@@ -48,8 +48,9 @@ class Preprocess:
     def __init__(self, operators, height, width):
         unknown = {operator['type'] for operator in operators} - set(OPERATORS)
         if unknown:
-            raise ValueError(f'preprocess: this runner does not know {", ".join(unknown)}, but '
-                             f'{", ".join(OPERATORS)}; copy that of the version of the export')
+            raise ValueError(f'preprocess: this runner knows {", ".join(OPERATORS)}, not '
+                             f'{", ".join(unknown)}; copy the runner of the version that exported '
+                             f'the model')
         settings = {operator['type']: {key: value for key, value in operator.items()
                                        if key != 'type'} for operator in operators}
         self.height, self.width = height, width

@@ -33,7 +33,7 @@ def save_records(records, folder):
     # Names of files that are not UTF-8 are escaped, as JSON does.
     with open(as_json, 'w', encoding='utf-8', errors='backslashreplace') as f:
         json.dump(records, f, ensure_ascii=False)
-    # With a mark, without which spreadsheets take UTF-8 for another encoding.
+    # Without the byte order mark spreadsheets take UTF-8 for another encoding.
     with open(as_csv, 'w', newline='', encoding='utf-8-sig', errors='backslashreplace') as f:
         writer = csv.writer(f)
         writer.writerow(['file', 'class_name', 'score', 'x1', 'y1', 'x2', 'y2'])
@@ -45,7 +45,7 @@ def read_json(path):
     """The content of a JSON file in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not JSON.
         OSError: it cannot be read.
     """
     with open(path, 'rb') as f:
@@ -87,7 +87,7 @@ def drawn_names(classes, font=None):
 
 
 def draw(image, boxes, names, colors, threshold, font=None):
-    """Draws boxes [B, 6] of a score of ``threshold`` or more, with class and score.
+    """Draws boxes [B, 6] with a score of ``threshold`` or more, labelled with class and score.
 
     Args:
         image (ndarray): [h, w, 3] uint8, blue, green, red; it is drawn on.

@@ -20,7 +20,7 @@ def suppress(boxes, scores, nms):
             ``nms_threshold``, ``nms_eta`` and ``normalized``.
 
     Returns:
-        ndarray: [K, 6] float32, class, score, x1, y1, x2, y2; scores falling.
+        ndarray: [K, 6] float32, class, score, x1, y1, x2, y2; highest score first.
     """
     scores = scores.reshape(-1)
     candidates = np.flatnonzero(scores > nms['score_threshold'])
@@ -41,10 +41,10 @@ def suppress(boxes, scores, nms):
 
 
 def _keep(boxes, scores, candidates, nms):
-    """ndarray: of indices into the scores [C * M], which rise, those that are not suppressed."""
+    """ndarray: the indices into the scores [C * M], given ascending, that are not suppressed."""
     rectangles = boxes[candidates % len(boxes)]
     rectangles[:, 2:] -= rectangles[:, :2] - (0 if nms['normalized'] else 1)
-    # OpenCV takes any two boxes without area for the same.
+    # OpenCV treats any two boxes without area as identical.
     np.maximum(rectangles[:, 2:], SMALLEST, out=rectangles[:, 2:])
     rectangles = rectangles.tolist()  # OpenCV converts an array much more slowly
     kept = []

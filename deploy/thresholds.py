@@ -13,25 +13,25 @@ def read_thresholds(path, classes):
 
     Args:
         path (str): JSON with ``threshold``, for all classes, and ``classes``, name to threshold;
-            ``threshold`` is that of the classes not named.
+            ``threshold`` applies to classes not named.
         classes (list of str): of the model.
 
     Returns:
         ndarray: [C], by class.
 
     Raises:
-        ValueError: it is another file, names another class, or leaves a class out.
+        ValueError: it is not such a file, names another class, or leaves a class out.
         OSError: it cannot be read.
     """
     try:
         content = read_json(path)
     except ValueError as error:
-        raise ValueError(f'--thresholds: {error}; take the file that tools/report.py has '
-                         f'written') from error
+        raise ValueError(f'--thresholds: {error}; give the file that tools/report.py '
+                         f'wrote') from error
     by_class = content.get('classes', {}) if isinstance(content, dict) else None
     if not isinstance(by_class, dict) or not set(by_class) <= set(classes):
         raise ValueError(f'--thresholds: {path} is not for this model, whose classes are '
-                         f'{", ".join(classes)}; take the file that tools/report.py has written '
+                         f'{", ".join(classes)}; give the file that tools/report.py wrote '
                          f'for it')
     values = [by_class.get(name, content.get('threshold')) for name in classes]
     for name, value in zip(classes, values):
@@ -43,5 +43,5 @@ def read_thresholds(path, classes):
 
 def keep_from(boxes, thresholds):
     """ndarray: of boxes [B, 6] those whose score is at least the threshold of their class."""
-    # In double precision, as the report has chosen them.
+    # In double precision, in which the report chose them.
     return boxes[boxes[:, 1].astype('float64') >= thresholds[boxes[:, 0].astype(int)]]

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Plays labelling tools: packs synthetic steel with labels of four formats, a zip file each."""
+"""Imitates labelling tools: packs synthetic steel with labels of four formats, one zip each."""
 import json
 import os
 import zipfile

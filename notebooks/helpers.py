@@ -1,8 +1,8 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What the notebooks share. Needs Python and Jupyter alone: every command has its own process.
+"""Helpers of the notebooks. Needs only Python and Jupyter: every command has its own process.
 
-A command that fails under Jupyter's ``!`` lets the notebook go on; :func:`run` raises.
+Under Jupyter's ``!`` a notebook continues after a command that fails; :func:`run` raises.
 """
 import base64
 import glob
@@ -43,7 +43,7 @@ class CommandError(RuntimeError):
 
 
 def run(command, options=''):
-    """Runs a command in the project's folder and shows what matters of its output.
+    """Runs a command in the project's folder and shows the relevant part of its output.
 
     The whole output is in a file of ``output/logs``.
 
@@ -57,7 +57,7 @@ def run(command, options=''):
     line = f'{command} {options}'.strip()
     print(f'$ {line}', flush=True)
     words = shlex.split(line)
-    # Not what is found first: the Python of the notebook.
+    # The notebook's own Python, not the first one on the path.
     programs = {'python': [sys.executable], 'pip': [sys.executable, '-m', 'pip']}
     words = [*programs.get(words[0], words[:1]), *words[1:]]
     os.makedirs(LOGS, exist_ok=True)
@@ -119,7 +119,7 @@ def resume(run_folder):
 
 
 def show_machine():
-    """Shows Python, processor, memory, disk, GPU and the Paddle that is there."""
+    """Shows Python, processor, memory, disk, GPU and the installed Paddle."""
     gpus = shutil.which('nvidia-smi') and subprocess.run(
         ['nvidia-smi', '--query-gpu=name,memory.total', '--format=csv,noheader'], text=True,
         capture_output=True).stdout.strip()
@@ -153,7 +153,7 @@ def _paddle():
 
 
 def install():
-    """Installs the project; a Paddle that is there stays, and is installed where there is none.
+    """Installs the project, and Paddle only if none is installed.
 
     Raises:
         CommandError: pip failed, or what was installed does not run.
@@ -173,10 +173,10 @@ def install():
 
 
 def neu_det_or_synthetic(epochs):
-    """Prepares NEU-DET where it is mounted, else draws synthetic steel.
+    """Prepares NEU-DET if it is mounted, otherwise draws synthetic steel.
 
     Args:
-        epochs (int): of a training on synthetic steel; on NEU-DET the configs say how many.
+        epochs (int): of a training on synthetic steel; on NEU-DET those of the configs.
 
     Returns:
         tuple of str: the data set, and the options of a training on it.
@@ -193,12 +193,12 @@ def neu_det_or_synthetic(epochs):
 
 
 def on(data):
-    """str: the settings that exchange the data set of a config."""
+    """str: the settings that replace the data set of a config."""
     return ' '.join(f'{name}Dataset.dataset_dir={data}' for name in ('Train', 'Eval', 'Test'))
 
 
 def schedule(epochs):
-    """str: the options of a training of few epochs, where the configs have more."""
+    """str: the options of a training with fewer epochs than the configs have."""
     epochs = 1 if QUICK else epochs
     return (f'-o epoch={epochs} snapshot_epoch={epochs} seed=0 LearningRate.schedulers='
             f'\'[{{name: CosineDecay, max_epochs: {epochs}}}, '
@@ -208,7 +208,7 @@ def schedule(epochs):
 def find_data(pattern):
     """str or None: the first file or folder of this name in the mounted data.
 
-    Searched are the folders below ``data`` in the home folder, the project and the two around it.
+    Searches the folders below ``data`` in the home folder, the project and its two parents.
     """
     for folder in (os.path.expanduser('~/data'), 'data', '../data', '../../data'):
         found = sorted(glob.glob(os.path.join(glob.escape(folder), 'data*', pattern)))
@@ -218,7 +218,7 @@ def find_data(pattern):
 
 
 def metrics(run_folder):
-    """dict: what the last evaluation of a run measured."""
+    """dict: the metrics of a run's last evaluation."""
     with open(os.path.join('output', run_folder, 'metrics.json'), encoding='utf-8') as file:
         return json.load(file)
 
@@ -274,7 +274,7 @@ def _figure(path, width):
 
 
 def show_report(folder, *titles):
-    """Shows sections of the Markdown file that ``tools/report.py`` has written, with pictures.
+    """Shows sections of the Markdown file that ``tools/report.py`` wrote, with pictures.
 
     Args:
         folder (str): ``--output`` of the report.

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Measures how large, fast and accurate exported models are: eager, and in every runtime.
+"""Measures size, speed and accuracy of exported models: eager, and in every runtime.
 
   python tools/benchmark_deploy.py --model_dir output_inference/TEACHER output_inference/STUDENT
       --image_dir data/NEU-DET-COCO/images --anno_path data/NEU-DET-COCO/annotations/val.json

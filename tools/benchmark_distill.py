@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Times distillation steps on synthetic images, which the training reader of the config prepares.
+"""Times distillation steps on synthetic images prepared by the training reader of the config.
 
 With one slim YAML the step is timed against the sum of its parts and against paddledet's own FGD;
 with several, the steps of all are timed in turn against the plain student's.
@@ -22,8 +22,9 @@ MINIMUM = {'batch_size': 1, 'boxes': 1, 'steps': 1, 'warmup': 0}
 def parse_args(argv):
     parser = cli.ArgumentParser(description=__doc__)
     parser.add_argument('--slim_config', required=True, nargs='+', metavar='YAML',
-                        help='of the distillations, all of this student')
-    parser.add_argument('--batch_size', type=int, help='images per step (default: of TrainReader)')
+                        help='YAMLs of distillations of this student')
+    parser.add_argument('--batch_size', type=int,
+                        help='images per step (default: as in TrainReader)')
     parser.add_argument('--boxes', type=int, default=10, help='boxes per image (default: 10)')
     parser.add_argument('--steps', type=int, default=20, help='timed rounds (default: 20)')
     parser.add_argument('--warmup', type=int, default=3,
@@ -33,7 +34,7 @@ def parse_args(argv):
     for name, minimum in MINIMUM.items():
         value = getattr(args, name)
         if value is not None and value < minimum:
-            parser.error(f'--{name} is an integer from {minimum}, got {value}')
+            parser.error(f'--{name} must be an integer of at least {minimum}, got {value}')
     if len(set(args.slim_config)) < len(args.slim_config):
         parser.error('--slim_config names a file twice')
     return args

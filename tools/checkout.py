@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds ``ppdet_ext`` and ``deploy`` beside the tools; every tool imports this before them.
 
-So a tool uses the packages of its own checkout, whichever one is installed. Importing ``ppdet_ext``
-imports Paddle, which takes seconds that ``--help`` and the preparation of data do not need: here
-the package is only found, so that its modules that need no Paddle can be imported, and ``load``
-runs it.
+A tool thus uses the packages of its own checkout, even if others are installed. Importing
+``ppdet_ext`` imports Paddle, which takes seconds that ``--help`` and the preparation of data need
+not spend: here the package is only located, so that modules which need no Paddle can be imported,
+and ``load`` executes it.
 """
 import importlib.util
 import os

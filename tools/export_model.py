@@ -11,12 +11,12 @@ from ppdet_ext.engine import cli
 def parse_args(argv):
     parser = cli.ArgumentParser()
     parser.add_argument('--output_dir', default='output_inference',
-                        help='the model goes to a folder in it that is named after the config; '
+                        help='the model goes to a subfolder named after the config; '
                         'default: %(default)s')
     parser.add_argument('--slim_config',
                         help='YAML of a compression; not needed for distilled models')
     parser.add_argument('--format', default='paddle',
-                        help='of paddle,onnx,openvino, separated by commas; paddle is always '
+                        help='any of paddle,onnx,openvino, separated by commas; paddle is always '
                         'written; default: %(default)s')
     parser.add_argument('--infer_dir', help='images on which the files are compared with the '
                         'model; default: some of EvalDataset, else synthetic steel')

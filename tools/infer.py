@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Detects defects on images, draws them and writes what it found."""
+"""Detects defects in images, draws them and writes the results."""
 import checkout
 
 from ppdet_ext.engine import cli
@@ -20,7 +20,7 @@ def parse_args(argv):
     parser.add_argument('--save_results', type=cli.boolean, default=False,
                         help='write every box with its score to results.json and results.csv')
     parser.add_argument('--visualize', type=cli.boolean, default=True, help='draw the images')
-    parser.add_argument('--use_vdl', type=cli.boolean, help='images to VisualDL')
+    parser.add_argument('--use_vdl', type=cli.boolean, help='log the images to VisualDL')
     parser.add_argument('--vdl_log_dir', help='VisualDL folder; default vdl_log_dir/image')
     return parser.parse_args(argv)
 
@@ -28,6 +28,7 @@ def parse_args(argv):
 def main(argv):
     args = parse_args(argv)
     checkout.load()
+    from deploy.results import save_records
     from ppdet_ext.config.load import load_run_config
     from ppdet_ext.data.images import image_sizes
     from ppdet_ext.engine import Trainer
@@ -58,7 +59,7 @@ def main(argv):
         print(f'drawn images: {args.output_dir}')
     records = detections.detection_records(results, images, class_names)
     if args.save_results:
-        print('results:', *detections.save_records(records, args.output_dir))
+        print('results:', *save_records(records, args.output_dir))
     print(thresholds.describe_kept(records) if limits
           else detections.describe(records, args.draw_threshold))
     return 0

@@ -39,9 +39,9 @@ def parse_args(args):
                         help='seed of the choice; several are allowed (default: 1)')
     parser.add_argument('--authors_splits', '--authors-splits',
                         help='folder or archive with the NEU-DET splits that the authors of DKAN '
-                             'published: use these instead of drawing')
+                             'published: use these instead of drawing sets')
     parser.add_argument('--unlabelled', choices=sorted(UNLABELLED),
-                        help='what happens in training to objects that a set does not label: '
+                        help='how training treats objects that a set does not label: '
                              'leave their images out, mark them as crowd, which only Faster '
                              'R-CNN ignores, or let them be background (default: drop_image; '
                              'crowd with --authors_splits, whose boxes are fixed)')

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Prepares labelled images (VOC, YOLO, labelme or COCO) for training, and checks what came out."""
+"""Prepares labelled images (VOC, YOLO, labelme or COCO) for training, and checks the result."""
 import os
 
 import checkout  # noqa: F401
@@ -29,7 +29,7 @@ def parse_args(argv):
                         help='images without labels are a fault, or show no defect '
                              '(default: refuse)')
     parser.add_argument('--split', choices=('keep', 'new'), default='keep',
-                        help='keep a division into train and val that the source has, or draw one '
+                        help='keep the source\'s division into train and val, or draw a new one '
                              '(default: keep)')
     parser.add_argument('--group_by', '--group-by', type=pattern,
                         help='regular expression for the part of a name, such as a coil, whose '

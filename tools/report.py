@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Reports what trained models do on the test images: whether distillation helped, and at which
-threshold of the score a line would see what.
+"""Reports how trained models do on the test images: whether distillation helped, and what a line
+would see at which score threshold.
 
   python tools/report.py --teacher RUN --student RUN --distilled RUN [RUN ...] --output DIR
   python tools/report.py --auto FOLDER --output DIR
@@ -31,7 +31,7 @@ def parse_args(argv):
         parser.add_argument(f'--{role}', nargs='+', default=[], metavar='RUN',
                             help=f'runs of {meaning}')
     parser.add_argument('--auto', metavar='FOLDER',
-                        help='find the runs in a folder and tell their roles from how they were '
+                        help='find the runs in a folder and infer their roles from how they were '
                         'trained')
     parser.add_argument('--output', required=True, help='folder of the report')
     parser.add_argument('--language', choices=LANGUAGES, default='en',

@@ -9,16 +9,14 @@ results. Ctrl-C stops; the same command continues every training from its newest
 
 Written to --output: tables as <name of the YAML>.md and .json, a chart of several schedules, and a
 folder for each method. Comparisons of the same detectors and schedules may share it, one after the
-other: what one has trained is not trained again for the next.
+other: what one has trained is not trained again by the next.
 """
 import os
-import signal
-import sys
 
 import checkout
 
 from ppdet_ext.engine import cli
-from ppdet_ext.utils.folder_lock import folder_lock
+from ppdet_ext.utils.folder_lock import experiment_folder
 
 
 def parse_args(argv):
@@ -37,16 +35,9 @@ def main(argv):
     from ppdet_ext.engine.comparison_runs import read_comparison, run_comparison
 
     comparison = read_comparison(args.comparison)
-    # Otherwise the trainings would outlive this process.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.makedirs(args.output, exist_ok=True)
-    try:
-        with folder_lock(args.output, 'wait for it to finish, or give another --output'):
-            tables = run_comparison(comparison, os.path.normpath(args.output),
-                                    checkout.TOOLS, args.jobs)
-    except KeyboardInterrupt:
-        print('error: interrupted; run the same command again to continue', file=sys.stderr)
-        return 130
+    with experiment_folder(args.output):
+        tables = run_comparison(comparison, os.path.normpath(args.output), checkout.TOOLS,
+                                args.jobs)
     print(f'{tables}\nwritten to {args.output}: {comparison.name}.md, {comparison.name}.json')
     return 0
 

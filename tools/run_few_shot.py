@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs an incremental few-shot experiment over shots and seeds, and writes its table.
 
-One call is one method: the student of -c, with --slim_config as that of a distillation. The base
+One call is one method: the student of -c, distilled if --slim_config is given. The base
 detector is trained where it has no weights yet, and evaluated; its head is expanded; then for
 every number of shots and every seed the student is trained and its last epoch evaluated. Calls
 with the same --output and another --name add rows to the table. To continue an interrupted call,
@@ -18,13 +18,11 @@ Written to --output: table.md, results.json, results.png, and a folder for each 
 """
 import os
 import re
-import signal
-import sys
 
 import checkout
 
 from ppdet_ext.engine import cli
-from ppdet_ext.utils.folder_lock import folder_lock
+from ppdet_ext.utils.folder_lock import experiment_folder
 
 # What the runs set themselves.
 OWN_KEYS = ('seed', 'weights', 'pretrain_weights', 'base_metrics', 'save_dir', 'filename',
@@ -56,7 +54,7 @@ def parse_args(argv):
     parser.add_argument('--overwrite', action='store_true',
                         help='repeat runs that this method has finished with other settings')
     args = parser.parse_args(argv)
-    # As they were written, to be handed on.
+    # As given on the command line, to be passed on.
     args.options = parser.parse_known_args(argv)[0].opt or []
     args.base_options, args.base_opt = args.base_opt, parser.parse_options(args.base_opt)
     for option in (*args.options, *args.base_options):
@@ -117,16 +115,9 @@ def main(argv):
     check_sets(sets, class_split(base_cfg, cfg), args.shots, args.seed,
                train_base=base.weights is None)
     plan = make_plan(args.output, sets, base, method, args.shots, args.seed)
-    # Otherwise a training would outlive this process.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    os.makedirs(args.output, exist_ok=True)
-    try:
-        with folder_lock(args.output, 'wait for it to finish, or give another --output'):
-            table = run_plan(plan, args.output, checkout.TOOLS, sets.path(sets.eval_set),
-                             args.overwrite, args.jobs)
-    except KeyboardInterrupt:
-        print('error: interrupted; run the same command again to continue', file=sys.stderr)
-        return 130
+    with experiment_folder(args.output):
+        table = run_plan(plan, args.output, checkout.TOOLS, sets.path(sets.eval_set),
+                         args.overwrite, args.jobs)
     print(f'{table}\nwritten to {args.output}: table.md, results.json, results.png')
     return 0
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Trains a detector, with ``--slim_config`` as the student of a distillation."""
+"""Trains a detector; with ``--slim_config``, as the student of a distillation."""
 import functools
 import os
 

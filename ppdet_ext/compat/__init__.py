@@ -6,7 +6,7 @@ One module per defect. Each tests whether its defect is there, patches it in mem
 and raises ``ImportError`` when what it patches is not as in the supported
 paddledet.
 
-Importing this package does what must come before paddle's import. ``apply()``
+Importing this package does what must happen before paddle is imported. ``apply()``
 then imports paddle and ppdet and patches them::
 
     from . import compat

@@ -9,7 +9,7 @@ that two threads are far slower than one. Measured on paddlepaddle 3.3.1 and
 0.28 s before and 1.15 s after the step; 0.40 s with one thread. Momentum has
 no such effect.
 
-Patch: the step itself, 2 % of the time, runs on one thread; nothing gets slow.
+Patch: the step itself, 2 % of the time, runs on one thread; nothing else slows down.
 """
 import threadpoolctl
 

@@ -89,9 +89,9 @@ def _expect_fragments(source, module, qualname, fragments):
 
 
 def replace_text(module, qualname, replacements):
-    """Define a function again from its source with some text replaced.
+    """Redefine a function from its source with some text replaced.
 
-    Nothing happens when it was done before.
+    A second call does nothing.
 
     Args:
         module (str): full name of the module.

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Importing ppdet does not import what only tracking, poses, plots and downloads use.
+"""Importing ppdet does not import packages that only tracking, poses, plots and downloads use.
 
 Defect: more than half of the time of ``import ppdet`` goes to SciPy, scikit-learn, pandas,
 matplotlib.pyplot, requests and numba, which training a detector hardly needs.
@@ -8,7 +8,7 @@ matplotlib.pyplot, requests and numba, which training a detector hardly needs.
 Patch: ppdet's modules see stand-ins for all but the last, each of which imports its package when an
 attribute of it is used, or a function of it is called. Numba compiles functions while it is
 imported, so the import is told that it is missing: ppdet's trackers then compute with NumPy, as
-where numba is not installed. What is imported later, by whomever, is the package itself.
+where numba is not installed. Any later import gets the package itself.
 """
 import contextlib
 import importlib

@@ -1,12 +1,12 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""SIGTERM is answered with a C++ traceback and "FatalError", and sometimes never.
+"""SIGTERM causes a C++ traceback and "FatalError", and sometimes a hang.
 
-Defect: importing Paddle replaces the answer to SIGTERM by one that collects a
-traceback of every C++ frame; where a lock is held at that moment it waits for ever,
+Defect: importing Paddle replaces the SIGTERM handler by one that collects a
+traceback of every C++ frame; if a lock is held at that moment it waits forever,
 and only ``kill -9`` ends the process. Any Paddle.
 
-Patch: the answer that Python knows of, as a rule the end of the process, is put back.
+Patch: the handler that Python knows of, by default the end of the process, is restored.
 """
 import contextlib
 import signal

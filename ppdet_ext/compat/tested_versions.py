@@ -1,10 +1,10 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Which versions of Paddle the package is tested with, and which one is there.
+"""Which versions of Paddle the package is tested with, and which one is installed.
 
-``pip install -e .`` keeps the Paddle that it finds, so any may be there. The
-answer is logged at import, to the logger ``ppdet_ext``: as one warning where the
-version is untested, else for debugging only, as Paddle shows all information.
+``pip install -e .`` keeps an installed Paddle, so that any version may be in use.
+It is logged at import, to the logger ``ppdet_ext``: as one warning where the
+version is untested, else for debugging only, since Paddle shows all messages of level INFO.
 """
 import logging
 
@@ -25,7 +25,7 @@ def describe(version):
 
 
 def log_version():
-    """Say once which Paddle is there and which ones are tested."""
+    """Say once which Paddle is installed and which ones are tested."""
     import paddle
 
     is_tested, text = describe(paddle.__version__)

@@ -30,12 +30,12 @@ from .keys import check_name
 __all__ = ['check_builds']
 
 SCHEDULERS = ('CosineDecay', 'PiecewiseDecay', 'LinearWarmup', 'ExpWarmup')
-# The others of Paddle have no step of their own, or one that asks for a function.
+# Paddle's other optimizers have no step of their own, or one that needs a closure.
 OPTIMIZERS = {'AdamWDL', *paddle.optimizer.__all__} - {'Optimizer', 'LBFGS'}
 # Options of readers that hand several images to a transform, and which.
 MIXING = {'mixup_epoch': 'Mixup', 'cutmix_epoch': 'Cutmix', 'mosaic_epoch': 'Mosaic'}
-FOLDERS = {'cache_root', 'output_dir'}  # options of transforms that make them
-MOST_STEPS = 10**7  # PaddleDetection makes a list of the rates of a warmup
+FOLDERS = {'cache_root', 'output_dir'}  # options of transforms that create folders
+MOST_STEPS = 10**7  # PaddleDetection lists all rates of a warmup
 PLACES = {'Decode': 'its first entry', 'Permute': 'its last entry'}
 TARGET = Kind('a size in pixels, or [height, width]', lambda value: (
     integer(1).fits(value) or isinstance(value, (list, tuple)) and len(value) == 2 and all(
@@ -53,7 +53,7 @@ SCHEDULER_VALUES = {
         list_of('epochs', integer(1)).fits(value) and sorted(set(value)) == value)),
 }
 GIVEN = ('learning_rate', 'lr', 'parameters', 'model', 'grad_clip')  # by PaddleDetection
-# Of an option, by the type of its default.
+# Kind of an option, by the type of its default.
 KINDS = {bool: FLAG, int: NUMBER, float: NUMBER}
 
 

@@ -23,7 +23,7 @@ PLAIN_KEYS = (
     'base_batch_size', 'check_teacher')
 REQUIRED_KEYS = ('architecture', 'epoch', 'log_iter', 'metric', 'num_classes', 'save_dir',
                  'snapshot_epoch', 'worker_num')
-# What PaddleDetection reads of a reader beside the arguments of its constructor.
+# What PaddleDetection reads from a reader's section besides the constructor's arguments.
 READER_KEYS = ('use_shared_memory', 'mixup_epoch', 'cutmix_epoch', 'mosaic_epoch', 'pre_img_epoch',
                'inputs_def', 'fuse_normalize')
 METRICS = ('COCO', 'VOC', 'SNIPERCOCO', 'RBOX', 'WiderFace', 'MOTDet', 'MOT', 'ReID', 'KITTI',
@@ -75,7 +75,7 @@ def check_name(key, name, known):
     """Refuses an unknown name.
 
     Raises:
-        ConfigError: names the near match, or, of a few, all.
+        ConfigError: suggests the nearest name, or lists all if they are few.
     """
     if not isinstance(name, str) or name not in known:
         names = f'; known: {", ".join(sorted(known))}' if len(known) < 20 else ''
@@ -98,7 +98,7 @@ def teacher_check_options(cfg):
     if isinstance(value, bool):
         return dict(TEACHER_CHECK_DEFAULTS) if value else None
     if not isinstance(value, dict):
-        raise ConfigError('check_teacher', f'check_teacher is true, false or a mapping of '
+        raise ConfigError('check_teacher', f'check_teacher must be true, false or a mapping of '
                                            f'{", ".join(TEACHER_CHECK)}, got {value!r}')
     check_options('check_teacher', value, TEACHER_CHECK)
     return {**TEACHER_CHECK_DEFAULTS, **value}
@@ -112,8 +112,8 @@ def _is_object(value):
 def _check_replaced(name, value):
     """Checks what replaces a section; a data set may be null, for none."""
     if value is not None or not name.endswith('Dataset'):
-        raise ConfigError(name, f'{name} is a section of "key: value" lines, got {value!r}; to set '
-                                f'one of its keys, write {name}.KEY=VALUE after -o')
+        raise ConfigError(name, f'{name} must be a section of "key: value" lines, got {value!r}; '
+                                f'to set one of its keys, write {name}.KEY=VALUE after -o')
 
 
 def _check_section(name, section, modules):

@@ -19,22 +19,22 @@ from .yaml_file import check_bases, read_yaml, yaml_files
 __all__ = ['load_run_config', 'clear_config', 'choose_device']
 
 DEVICES = ('gpu', 'npu', 'xpu', 'mlu')
-_sections = {}  # what was ever registered, by name
+_sections = {}  # every section ever registered, by name
 
 
 def load_run_config(path, options=None, slim=None, prepare=()):
     """Loads a YAML with its ``_BASE_`` chain, merges further settings and checks every key.
 
-    Nothing is left of a run that this process has configured before. What is returned is frozen.
+    Nothing remains of a run that this process configured before. The result is read-only.
 
     Args:
         path (str): the YAML given with ``-c``.
-        options (dict|None): what was given with ``-o``; wins over all.
-        slim (SlimConfig|None): the slim YAML, after which the run is named; its training keys win
-            over the YAML. The batch that they or the YAML set is ``base_batch_size``, unless that
-            is set itself.
-        prepare (iterable of callable): what completes the checked configuration before it is
-            frozen; each gets ppdet's global configuration.
+        options (dict|None): what was given with ``-o``; takes precedence over everything else.
+        slim (SlimConfig|None): the slim YAML, after which the run is named; its training keys take
+            precedence over the YAML's. The batch size that they or the YAML set becomes
+            ``base_batch_size``, unless that is set itself.
+        prepare (iterable of callable): functions that complete the checked configuration before it
+            is frozen; each is called with ppdet's global configuration.
 
     Returns:
         RunConfig: the configuration.

@@ -12,7 +12,7 @@ from .yaml_file import check_bases, read_yaml
 
 __all__ = ['SlimConfig', 'isolated_config']
 
-# What a slim YAML may set for the training run itself; it wins over the student's YAML.
+# What a slim YAML may set for the training run itself; it overrides the student's YAML.
 TRAINING_KEYS = ('auto_scale_lr', 'base_batch_size', 'check_teacher', 'epoch', 'snapshot_epoch',
                  'log_iter', 'save_dir', 'seed', 'worker_num', 'use_ema', 'ema_decay',
                  'ema_decay_type', 'find_unused_parameters', 'LearningRate', 'OptimizerBuilder',
@@ -30,7 +30,7 @@ class SlimConfig:
     Args:
         path (str): the slim YAML.
         method_keys (iterable of str): further top-level keys that the method reads.
-        content (dict|None): of the file, where it was read already.
+        content (dict|None): of the file, if it has already been read.
 
     Raises:
         FileNotFoundError: no such file.

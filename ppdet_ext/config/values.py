@@ -37,7 +37,7 @@ VALUES = {
     **dict.fromkeys(('keep_checkpoints', 'base_batch_size'), optional(integer(1))),
     'seed': optional(integer(0, 2**32 - 1)),  # NumPy's
     'vdl_images': optional(integer(0)),
-    'image_maximum': optional(integer(1, 2**16 - 1)),  # of images with 16 bits a channel
+    'image_maximum': optional(integer(1, 2**16 - 1)),  # of images with 16 bits per channel
     'font': optional(PATH),
     'worker_num': integer(0, 1000),  # processes
     **dict.fromkeys(('save_dir', 'vdl_log_dir'), PATH),
@@ -83,7 +83,7 @@ def check_values(cfg):
         cfg (dict): ppdet's global configuration.
 
     Raises:
-        ConfigError: names the key, what it is and what it got.
+        ConfigError: names the key, what it must be and what it is.
     """
     for key, kind in VALUES.items():
         if key in cfg:

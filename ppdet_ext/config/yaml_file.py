@@ -36,7 +36,7 @@ def read_yaml(path):
 
 
 def _warn_of_repeated_keys(path):
-    """Of a key that appears twice in one mapping, PaddleDetection takes the second."""
+    """Warns of keys that appear twice in one mapping: PaddleDetection takes the second."""
     with open_text(path) as f:
         nodes = [yaml.compose(f, Loader=ConfigLoader)]
     for node in nodes:
@@ -57,15 +57,15 @@ def _warn_of_repeated(path, keys):
 
 
 def check_bases(path):
-    """Follows ``_BASE_``, since ppdet would follow a circle until Python gives up.
+    """Follows ``_BASE_``, since ppdet would follow a cycle until Python's recursion limit.
 
     Args:
         path (str): the YAML.
 
     Raises:
         FileNotFoundError: a file does not exist; the message names the file that asks for it.
-        ValueError: a file is, through others or not, its own ``_BASE_``; more files than anyone
-            writes; no list of paths; or as ``read_yaml``.
+        ValueError: a file is, directly or indirectly, its own ``_BASE_``; there are too many
+            files; not a list of paths; or as ``read_yaml``.
     """
     for count, _ in enumerate(_followed(path, ()), 1):
         if count > MOST_FILES:
@@ -102,7 +102,7 @@ def yaml_files(path):
 
 
 def _tidy(path):
-    """str: without needless parts; behind a link ".." is another folder, and stays."""
+    """str: a path without redundant parts; ".." after a link stays, since it leads elsewhere."""
     short = os.path.normpath(path)
     return short if os.path.realpath(short) == os.path.realpath(path) else path
 
@@ -110,5 +110,6 @@ def _tidy(path):
 def _bases(path):
     bases = read_yaml(path).get('_BASE_', ())
     if not isinstance(bases, (list, tuple)) or not all(isinstance(base, str) for base in bases):
-        raise ValueError(f'{path}: _BASE_ is a list of paths, like [../runtime.yml], got {bases!r}')
+        raise ValueError(f'{path}: _BASE_ must be a list of paths, like [../runtime.yml], got '
+                         f'{bases!r}')
     return bases

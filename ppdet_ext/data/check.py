@@ -23,16 +23,16 @@ def read_class_names(path, encoding=None):
         encoding (str or None): None for UTF-8.
 
     Raises:
-        ValueError: no text in UTF-8, no name, all names in one line, an empty line between names,
-            or a name that occurs twice.
+        ValueError: not UTF-8 text, no name, all names on one line, an empty line between names,
+            or a name that appears twice.
     """
     names = [clean_name(line) for line in read_text(path, encoding).rstrip().splitlines()]
     if len(names) == 1 and re.search('[,;\uff0c\uff1b\u3001]', names[0]):
-        raise ValueError(f'{path}: expected one class name a line, got all in one, "{names[0]}"')
+        raise ValueError(f'{path}: expected one class name per line, got all on one, "{names[0]}"')
     if len(names) > 1 and any([_number_before(name) for name in names] == [
             *range(start, start + len(names))] for start in (0, 1)):
         raise ValueError(f'{path}: expected names only, got numbers before them, {names[:2]}; '
-                         f'remove the numbers, whose place is the line')
+                         f'remove the numbers: the line is the number')
     if not names or '' in names or len(set(names)) < len(names):
         raise ValueError(f'{path}: expected different class names, one per line, got {names}')
     return names
@@ -45,7 +45,7 @@ def _number_before(name):
 
 
 def check_coco_folder(folder):
-    """Checks what ``tools/prepare_neu_det.py`` wrote, or anything of the same form.
+    """Checks a data set as ``tools/prepare_neu_det.py`` writes it.
 
     Args:
         folder (str): holds ``label_list.txt``, ``images/`` and ``annotations/{split}.json`` for

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads COCO annotation files and reports what PaddleDetection and pycocotools cannot read.
 
-What they would trip over, or silently take for something else, is a fault. A box of no size is
-none: the reader leaves it out with a warning.
+Whatever they would fail on, or silently misread, is a fault. A box without size is not: the reader
+leaves it out with a warning.
 """
 from collections import Counter
 from reprlib import repr as short
@@ -26,7 +26,7 @@ class CocoFile(NamedTuple):
     Attributes:
         images, categories, annotations (list of dict): the records; no annotations of images or
             categories with faults.
-        info (dict): what it tells about itself.
+        info (dict): the file's ``info``.
         is_annotated (bool): whether it has ``annotations``, even an empty list.
         faults (list of str): each begins with its place, ``annotations[3]: ...``.
     """
@@ -39,7 +39,7 @@ class CocoFile(NamedTuple):
 
 
 def _is_whole(value):
-    """bool: an integer, none of ``True`` and ``1.0``."""
+    """bool: an integer; neither ``True`` nor ``1.0`` counts."""
     return type(value) is int and abs(value) < LIMIT
 
 
@@ -81,9 +81,9 @@ FIELDS = {
     'categories': {'id': WHOLE, 'name': (_is_name, 'the name of a class')},
     'annotations': {'id': WHOLE, 'image_id': WHOLE, 'category_id': WHOLE,
                     'bbox': (_is_box, 'x, y, width, height in pixels'),
-                    'area': (_is_area, 'a number of square pixels from 0'),
+                    'area': (_is_area, 'a number of square pixels, at least 0'),
                     'iscrowd': (_is_flag, '0 or 1'),
-                    'track_id': (_is_short, 'an integer of 32 bits')},
+                    'track_id': (_is_short, 'a 32-bit integer')},
 }
 OPTIONAL = ('track_id', )
 DETECTION = {key: FIELDS['annotations'][key] for key in ('image_id', 'category_id', 'bbox')}
@@ -95,14 +95,14 @@ def read_coco(path):
     """Reads and checks a COCO annotation file.
 
     Args:
-        path (str): JSON with ``images``, ``categories`` and, unless it is to be detected on only,
+        path (str): JSON with ``images``, ``categories`` and, unless it is only for inference,
             ``annotations``.
 
     Returns:
         CocoFile: its content.
 
     Raises:
-        ValueError: no JSON, or no dictionary with these lists.
+        ValueError: not JSON, or not a dictionary with these lists.
         OSError: it cannot be read.
     """
     return check_coco(path, _read_lists(path, ('images', 'categories')))
@@ -139,13 +139,13 @@ def read_sound_coco(path):
 
 
 def category_names(path):
-    """Reads the names of the classes of a COCO file, which may hold nothing else.
+    """Reads the names of the classes of a COCO file, which may have no other content.
 
     Returns:
         list of str: in the order in which they are listed, which is that of PaddleDetection.
 
     Raises:
-        ValueError: it names none.
+        ValueError: there is no list of categories, or one of them has a fault.
         OSError: it cannot be read.
     """
     faults = []
@@ -169,7 +169,7 @@ def _refuse(path, faults):
 
 
 def detection_fault(detections, annotations):
-    """Says which detection cannot be evaluated.
+    """Finds the first detection that cannot be evaluated.
 
     Args:
         detections (list): COCO results, dictionaries of image_id, category_id, bbox and score.
@@ -203,7 +203,7 @@ def _sound_records(content, kind, faults):
         faults += [f'{kind}: {key} {value} occurs {times} times'
                    for value, times in counts.items() if times > 1]
         twice.update(place for place, record in sound.items() if counts[record[key]] > 1)
-    # Nothing tells which of two images or categories a box belongs to.
+    # There is no telling which of two images or categories of one id a box belongs to.
     return sound if kind == 'annotations' else {
         place: record for place, record in sound.items() if place not in twice}
 
@@ -233,7 +233,7 @@ def _field_problem(fields, record):
         if name not in record:
             return f'{name} is missing, expected {expected}'
         if not is_sound(record[name]):
-            return f'{name} is {expected}, got {short(record[name])}'
+            return f'{name} must be {expected}, got {short(record[name])}'
     return None
 
 
@@ -261,6 +261,6 @@ def _box_problem(box, images, categories):
 
 
 def takes_part(box, load_crowd=False):
-    """bool: whether PaddleDetection's reader takes a sound annotation, or leaves it out."""
+    """bool: whether PaddleDetection's reader uses a sound annotation."""
     return (box['area'] > 0 and min(box['bbox'][2:]) > LEAST_SIDE and not box.get('ignore')
             and (load_crowd or not box['iscrowd']))

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Reads the COCO files that labelling tools export, with the paths and ids of their machines."""
+"""Reads COCO files exported by labelling tools, with paths and ids of other machines."""
 import contextlib
 import os
 from collections import Counter, defaultdict
@@ -31,12 +31,12 @@ from .source_files import (
 
 __all__ = ['is_coco', 'read_coco_source']
 
-PREFIXES = 'names of images were other paths than those below the folder of the images'
-RENUMBERED = 'files have ids of classes that do not count from 1 in their order; renumbered'
+PREFIXES = 'images were listed under other paths, and found by their names'
+RENUMBERED = 'files have class ids that do not count up from 1; renumbered'
 POLYGONS = 'boxes come from polygons or masks, as there is no bbox'
-NO_INTEGERS = 'files have ids that are no integers; renumbered'
+NO_INTEGERS = 'files have ids that are not integers; renumbered'
 TEXTS = 'numbers were written as text'
-IDS = 'files have ids of boxes that occur twice; renumbered'
+IDS = 'files have box ids that appear twice; renumbered'
 CROWDS = 'boxes are crowds (iscrowd or ignore), which training and evaluation leave out'
 ROTATED = 'rotated boxes became their enclosing box'
 SIZES = 'images have no size in the file; it was read from the image'
@@ -53,8 +53,7 @@ def read_coco_source(source, class_names, unlabelled_sound=False, encoding=None)
 
     Args:
         source (str): folder with the files and the images.
-        class_names (sequence of str or None): the order of the classes to be; None for that of
-            the ids.
+        class_names (sequence of str or None): the order of the classes; None for that of the ids.
         unlabelled_sound (bool): images that no file lists show no defect.
         encoding (str or None): of the files; None for UTF-8.
 
@@ -101,7 +100,7 @@ def read_coco_source(source, class_names, unlabelled_sound=False, encoding=None)
 
 
 def _complete(content):
-    """Fills in what some tools leave out, and what follows from the rest; yields notes."""
+    """Fills in what some tools leave out; yields a note for each change."""
     for category in content['categories']:
         if isinstance(category, dict) and isinstance(category.get('name'), str):
             category['name'] = clean_name(category['name'])
@@ -140,7 +139,7 @@ def _renumber(content, kind, reference):
     whole = all(name.isdecimal() for name in names)
     mixed = not whole and any(type(number) is int for number in ids)
     if mixed or len(set(names)) < len(names):
-        return False  # nobody knows what is meant
+        return False  # ambiguous
     numbers = {name: int(name) if whole else k for k, name in enumerate(names, start=1)}
     for record, name in zip(records, names):
         record['id'] = numbers[name]
@@ -185,7 +184,7 @@ def _complete_sizes(content, images, folder):
 
 
 def _drop_group(content):
-    """Roboflow's first class has no boxes and stands for the group that the others belong to."""
+    """Removes Roboflow's first class, which has no boxes and names the group of the others."""
     used = {box.get('category_id') for box in content['annotations'] if isinstance(box, dict)}
     groups = {c.get('supercategory') for c in content['categories'] if isinstance(c, dict)}
     content['categories'] = [
@@ -251,7 +250,7 @@ class _CocoReader:
             if id(record) in readable:
                 self._add(record, boxes[record['id']], lost[short(record['id'])])
             elif isinstance(record, dict) and isinstance(record.get('file_name'), str):
-                # It has a label, which cannot be read: nothing tells that it shows no defect.
+                # It has a label that cannot be read, so it cannot count as free of defects.
                 self.listed.update(self.images.find(record['file_name'], self._folder))
                 self.collector.leave_out()
 
@@ -314,7 +313,7 @@ class _CocoReader:
                 raise ValueError(f'{error}; {annotation["bbox"]} may be x1, y1, x2, y2, where COCO '
                                  f'has x, y, width, height') from error
             raise
-        # The reader of PaddleDetection leaves both out, the evaluation knows crowds only.
+        # PaddleDetection's reader leaves both out; its evaluation knows only crowds.
         crowd = {'iscrowd': 1} if annotation['iscrowd'] or annotation.get('ignore') else {}
         if crowd:
             self.collector.note(CROWDS)

@@ -5,36 +5,19 @@ import contextlib
 import os
 from typing import NamedTuple
 
-from PIL import Image
 from ppdet.data.source.voc import pascalvoc_label
 from ppdet.utils.logger import setup_logger
 
-from ..utils.progress import progress
 from .check import read_class_names
 from .coco_file import category_names, read_coco, read_sound_coco, takes_part
-from .images import (
-    DEEP_FORMATS,
-    DIFFERING_FORMATS,
-    IMAGE_FORMATS,
-    check_depth,
-    check_seen,
-    header_size,
-    strict_decoding,
-)
+from .image_checks import check_images
 from .voc_list import list_lines, split_list_line
 from .voc_xml import read_annotation
 
-__all__ = ['check_class_order', 'check_datasets', 'checked_sizes', 'class_names_of',
-           'dataset_fields', 'dataset_paths', 'image_files', 'naming']
+__all__ = ['check_class_order', 'check_datasets', 'class_names_of', 'dataset_fields',
+           'dataset_paths', 'image_files', 'naming']
 
 logger = setup_logger('ppdet.engine')
-
-# The last bytes of a file that is whole. A file with others, or of another format, is decoded.
-ENDS = {'JPEG': b'\xff\xd9', 'PNG': b'IEND\xaeB`\x82'}
-LONGEST_END = 8  # bytes
-SECONDS_WITHOUT_PROGRESS = 5
-# Of Pillow, with 8 bits a channel.
-PLAIN_MODES = ('1', 'L', 'LA', 'P', 'RGB', 'RGBA', 'CMYK', 'YCbCr')
 
 
 def dataset_fields(cfg, section):
@@ -74,7 +57,7 @@ def image_files(cfg, section):
         section (str): ``EvalDataset`` ...
 
     Returns:
-        list of str: paths; none where there is no such data set, no file of it, or another kind.
+        list of str: paths; empty without such a data set or its file, or for another kind.
     """
     if cfg.get(section) is None:
         return []
@@ -86,7 +69,7 @@ def image_files(cfg, section):
 
 
 def check_datasets(cfg, sections):
-    """Makes sure that the data sets of a run are there and hold the classes the model has.
+    """Makes sure that the data sets of a run exist and have the classes of the model.
 
     Args:
         cfg (dict): the configuration.
@@ -95,7 +78,7 @@ def check_datasets(cfg, sections):
     Raises:
         FileNotFoundError: annotations or images are missing.
         ValueError: the annotations hold other classes, no image, or what the reader or the
-            evaluation would trip over or mistake.
+            evaluation would fail on or misread.
     """
     for section in sections:
         dataset = dataset_fields(cfg, section)
@@ -137,7 +120,7 @@ def check_class_order(cfg):
     if len(places) > 1:
         stated = '; '.join(f'{" and ".join(same)} {"have" if len(same) > 1 else "has"} {names}'
                            for names, same in places.items())
-        raise ValueError(f'the classes differ: {stated}. The detector knows them by their position '
+        raise ValueError(f'the classes differ: {stated}. The detector knows them by position '
                          f'only: give all the same names in the same order, that of the training')
 
 
@@ -184,16 +167,16 @@ def _check_coco(section, dataset, cfg):
     annotations = _existing(section, folder, dataset, 'anno_path')
     images = _existing(section, folder, dataset, 'image_dir')
     if not annotations.endswith('.json'):
-        raise ValueError(f'{section}: anno_path is a COCO annotation file, *.json, got '
+        raise ValueError(f'{section}: anno_path must be a COCO annotation file, *.json, got '
                          f'{annotations}')
     with naming(section):
         content = read_sound_coco(annotations)
     paths = [os.path.join(images, image['file_name']) for image in content.images]
     _check_files(section, annotations, paths)
     sizes = [(annotations, None, (image['width'], image['height'])) for image in content.images]
-    others = _check_images(section, annotations, paths, sizes, cfg.get('image_maximum'))
+    others = check_images(section, annotations, paths, sizes, cfg.get('image_maximum'))
     if others:
-        # PaddleDetection goes on with the image's own, and the boxes as they are.
+        # PaddleDetection continues with the image's own size and unchanged boxes.
         logger.warning(f'{section}: {len(others)} of {len(paths)} images have another size than '
                        f'stated, first {others[0]}; look at them: tools/prepare_data.py --check')
     _check_classes(section, annotations, len(content.categories), cfg.num_classes)
@@ -212,7 +195,6 @@ def _check_voc(section, dataset, cfg):
     folder = dataset.get('dataset_dir') or ''
     image_list = _existing(section, folder, dataset, 'anno_path')
     images = _existing(section, folder, dataset, 'image_dir')
-    classes = tuple(pascalvoc_label())
     with naming(section):
         lines = [(number, split_list_line(line)) for number, line in list_lines(image_list)]
     for number, line in lines:
@@ -221,14 +203,7 @@ def _check_voc(section, dataset, cfg):
                              f'file, got "{" ".join(line)}"; correct the line')
     pairs = [[os.path.join(images, name) for name in line[:2]] for _, line in lines]
     _check_files(section, image_list, [path for pair in pairs for path in pair])
-    if dataset.get('label_list'):
-        labels = _existing(section, folder, dataset, 'label_list')
-        with naming(section):
-            classes = read_class_names(labels)
-        _check_classes(section, labels, len(classes), cfg.num_classes)
-    elif section == 'EvalDataset' or cfg.num_classes != len(classes):
-        raise ValueError(f'{section}: a VOCDataSet needs a label_list, the names of the classes, '
-                         f'one per line; give -o {section}.label_list=label_list.txt')
+    classes = _voc_classes(section, dataset, cfg)
     missing = [field for field in VOC_FIELDS if field not in (dataset.get('data_fields') or ())]
     if section == 'EvalDataset' and missing:
         raise ValueError(f'{section}: metric VOC reads {", ".join(missing)} too; give -o '
@@ -239,8 +214,8 @@ def _check_voc(section, dataset, cfg):
             raise ValueError(f'{section}: {path}:{line}: {message}; correct it')
     sizes = [(path, annotation.size_line, annotation.size)
              for (_, path), annotation in zip(pairs, annotations)]
-    others = _check_images(section, image_list, [image for image, _ in pairs], sizes,
-                           cfg.get('image_maximum'))
+    others = check_images(section, image_list, [image for image, _ in pairs], sizes,
+                          cfg.get('image_maximum'))
     if others:
         # PaddleDetection would cut the boxes off at the size that is stated.
         raise ValueError(f'{section}: {others[0]}; label it again, or correct the size')
@@ -253,6 +228,20 @@ def _check_voc(section, dataset, cfg):
         counted = sum(annotation.countable for annotation in annotations)
         _check_evaluable(section, image_list, _Counts(counted, len(pairs), empty, BOX_OF_VOC),
                          dataset.get('allow_empty'))
+
+
+def _voc_classes(section, dataset, cfg):
+    """tuple of str: the classes of a VOC data set, without a label list PaddleDetection's own."""
+    classes = pascalvoc_label()
+    if dataset.get('label_list'):
+        labels = _existing(section, dataset.get('dataset_dir') or '', dataset, 'label_list')
+        with naming(section):
+            classes = read_class_names(labels)
+        _check_classes(section, labels, len(classes), cfg.num_classes)
+    elif section == 'EvalDataset' or cfg.num_classes != len(classes):
+        raise ValueError(f'{section}: a VOCDataSet needs a label_list, the names of the classes, '
+                         f'one per line; give -o {section}.label_list=label_list.txt')
+    return tuple(classes)
 
 
 CHECKS = {'COCODataSet': _check_coco, 'VOCDataSet': _check_voc}
@@ -276,7 +265,7 @@ class _Counts(NamedTuple):
 
 @contextlib.contextmanager
 def naming(section):
-    """Lets the message about a file of a data set begin with the data set's section."""
+    """Prefixes errors about a file of a data set with the data set's section."""
     try:
         yield
     except ValueError as error:
@@ -303,89 +292,6 @@ def _check_files(section, annotations, paths):
         raise FileNotFoundError(f'{section}: {len(missing)} of the {len(paths)} files that '
                                 f'{annotations} lists do not exist, first {missing[0]}; copy '
                                 f'them, or let tools/prepare_data.py find images by their names')
-
-
-def _check_images(section, annotations, paths, stated, image_maximum):
-    """Reads beginning and end of every image; one that is cut off would be half grey.
-
-    Args:
-        stated (list of tuple): file, line or None, and (width, height) that it states, of each.
-
-    Returns:
-        list of str: of every image that has another size, what is stated where.
-    """
-    images = progress(list(zip(paths, stated)), f'{section}: checking images',
-                      delay=SECONDS_WITHOUT_PROGRESS)
-    others = []
-    for path, (file, line, size) in images:
-        try:
-            found = _check_image(path, image_maximum, annotations)
-        except ValueError as error:
-            raise ValueError(f'{section}: {error}') from error
-        if size != found:
-            place = file if line is None else f'{file}:{line}'
-            others.append(f'{place}: states {size[0]:g}x{size[1]:g} pixels for {path}, which has '
-                          f'{found[0]}x{found[1]}, so that the boxes may be those of another image')
-    return others
-
-
-def checked_sizes(section, paths, image_maximum=None):
-    """Reads beginning and end of every image of a data set that has no annotations.
-
-    Args:
-        section (str): of the data set, for the message.
-        paths (list of str): the images.
-        image_maximum (int|None): the config's.
-
-    Returns:
-        list of tuple: (width, height) in pixels of each.
-
-    Raises:
-        ValueError: some cannot be read; says how many, and what is wrong with the first.
-    """
-    sizes, faults = [], []
-    for path in progress(paths, f'{section}: checking images', delay=SECONDS_WITHOUT_PROGRESS):
-        try:
-            sizes.append(_check_image(path, image_maximum))
-        except ValueError as error:
-            faults.append(str(error))
-    if faults:
-        raise ValueError(f'{section}: {len(faults)} of {len(paths)} images have a fault, first '
-                         f'{faults[0]}')
-    return sizes
-
-
-def _check_image(path, image_maximum, annotations=None):
-    """(width, height) of a sound image, which annotations may list."""
-    listed = f', which {annotations} lists' if annotations else ''
-    comma, place = (',', ' from the list') if listed else ('', '')
-    try:
-        return _sound_size(path, image_maximum)
-    except Image.DecompressionBombError as error:
-        raise ValueError(f'{path}{listed}: {error}; cut it into tiles, or make it '
-                         f'smaller') from error
-    except (OSError, SyntaxError) as error:
-        raise ValueError(f'{path}{listed}{comma} is not an image that can be read '
-                         f'({" ".join(str(error).split())}); copy it again, or remove '
-                         f'it{place}') from error
-    except ValueError as error:
-        raise ValueError(f'{path}{listed}: {error}') from error
-
-
-def _sound_size(path, image_maximum):
-    # Pillow decodes a PNG already where its EXIF is asked for.
-    with strict_decoding(), Image.open(path, formats=IMAGE_FORMATS) as image:
-        size = header_size(image)
-        if image.mode not in PLAIN_MODES or image.format in DEEP_FORMATS:
-            check_depth(path, image_maximum)
-        with open(path, 'rb') as f:
-            f.seek(-min(os.path.getsize(path), LONGEST_END), os.SEEK_END)
-            whole = f.read().endswith(ENDS.get(image.format, ()))
-        if not whole:
-            image.load()
-        if image.format in DIFFERING_FORMATS:
-            check_seen(path)
-        return size
 
 
 def _check_learnable(annotations, counts, allow_empty):

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Writes the folder of a data set: all of it or nothing, and without deleting other files."""
+"""Writes the folder of a data set, all of it or nothing, without deleting other files."""
 import contextlib
 import os
 import shutil
@@ -12,7 +12,7 @@ from .dataset_yaml import HEADER
 
 __all__ = ['new_dataset_folder']
 
-# What a data set made by this package has in its folder, beside the images that are listed.
+# The files of a data set made by this package, besides the images that it lists.
 ANNOTATIONS = tuple(os.path.join('annotations', f'{split}.json') for split in SPLITS)
 CONTENT = (*ANNOTATIONS, 'label_list.txt', 'report.txt', 'dataset.yml')
 FEW_SHOT = os.path.join('annotations', 'few_shot', '')
@@ -20,7 +20,7 @@ FEW_SHOT = os.path.join('annotations', 'few_shot', '')
 
 @contextlib.contextmanager
 def new_dataset_folder(output, overwrite=False):
-    """Gives an empty folder to fill, which takes the place of ``output`` if all goes well.
+    """Provides an empty folder that replaces ``output`` if the block succeeds.
 
     Args:
         output (str): the folder to make.
@@ -80,7 +80,7 @@ def _own_files(folder):
         try:
             content = read_coco(os.path.join(folder, annotations))
         except (OSError, ValueError):
-            continue  # nothing tells which images are those of the data set
+            continue  # its images cannot be told from other files
         images |= {os.path.join('images', *image['file_name'].split('/'))
                    for image in content.images}
     return images.union(CONTENT, filter(None, map(_run_config, os.scandir(folder))))

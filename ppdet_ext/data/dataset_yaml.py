@@ -22,7 +22,7 @@ def dataset_yaml(folder, data, splits, image_maximum=None):
         folder (str): of the data set, as the YAML names it.
         data (Source): what is in it.
         splits (dict): indices of the images of each split.
-        image_maximum (int or None): the value that is white in images of 16 bits a channel.
+        image_maximum (int or None): the value that is white in images of 16 bits per channel.
 
     Returns:
         str: the YAML.
@@ -59,7 +59,7 @@ def write_run_configs(folder, output, config=None, slim_config=None):
 
     Args:
         folder (str): where the data set is made.
-        output (str): where it will be; the YAMLs lie beside ``dataset.yml``.
+        output (str): where it will be; the YAMLs go beside ``dataset.yml``.
         config (str or None): YAML of the detector, or student, as shipped.
         slim_config (str or None): of the distillation; its ``_BASE_`` is the teacher's YAML.
 
@@ -68,7 +68,7 @@ def write_run_configs(folder, output, config=None, slim_config=None):
 
     Raises:
         FileNotFoundError: there is no such YAML.
-        ValueError: the slim YAML has not exactly one ``_BASE_``, or is given as ``config``.
+        ValueError: the slim YAML does not have exactly one ``_BASE_``, or is given as ``config``.
     """
     name = re.sub(r'[^\w.-]+', '_', os.path.basename(os.path.realpath(output)))
     written = [_write_config(config, folder, output, name)] if config else []

@@ -28,8 +28,8 @@ class SourceOptions(NamedTuple):
     """How labels are read.
 
     Attributes:
-        class_names (tuple of str or None): in the order of the categories to be; None for the
-            order that the source states.
+        class_names (tuple of str or None): in the order of the categories; None for the order
+            that the source states.
         box_origin (int): number of the first pixel in VOC files, 1 or 0.
         unlabelled_sound (bool): images without labels show no defect.
         encoding (str or None): of text files that do not state theirs; None for UTF-8.
@@ -60,7 +60,7 @@ def _read_coco(folder, options):
 
 
 def _listed_names(folder, encoding):
-    """tuple of str or None: the classes in the order of the lists that lie in the source."""
+    """tuple of str or None: the classes in the order that lists in the source state."""
     stated = {}
     for path in files_below(folder):
         name = os.path.basename(path).lower()
@@ -78,7 +78,7 @@ def _xml_example(folder, encoding):
             if parse_xml(path, encoding).tag == ANNOTATION:
                 return path
         except BrokenXmlError:
-            return path  # as a fault it gets its line
+            return path  # reported as a fault, with its line
     return None
 
 
@@ -130,7 +130,7 @@ def detect_format(folder, encoding=None):
         str: one of :data:`FORMATS`.
 
     Raises:
-        ValueError: there are none, or of several formats.
+        ValueError: there are no labels, or labels of several formats.
     """
     found = {name: form.example(folder, encoding) for name, form in FORMATS.items()}
     found = {name: path for name, path in found.items() if path}
@@ -155,13 +155,13 @@ def read_source(folder, name, options):
     Args:
         folder (str): of the images and labels.
         name (str): one of :data:`FORMATS`.
-        options (SourceOptions): how.
+        options (SourceOptions): how labels are read.
 
     Returns:
         Source: what was found.
 
     Raises:
-        ValueError: there is no such data set, or nothing tells the order of the classes.
+        ValueError: there is no such data set, or nothing states the order of the classes.
     """
     if not any(map(is_image_name, files_below(folder))):
         raise ValueError(f'{folder}: holds no image ({" ".join(IMAGE_SUFFIXES)}); put the images '
@@ -176,7 +176,7 @@ def read_source(folder, name, options):
     if source.class_names is None and source.seen:
         names = sorted(source.seen)
         counts = ', '.join(f'{name} ({source.seen[name]} boxes)' for name in names)
-        raise ValueError(f'{folder}: nothing tells the order of the classes, {counts}; give it: '
+        raise ValueError(f'{folder}: nothing states the order of the classes, {counts}; give it: '
                          f'--classes {",".join(names)}')
     if source.class_names is None and not source.faults:
         raise ValueError(f'{folder}: has no box and names no class; give the classes with '

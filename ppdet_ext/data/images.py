@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which image files are read, and how their grey values become those that a detector sees.
 
-A file of 16 bits a channel often holds fewer: a camera of 12 bits gives values up to 4095. So the
-largest value is in the config, ``image_maximum``, for a whole data set and for all that is
-detected on later; a scale of each image's own would hide how bright it is.
+A file with 16 bits per channel often uses fewer: a 12-bit camera gives values up to 4095. So the
+config states the largest value, ``image_maximum``, for a whole data set and for every image to
+detect on later; scaling each image by its own maximum would hide how bright it is.
 """
 import contextlib
 
@@ -18,8 +18,8 @@ from deploy.images import (
     SAMPLE_FORMAT,
     SUFFIXES,
     TIFF,
-    shows_several,
-    tiff_pictures,
+    has_several_pages,
+    tiff_pages,
 )
 
 from ..utils.files import open_regular
@@ -29,19 +29,19 @@ __all__ = ['DEEP_FORMATS', 'DIFFERING_FORMATS', 'IMAGE_FORMATS', 'IMAGE_SUFFIXES
            'header_size', 'image_size', 'image_sizes', 'is_image_name', 'largest_value', 'open_rgb',
            'own_maximum', 'strict_decoding']
 
-# Whatever the file's name. Pillow knows more, and starts other programs for some of them.
+# Independent of the file's name. Pillow knows more, and starts other programs for some of them.
 IMAGE_FORMATS = ('BMP', 'JPEG', 'PNG', 'TIFF', 'WEBP')
 IMAGE_SUFFIXES = SUFFIXES
-# Those that may have 16 bits a channel.
+# Those that may have 16 bits per channel.
 DEEP_FORMATS = ('PNG', 'TIFF')
 # The largest values of 8, 10, 12, 14 and 16 bits.
 MAXIMA = (255, 1023, 4095, 16383, 65535)
-START_SHOWN = 8  # bytes of a file that is no image
-PNG_DEPTH = 24  # byte of a PNG that holds its bits a channel
+START_SHOWN = 8  # bytes of a file that is not an image
+PNG_DEPTH = 24  # byte of a PNG that holds its bits per channel
 BIG_TIFF = (b'II+\0', b'MM\0+')  # for files of more than 4 GB
 WIDTH, HEIGHT = 256, 257  # tags of TIFF
-SAMPLE_FORMATS = {2: 'with a sign', 3: 'of floating point'}
-# Formats of which Pillow and OpenCV do not read the same.
+SAMPLE_FORMATS = {2: 'with a sign', 3: 'in floating point'}
+# Formats in which Pillow and OpenCV do not read the same pixels.
 DIFFERING_FORMATS = ('TIFF', 'WEBP')
 
 
@@ -51,11 +51,12 @@ def is_image_name(name):
 
 
 def image_size(path):
-    """Decodes an image wholly and returns its (width, height) in pixels, EXIF rotation applied.
+    """Decodes a whole image and returns its (width, height) in pixels, EXIF rotation applied.
 
     Raises:
-        ValueError: the file is not an image, is cut off, has no integers from 0 as grey values, or
-            is one that detectors do not read or see otherwise; the message does not name it.
+        ValueError: the file is not an image, is cut off, has grey values other than unsigned
+            integers, or is one that detectors cannot read or would read differently; the message
+            does not name it.
         OSError: the file cannot be opened.
     """
     with open_regular(path) as f, strict_decoding():
@@ -76,23 +77,24 @@ def image_size(path):
 
 
 def check_seen(path):
-    """Makes sure that a TIFF or WebP is to a detector what it is to other programs.
+    """Makes sure that detectors read a TIFF or WebP as other programs do.
 
-    OpenCV, by which detectors read images, knows fewer compressions of TIFF, no WebP with several
-    pictures, and does not turn a WebP by its EXIF orientation, so that boxes would lie elsewhere.
+    OpenCV, which detectors read images with, knows fewer compressions of TIFF, cannot read an
+    animated WebP, and ignores the EXIF orientation of a WebP, which would displace boxes.
 
     Raises:
-        ValueError: it is not; the message does not name it.
+        ValueError: they do not; the message does not name the file.
     """
     content = _content(path)
     _check_values(content)
     if cv2.imdecode(np.frombuffer(content, 'uint8'), cv2.IMREAD_COLOR) is None:
-        raise ValueError('OpenCV, by which detectors read images, cannot decode it; save it as PNG')
+        raise ValueError('OpenCV, which detectors read images with, cannot decode it; save it as '
+                         'PNG')
     if content[8:12] == b'WEBP':
         with Image.open(path, formats=('WEBP', )) as image:
             if image.getexif().get(ORIENTATION, 1) != 1:
-                raise ValueError('its EXIF orientation turns it, which detectors do not see in a '
-                                 'WebP; save it as PNG, turned')
+                raise ValueError('its EXIF orientation rotates it, which detectors ignore in a '
+                                 'WebP; save it as PNG, rotated')
 
 
 def _why(path, error):
@@ -100,14 +102,14 @@ def _why(path, error):
     if not isinstance(error, UnidentifiedImageError):
         return ' '.join(str(error).split())
     start = _content(path)[:START_SHOWN]
-    return f'it begins with {start!r}, as none of {", ".join(IMAGE_FORMATS)}' if start else (
+    return f'it begins with {start!r}, unlike {", ".join(IMAGE_FORMATS)}' if start else (
         'it is empty')
 
 
 def header_size(image):
     """(width, height) in pixels of a Pillow image that is opened and not yet decoded, EXIF rotation
     applied."""
-    # Newer versions of Pillow have turned the size of a TIFF already, but not of the others.
+    # Newer versions of Pillow have already rotated the size of a TIFF, but not of other formats.
     size = (image.tag_v2[WIDTH], image.tag_v2[HEIGHT]) if image.format == 'TIFF' else image.size
     turned = image.getexif().get(ORIENTATION, 1) >= 5  # width and height are exchanged
     return size[::-1] if turned else size
@@ -137,7 +139,7 @@ def _size_of_deep_tiff(path):
 
 @contextlib.contextmanager
 def strict_decoding():
-    """Makes half-copied files errors: PaddleDetection's trainer lets Pillow fill them up."""
+    """Makes truncated files an error: PaddleDetection's trainer lets Pillow fill them up."""
     before = ImageFile.LOAD_TRUNCATED_IMAGES
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     try:
@@ -147,15 +149,15 @@ def strict_decoding():
 
 
 def bits_per_channel(content):
-    """int: of an image file, whose bytes are given; 8 where the format has no more."""
+    """int: bits per channel of an image file, whose bytes are given; at least 8."""
     if content.startswith(b'\x89PNG') and len(content) > PNG_DEPTH:
         return max(8, content[PNG_DEPTH])
     return max(8, _image_tags(content).get(BITS, 8))
 
 
 def _image_tags(content):
-    """dict: the tags of the image in a TIFF, of which the first picture is read."""
-    return next(iter(tiff_pictures(content)), {})
+    """dict: the tags of the first page of a TIFF, which is the one that is read."""
+    return next(iter(tiff_pages(content)), {})
 
 
 def _check_values(content):
@@ -163,19 +165,19 @@ def _check_values(content):
     bits."""
     if content.startswith(BIG_TIFF):
         raise ValueError('a BigTIFF, which detectors do not read; save it as TIFF or PNG')
-    if shows_several(tiff_pictures(content)):
-        raise ValueError('several pictures in one TIFF, of which detectors read the first; save '
-                         'each as a file of its own')
+    if has_several_pages(tiff_pages(content)):
+        raise ValueError('a multi-page TIFF, of which detectors read only the first page; save '
+                         'each page as a separate file')
     bits, kind = bits_per_channel(content), _image_tags(content).get(SAMPLE_FORMAT)
     if bits not in (8, 16):
         raise ValueError(f'grey values of {bits} bits, expected 8 or 16; save it with 16 bits')
     if kind in SAMPLE_FORMATS:
-        raise ValueError(f'grey values {SAMPLE_FORMATS[kind]}, expected integers from 0; save it '
-                         f'with 16 bits without a sign')
+        raise ValueError(f'grey values {SAMPLE_FORMATS[kind]}, expected unsigned integers; save '
+                         f'it with 16 bits without a sign')
 
 
 def has_16_bits(content):
-    """bool: whether an image file, whose bytes are given, has 16 bits a channel."""
+    """bool: whether an image file, whose bytes are given, has 16 bits per channel."""
     return bits_per_channel(content) == 16
 
 
@@ -188,7 +190,7 @@ def _decode_deep(content):
 
 
 def largest_value(path):
-    """int or None: the largest grey value of an image of 16 bits a channel; None for one of 8.
+    """int or None: the largest grey value of an image of 16 bits per channel; None for one of 8.
 
     Raises:
         ValueError: it cannot be decoded.
@@ -199,7 +201,7 @@ def largest_value(path):
 
 
 def own_maximum(path):
-    """int or None: what to show an image by whose data set states no ``image_maximum``."""
+    """int or None: the ``image_maximum`` to show an image with if its data set states none."""
     value = largest_value(path)
     return None if value is None else fitting_maximum(value)
 
@@ -225,8 +227,8 @@ def scale_to_8_bits(pixels, maximum):
     found = int(pixels.max())
     if maximum is None or found > maximum:
         state = 'is not set' if maximum is None else f'is {maximum}'
-        raise ValueError(f'it has 16 bits a channel, values up to {found}, and image_maximum, the '
-                         f'value that is white in the whole data set, {state}; give -o '
+        raise ValueError(f'it has 16 bits per channel, values up to {found}, and image_maximum, '
+                         f'the value that is white in the whole data set, {state}; give -o '
                          f'image_maximum={fitting_maximum(found)}, or the value of your camera, '
                          f'in training and whenever the detector is used')
     # In this order the result is the same on every machine: integers only.
@@ -266,7 +268,7 @@ def check_depth(path, maximum=None):
     """
     with open_regular(path) as f:
         start = f.read(PNG_DEPTH + 1)
-        # What a TIFF says of itself may be at its end.
+        # The tags of a TIFF may be at its end.
         content = start + f.read() if start.startswith(tuple(TIFF)) else start
     _check_values(content)
     if has_16_bits(content) and maximum is None:

@@ -23,7 +23,7 @@ from .source_files import (
 
 __all__ = ['is_labelme', 'read_labelme']
 
-# Shapes to the least number of their points. Of others nobody knows which box is meant.
+# Shapes to the least number of their points. Other shapes do not define a box.
 LEAST_POINTS = {'rectangle': 2, 'polygon': 3, 'rotation': 3, 'quadrilateral': 3, 'mask': 2}
 JOINED = 'polygons were joined to another of the same group_id, as parts of one object'
 ENCLOSED = 'polygons, masks and boxes of four points became their enclosing box'
@@ -54,7 +54,7 @@ def read_labelme(source, class_names, unlabelled_sound=False, encoding=None):
     for path in progress(list(files_below(source, '.json')), 'reading'):
         content, image = _read(path, images, collector, encoding)
         found.append((path, content, image))
-        # It has a label, which cannot be read: nothing tells that it shows no defect.
+        # It has a label that cannot be read, so it cannot count as free of defects.
         unreadable.update(images.with_stem(stem(path)) if image is None else ())
     labels = Counter(image for _, _, image in found if image)
     for path, content, image in found:
@@ -79,7 +79,7 @@ def read_labelme(source, class_names, unlabelled_sound=False, encoding=None):
 
 
 def _read(path, images, collector, encoding):
-    """tuple: content and path of the image, or twice None."""
+    """tuple: content and path of the image, or None and None."""
     try:
         content = read_json(path, encoding)
     except (OSError, ValueError) as error:
@@ -88,7 +88,7 @@ def _read(path, images, collector, encoding):
         return None, None
     if not is_labelme(content):
         if images.with_stem(stem(path)):
-            collector.fault(path, None, 'is not a file of labelme (no list "shapes")')
+            collector.fault(path, None, 'is not a labelme file (no list "shapes")')
         else:
             collector.note(NO_LABELS)
         return None, None
@@ -99,7 +99,7 @@ def _read(path, images, collector, encoding):
         words = 'several images' if paths else 'no image'
         inside = ('; imageData holds it: write it to a file, as labelme_export_json does'
                   if content.get('imageData') and not paths else '')
-        collector.fault(path, None, f'there is {words} of the name {name!r}{inside}')
+        collector.fault(path, None, f'there is {words} named {name!r}{inside}')
         collector.leave_out()
         return None, None
     return content, paths[0]
@@ -162,7 +162,7 @@ def _read_shape(shape, collector, width, height):
     points = shape.get('points')
     if not isinstance(points, list) or not all(map(_is_point, points)) or (
             len(points) < LEAST_POINTS[kind]):
-        raise ValueError(f'points of a {kind} are {LEAST_POINTS[kind]} or more [x, y], got '
+        raise ValueError(f'a {kind} needs {LEAST_POINTS[kind]} or more points [x, y], got '
                          f'{short(points)}')
     refuse_fractions(points)
     if kind != 'rectangle' or len(points) > 2:

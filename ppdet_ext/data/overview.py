@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Shows the content of a prepared data set, and problems that are no faults but may spoil a run."""
+"""Shows the content of a prepared data set, and problems, not faults, that may spoil a run."""
 import hashlib
 import math
 import os
@@ -22,7 +22,7 @@ from .prepare import group_of
 __all__ = ['LEAST_BOXES', 'STRIDES', 'ShownImage', 'describe_overview', 'overview',
            'write_overview']
 
-# Of a class; with fewer its AP says little, and hardly anything is learned.
+# Boxes of a class; with fewer its AP says little, and hardly anything is learned.
 LEAST_BOXES = {'train': 50, 'val': 10}
 STRIDES = (4, 8, 16, 32, 64, 128)  # of the levels of usual detectors, in pixels of their input
 SHOWN = 5  # names in a line
@@ -67,7 +67,7 @@ def overview(folder, names, images, group_by=None, input_size=None):
         dict: ``images``, ``sound_images`` and ``boxes`` by split, ``classes``: name to boxes by
         split, ``box_sides``: quantiles in pixels of the root of the area,
         ``boxes_below_stride``: fraction of the boxes whose shorter side is below each stride,
-        ``identical_images``: lists of ``split/name`` of the same picture, ``groups_apart``: group
+        ``identical_images``: lists of ``split/name`` of the same image, ``groups_apart``: group
         to its splits, ``warnings``: what of this may spoil a training.
     """
     splits = tuple(SPLITS)
@@ -98,7 +98,7 @@ def _depth_warning(folder, images):
     found = max((own_maximum(_path(folder, image)) or 0 for image in images), default=0)
     if not found or _set_maximum(folder):
         return None
-    return (f'the images have 16 bits a channel, with values up to {found}: set '
+    return (f'the images have 16 bits per channel, with values up to {found}: set '
             f'image_maximum: {found} in the config')
 
 
@@ -135,7 +135,7 @@ def _warnings(result):
              if len({name.split('/')[0] for name in names}) > 1]
     if apart:
         yield (f'{len(apart)} images are in several splits under several names, so that '
-               f'evaluation knows them from training: {_some(" = ".join(n) for n in apart)}; '
+               f'evaluation sees images of the training: {_some(" = ".join(n) for n in apart)}; '
                f'remove all but one of each')
     within = len(result['identical_images']) - len(apart)
     if within:

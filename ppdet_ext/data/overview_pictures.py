@@ -26,7 +26,7 @@ def draw_overview(result, path, font=None):
 
 
 def _draw_overview(result, path, font):
-    # Not pyplot, which keeps figures and looks for a screen.
+    # Not pyplot, which keeps figures open and looks for a display.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
@@ -60,7 +60,7 @@ def _draw_overview(result, path, font):
 
 
 def draw_samples(names, images, open_image, path, font=None):
-    """Draws some boxes of each class in their images, a row a class, and images without defects.
+    """Draws samples of each class with their boxes, one row per class, and images without defects.
 
     Boxes of the row's class have a thick red frame, others in the image a thin blue one.
 
@@ -108,7 +108,7 @@ def _tile(image, picture, own):
     picture.thumbnail((TILE, TILE))
     scale = picture.width / image.width
     draw = ImageDraw.Draw(picture)
-    # Those of the row's class last, so that none lies on them.
+    # Boxes of the row's class are drawn last, on top of the others.
     for name, x, y, w, h in sorted(image.boxes, key=lambda box: box[0] == own):
         draw.rectangle([scale * x, scale * y, scale * (x + w), scale * (y + h)],
                        outline=COLORS[name != own], width=3 if name == own else 1)

@@ -29,8 +29,8 @@ class PartlyLabelled(NamedTuple):
 def make_partly_labelled(annotations, fractions, seeds):
     """Divides the images of an annotation file into labelled and unlabelled ones.
 
-    Every class has the same share in both, by the class with most boxes in an image. Of one seed
-    a smaller part is contained in the larger ones.
+    The division is stratified by the class with the most boxes in an image. For one seed, a smaller
+    part is contained in the larger ones.
 
     Args:
         annotations (str): COCO file.
@@ -47,7 +47,7 @@ def make_partly_labelled(annotations, fractions, seeds):
     """
     for fraction in fractions:
         if not 0 < fraction < 1:
-            raise ValueError(f'--fraction lies between 0 and 1, got {fraction}')
+            raise ValueError(f'--fraction must be between 0 and 1, got {fraction}')
     coco = read_sound_coco(annotations)
     names = {category['id']: category['name'] for category in coco.categories}
     boxes = defaultdict(list)
@@ -83,7 +83,7 @@ def write_partly_labelled(folder, sets, overwrite=False):
     """Writes ``<name>.json`` and ``<name>_unlabelled.txt`` of every set.
 
     Args:
-        folder (str): is made if need be.
+        folder (str): created if missing.
         sets (dict of str to PartlyLabelled): as :func:`make_partly_labelled` returns them.
         overwrite (bool): replace files that hold something else.
 
@@ -105,7 +105,7 @@ def write_partly_labelled(folder, sets, overwrite=False):
 
 
 def table(sets):
-    """str: labelled and unlabelled images, and labelled boxes by class, a line a set."""
+    """str: labelled and unlabelled images, and labelled boxes by class, one line per set."""
     lines = []
     for name, part in sets.items():
         names = {category['id']: category['name'] for category in part.content['categories']}

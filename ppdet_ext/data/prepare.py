@@ -10,7 +10,7 @@ from typing import NamedTuple, Optional
 from ..safe_io.archive import unpacked
 from ..utils.files import write_json, write_text
 from ..utils.progress import progress
-from ..utils.text import alike, same_name
+from ..utils.text import alike, counted, same_name
 from .coco import SPLITS, coco_dataset, grouped_split, stratified_split
 from .dataset_folder import new_dataset_folder
 from .dataset_yaml import dataset_yaml, write_run_configs
@@ -31,13 +31,13 @@ class InvalidDataError(ValueError):
     def __init__(self, faults, notes=()):
         files = len({fault.file for fault in faults})
         super().__init__('; '.join([
-            f'{len(faults)} faults in {files} files, nothing was written; repair them, or go on '
-            f'without these images and boxes by --skip-invalid', *notes]))
+            f'{counted(len(faults), "fault")} in {counted(files, "file")}, nothing was written; '
+            f'repair them, or leave these images and boxes out with --skip-invalid', *notes]))
         self.faults = faults
 
 
 class PrepareOptions(NamedTuple):
-    """What becomes of the images.
+    """How images and labels become a data set.
 
     Attributes:
         format (str): of the labels, one of :data:`ppdet_ext.data.formats.FORMATS`, or ``auto``.
@@ -66,13 +66,13 @@ DEFAULT_READING, DEFAULT_OPTIONS = SourceOptions(), PrepareOptions()
 def prepare_data(source, output, reading=DEFAULT_READING, options=DEFAULT_OPTIONS):
     """Writes a COCO data set with a train, val and test split to ``output``.
 
-    ``output`` appears whole or not at all, also when interrupted.
+    ``output`` appears complete or not at all, even if interrupted.
 
     Args:
         source (str): folder, zip or tar.
         output (str): folder to make.
         reading (SourceOptions): how labels are read.
-        options (PrepareOptions): what becomes of them.
+        options (PrepareOptions): how they become a data set.
 
     Returns:
         tuple: the report, as in ``report.txt``: images and boxes of each class and split, and
@@ -89,7 +89,7 @@ def prepare_data(source, output, reading=DEFAULT_READING, options=DEFAULT_OPTION
         raise FileNotFoundError(f'{source}: no such file or folder, expected the data set')
     if (source + os.sep).startswith(target + os.sep):
         raise FileExistsError(f'{target}: would replace the source {source}, give another output')
-    # The layouts of VOC tell which folders belong to the source.
+    # The layout of a VOC source determines which folders belong to it.
     if options.format != 'voc' and os.path.isdir(target) and target.startswith(source + os.sep):
         raise FileExistsError(f'{target}: lies in the source, whose images it would duplicate; '
                               f'remove it, or give another output')
@@ -160,7 +160,7 @@ def _with_different_names(images, source):
 
 
 def _renamed(images, name_of):
-    """list of LabelledImage: those of the same name are named anew."""
+    """list of LabelledImage: those of the same name are renamed."""
     counts = Counter(image.name.lower() for image in images)  # as Windows and macOS compare them
     return [image._replace(name=name_of(image)) if counts[image.name.lower()] > 1 else image
             for image in images]
@@ -172,7 +172,7 @@ def _name_with_folders(path, source):
 
 
 def _splits(images, labels, options):
-    """tuple: indices of each split, and how they came about in words."""
+    """tuple: indices of each split, and a description of how they were drawn."""
     fractions = dict(SPLITS)
     divided = {split: [k for k, image in enumerate(images) if image.split == split]
                for split in fractions}
@@ -223,7 +223,7 @@ def _copy_images(images, folder):
     """Copies all images unchanged.
 
     Returns:
-        int or None: the value that is white in those of 16 bits a channel; None without any.
+        int or None: the value that is white in those of 16 bits per channel; None without any.
     """
     os.makedirs(folder)
     largest = []
@@ -257,7 +257,7 @@ def _write(folder, data, splits, yaml_text):
 def _report(source, name, data, labels, splits, words, maximum, reading, options, others):
     boxes = f'boxes: source counts from {reading.box_origin}; ' if name == 'voc' else 'boxes: '
     depth = () if maximum is None else (
-        f'grey values: 16 bits a channel in the files, 0 to {maximum} in use: image_maximum in '
+        f'grey values: 16 bits per channel in the files, 0 to {maximum} in use: image_maximum in '
         f'dataset.yml', )
     return '\n'.join([
         f'source: {os.path.basename(source)}',

@@ -11,8 +11,8 @@ from ..utils.text import alike
 __all__ = ['Fault', 'LabelledImage', 'Source', 'SourceCollector', 'enclosing_box', 'plain_number',
            'refuse_fractions', 'rotated_corners', 'unknown_class']
 
-DECIMALS = 2  # of a pixel: what six decimals of YOLO tell of an image of 5000 pixels
-TWICE = 'boxes were there twice, with the same class and place, and are left out'
+DECIMALS = 2  # of a pixel: the precision that YOLO's six decimals give at 5000 pixels
+TWICE = 'boxes appear twice, with the same class and place; one of each is kept'
 OVERHANG = 1.0  # pixels that a box, drawn with a mouse, may reach beyond the image
 
 
@@ -31,12 +31,12 @@ class LabelledImage(NamedTuple):
     """One image with its boxes; without any it shows no defect.
 
     Attributes:
-        path (str): where it lies.
-        name (str): below ``images/`` of the data set to be.
+        path (str): of the file.
+        name (str): path below ``images/`` of the new data set.
         width, height (int): in pixels.
         boxes (list of dict): ``class_name``, ``bbox`` (x1, y1, x2, y2 in pixels; x2 and y2
             exclusive) and ``difficult``, 0 or 1.
-        split (str or None): where the source is divided already.
+        split (str or None): as the source divides its images; None if it does not.
     """
     path: str
     name: str
@@ -52,12 +52,12 @@ class Source(NamedTuple):
     Attributes:
         images (list of LabelledImage): sorted by name.
         faults (list of Fault): sorted by file, with paths relative to the source.
-        class_names (tuple of str or None): in the order of their categories; None where nothing
-            tells it.
+        class_names (tuple of str or None): in the order of their categories; None if no file
+            states it.
         seen (collections.Counter): how often each class occurs.
         images_left_out, boxes_left_out (int): the boxes from images that stay.
-        notes (list of str): what was read otherwise than the file says.
-        description (str): what the source says of itself, such as that it is synthetic.
+        notes (list of str): what was read differently from what the file says.
+        description (str): the source's own, such as that it is synthetic.
     """
     images: list
     faults: list
@@ -70,7 +70,7 @@ class Source(NamedTuple):
 
 
 class SourceCollector:
-    """Collects what a reader finds; knows nothing of formats.
+    """Collects what a reader finds, whatever the format.
 
     Args:
         folder (str): the source, to which the paths of faults are relative.
@@ -91,7 +91,7 @@ class SourceCollector:
         self.faults.append(Fault(os.path.relpath(path, self.folder), line, message))
 
     def note(self, text, times=1):
-        """Counts something that was read otherwise than the file says."""
+        """Counts something that was read differently from what the file says."""
         self.notes[text] += times
 
     def see(self, name):
@@ -106,9 +106,9 @@ class SourceCollector:
         return unknown_class(name, self.class_names)
 
     def add(self, image, lost_boxes=0):
-        """Takes an image, unless faults took all its boxes.
+        """Adds an image, unless it lost all its boxes to faults.
 
-        Without them it would teach that its defects are background.
+        Without boxes it would teach that its defects are background.
         """
         if lost_boxes and not image.boxes:
             self.left_out += 1
@@ -134,20 +134,20 @@ class SourceCollector:
 
 
 def unknown_class(name, class_names):
-    """str: what is wrong with a name that is none of the classes."""
+    """str: the message about a name that is not one of the classes."""
     near = [known for known in class_names if alike(known) == alike(name)]
     remedy = f'; write it as {near[0]}' if near else ''
     return f'unknown class "{name}", expected one of {", ".join(class_names)}{remedy}'
 
 
 def plain_number(value):
-    """int or float: hundredths of a pixel, so that every format gives the same number."""
+    """int or float: rounded to hundredths of a pixel, so that every format gives the same."""
     value = round(float(value), DECIMALS)
     return int(value) if value.is_integer() else value
 
 
 def enclosing_box(points, width, height):
-    """Finds the box around points, cut off at the border of the image.
+    """Finds the box around points, clipped to the image.
 
     Args:
         points (list): (x, y) in pixels, two or more.

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Finds the files of a source, whatever path prefixes other machines wrote."""
+"""Finds the files of a source, whatever paths were written on other machines."""
 import functools
 import os
 import re
@@ -25,7 +25,7 @@ IMAGE_FOLDERS = ('images', 'jpegimages')
 
 
 def is_clutter(name):
-    """Hidden files, and the shadow folder that macOS puts into its archives."""
+    """bool: whether a file is hidden, or of the folder that macOS adds to its archives."""
     return name.startswith('.') or name == '__MACOSX'
 
 
@@ -36,7 +36,7 @@ def subfolders(folder):
 
 
 def files_below(folder, suffixes=''):
-    """Yields the paths of all files below a folder whose names end so, sorted in each folder.
+    """Yields the paths of all files below a folder with these suffixes, sorted in each folder.
 
     Links to folders are followed, each folder once.
     """
@@ -114,7 +114,7 @@ class ImageFiles:
             beside (str): folder of the label file.
 
         Returns:
-            list of str: the paths that fit best, one where it is clear.
+            list of str: the paths that fit best; a single one if the match is unambiguous.
         """
         parts = _parts(name)
         candidates = self._by_name.get(_key(parts[-1]), []) or self._by_stem.get(
@@ -155,13 +155,13 @@ class ImageFiles:
 
 
 def agreed_names(stated):
-    """Makes sure that all files that name the classes name the same, in the same order.
+    """Makes sure that all files that state the classes agree on names and order.
 
     Args:
         stated (dict): path of a file to the names that it states, tuple of str.
 
     Returns:
-        tuple of str or None: the names; None of no file.
+        tuple of str or None: the names; None without any file.
 
     Raises:
         ValueError: two of them differ.

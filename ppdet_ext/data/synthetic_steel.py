@@ -75,7 +75,7 @@ def render_image(seed, class_name, index):
     kinds = (*NEU_DET_CLASSES, SOUND)
     rng = np.random.default_rng([seed, kinds.index(class_name), index])
     sound = class_name == SOUND
-    # Sound steel looks like that around the defects of all classes, or its look would tell.
+    # Sound steel has the surfaces of all classes, or its surface alone would identify it.
     surface = NEU_DET_CLASSES[index % len(NEU_DET_CLASSES)] if sound else class_name
     light, grain = draw_surface(rng, surface)
     layers, defects = _draw_defects(rng, [] if sound else _choose_classes(rng, class_name))
@@ -91,7 +91,7 @@ def make_synthetic_steel(output, images_per_class, seed=0, overwrite=False, soun
     """Writes the data set: ``images/``, ``annotations/{train,val,test}.json``, ``label_list.txt``
     and ``dataset.yml``.
 
-    ``output`` appears whole or stays as it was.
+    ``output`` appears complete or stays as it was.
 
     Args:
         output (str): folder to make.
@@ -160,7 +160,7 @@ def _tight_box(mask):
 
 
 def _crowds(defect, other):
-    """Tells whether two defects of one class share too much of the smaller box."""
+    """bool: whether two defects of one class overlap by too much of the smaller box."""
     (ax1, ay1, ax2, ay2), (bx1, by1, bx2, by2) = defect.bbox, other.bbox
     shared = max(0, min(ax2, bx2) - max(ax1, bx1)) * max(0, min(ay2, by2) - max(ay1, by1))
     smaller = min((ax2 - ax1) * (ay2 - ay1), (bx2 - bx1) * (by2 - by1))
@@ -177,7 +177,7 @@ def _write(folder, names, splits, seed):
         pixels, defects = render_image(seed, class_name, index)
         file_name = f'{class_name}_{index}.jpg'
         encoded = cv2.imencode('.jpg', pixels, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])[1]
-        # cv2.imwrite would say nothing where the disk is full or the folder is gone.
+        # cv2.imwrite would fail silently on a full disk or a missing folder.
         with open(os.path.join(image_folder, file_name), 'wb') as f:
             f.write(encoded.tobytes())
         images.append({'file_name': file_name, 'height': SIZE, 'width': SIZE})

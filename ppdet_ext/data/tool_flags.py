@@ -7,7 +7,7 @@ import os
 import re
 
 from ..utils.command_line import positive
-from ..utils.text import clean_name
+from ..utils.text import clean_name, counted
 from .check import check_coco_folder, read_class_names
 from .overview import describe_overview, write_overview
 from .prepare import InvalidDataError
@@ -65,7 +65,7 @@ def add_data_flags(parser, labels):
 
     Args:
         parser (argparse.ArgumentParser): of the tool.
-        labels (str): what ``--source`` holds beside images.
+        labels (str): what ``--source`` holds besides images.
     """
     parser.add_argument('--source', help=f'folder, .zip or .tar(.gz) with images and {labels}')
     parser.add_argument('--output', required=True, help='folder to write, or to check')
@@ -105,7 +105,7 @@ def run_data_tool(flags, prepare, group_by=None):
     Args:
         flags (argparse.Namespace): the parsed command line.
         prepare (callable): prepares the data set and returns what to print.
-        group_by (str or None): regular expression of the images that stay in one split.
+        group_by (str or None): regular expression for the images that stay in one split.
 
     Raises:
         InvalidDataError: the source has faults, which are printed.
@@ -131,9 +131,9 @@ def _check(flags, group_by):
     counts, faults = check_coco_folder(folder)
     if faults:
         print(*faults, sep='\n')
-        raise ValueError(f'{folder}: {len(faults)} faults, listed above; correct them, or '
-                         f'prepare the data set again')
-    # Not in the data set, which may be the source of another.
+        raise ValueError(f'{folder}: {counted(len(faults), "fault")}, listed above; correct them, '
+                         f'or prepare the data set again')
+    # Not inside the data set, which may be the source of another.
     check_dir = flags.check_dir or f'{os.path.abspath(folder)}-check'
     result, paths = write_overview(folder, check_dir, group_by, flags.input_size, flags.font)
     print(describe_overview(result))

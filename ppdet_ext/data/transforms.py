@@ -12,10 +12,10 @@ KEPT_BOXES = 'distill_gt_bbox'
 
 @register_op
 class KeepGTBox(BaseOperator):
-    """Batch operator that keeps the boxes beside an operator that turns them into targets.
+    """Batch operator that keeps the boxes that a later operator turns into targets.
 
-    FCOS's and GFL's readers drop ``gt_bbox``, which distillation by instances needs. The boxes are
-    written to ``distill_gt_bbox``, padded with zeros to the same number in every image.
+    The readers of FCOS and GFL drop ``gt_bbox``, which instance-based distillation needs. The
+    boxes are written to ``distill_gt_bbox``, padded with zeros to the same number in every image.
     """
 
     def __call__(self, samples, context=None):
@@ -31,8 +31,8 @@ class KeepGTBox(BaseOperator):
 class RandomVerticalFlip(BaseOperator):
     """Turns an image and its boxes upside down, with a probability of ``prob``.
 
-    The counterpart of ``RandomFlip``, which swaps left and right, for images without an upper side,
-    such as those of a surface seen from above.
+    The counterpart of ``RandomFlip``, which swaps left and right, for images that have no upper
+    side, such as those of a surface seen from above.
 
     Args:
         prob (float): from 0 to 1.

@@ -8,16 +8,16 @@ from paddle.io import BatchSampler, DataLoader, Dataset
 __all__ = ['UNLABELLED', 'CyclingSampler', 'UnlabelledBatches']
 
 UNLABELLED = 'unlabelled'  # key of a batch
-# What a detector takes of an image without labels.
+# What a detector reads from an image without labels.
 KEPT = ('image', 'im_shape', 'scale_factor')
 
 
 class CyclingSampler:
     """Indices of unlabelled images for the steps of an epoch of another data set.
 
-    The images come in passes, each all of them in another order; an epoch goes on where the last
-    one has ended, even in the middle of a pass. Epoch and seed alone say what that is, so that a
-    resumed run sees what an uninterrupted one does.
+    The images are drawn in passes, each over all of them in a new order; an epoch continues where
+    the last one ended, even in the middle of a pass. Epoch and seed alone determine the images, so
+    that a resumed run sees the same ones as an uninterrupted run.
 
     Args:
         images (int): number of images.
@@ -52,17 +52,17 @@ class CyclingSampler:
 
 
 class UnlabelledBatches:
-    """Lets a training reader give, with every batch, one of unlabelled images.
+    """Lets a training reader add a batch of unlabelled images to each of its batches.
 
     One loader reads both, in a fixed order: with two, their threads would draw augmentations from
-    the same generator in an order that nobody can repeat. The labelled images decide how long an
-    epoch is.
+    the same generator in an unrepeatable order. The labelled images determine the length of an
+    epoch.
 
     Args:
         loader (ppdet.data.reader.TrainReader): of the labelled images, called already; its batches
             get the key ``unlabelled``.
         dataset (UnlabelledDataset): whose images were found.
-        reader (UnlabelledReader): what becomes of them.
+        reader (UnlabelledReader): with their transforms.
     """
 
     def __init__(self, loader, dataset, reader):
@@ -83,7 +83,7 @@ class UnlabelledBatches:
         """Prepares an epoch, counted from 0, of a run of that seed."""
         self.sampler.set_epoch(epoch, seed)
         self.dataset.set_epoch(epoch)
-        # As of the labelled images: some operators count.
+        # As for labelled images, since some operators count them.
         self.dataset._curr_iter = epoch * self.sampler.steps * self.sampler.batch_size
 
 

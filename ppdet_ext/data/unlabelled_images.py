@@ -9,7 +9,8 @@ from ppdet.data.reader import BaseDataLoader
 from ppdet.data.source.dataset import DetDataset
 from ppdet.utils.logger import setup_logger
 
-from .dataset_files import checked_sizes, image_files
+from .dataset_files import image_files
+from .image_checks import checked_sizes
 from .images import IMAGE_SUFFIXES, is_image_name
 from .source_files import files_below
 from .voc_list import list_lines
@@ -23,7 +24,7 @@ SECTION = 'UnlabelledDataset'
 
 @register
 class UnlabelledDataset(DetDataset):
-    """Images without labels, which a distillation sees beside those of ``TrainDataset``.
+    """Images without labels, which a distillation sees in addition to those of ``TrainDataset``.
 
     A sample has one box, as large as the image: operators that crop around boxes then take the
     image for the object. Nothing of it reaches the network.
@@ -106,7 +107,7 @@ class UnlabelledDataset(DetDataset):
 
 @register
 class UnlabelledReader(BaseDataLoader):
-    """What becomes of the images of ``UnlabelledDataset``; see :func:`reader_options`.
+    """Prepares the images of ``UnlabelledDataset``; see :func:`reader_options`.
 
     Args:
         sample_transforms (list): operators on single images.
@@ -127,14 +128,14 @@ class UnlabelledReader(BaseDataLoader):
 
 
 def reader_options(cfg):
-    """Completes the section ``UnlabelledReader`` by what ``TrainReader`` says.
+    """Completes the section ``UnlabelledReader`` from ``TrainReader``.
 
     Args:
         cfg (dict): the configuration.
 
     Returns:
         dict: arguments of :class:`UnlabelledReader`. Without transforms or batch size of its own
-        it has those of ``TrainReader``, but for the operators that make targets of boxes.
+        it has those of ``TrainReader``, without the operators that turn boxes into targets.
     """
     train = cfg['TrainReader']
     batch = [entry for entry in train.get('batch_transforms') or ()
@@ -145,7 +146,7 @@ def reader_options(cfg):
 
 
 def warn_of_evaluated(dataset, cfg):
-    """Warns of images that have the name of one that the run is evaluated on.
+    """Warns of images with the same name as one that the run is evaluated on.
 
     Args:
         dataset (UnlabelledDataset): whose images were found.

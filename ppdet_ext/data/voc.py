@@ -15,6 +15,7 @@ from ..utils.text import same_name
 from .images import IMAGE_SUFFIXES, image_size, is_image_name
 from .records import LabelledImage, SourceCollector, plain_number, rotated_corners
 from .source_files import (
+    IMAGE_FOLDERS,
     IN_SEVERAL,
     UNLABELLED,
     BareNames,
@@ -31,12 +32,11 @@ from .voc_xml import CORNERS, BrokenXmlError, line_of, parse_xml, read_object
 
 __all__ = ['read_voc']
 
-IMAGE_FOLDERS = ('images', 'jpegimages')
 ANNOTATION_FOLDERS = ('annotations', )
 ANNOTATION = 'annotation'  # the element that holds all others
 ROTATED = 'rotated boxes became their enclosing box'
 TURNED = 'turned'  # mark of a <bndbox> in memory
-MARK = re.compile(r'\s+-?[01]$')  # behind a name: whether the image shows a class
+MARK = re.compile(r'\s+-?[01]$')  # after a name: whether the image shows a class
 SIZES = 'annotations state no size; it was read from the image'
 # Only parts of one data set carry these names; other neighbours are data sets of their own.
 PART_FOLDERS = ('train', 'val', 'valid', 'validation', 'test')
@@ -53,7 +53,7 @@ def read_voc(source, class_names, box_origin=1, unlabelled_sound=False, encoding
     files of NEU-DET, and a widespread copy holds an image and its annotation in different parts.
 
     An annotation without objects is a defect-free image and stays, with no boxes. An image
-    without an annotation is a fault, since nobody knows whether it is free of defects. An image
+    without an annotation is a fault, since it may or may not be free of defects. An image
     that loses all its boxes to faults is left out: without them it would teach that its defects
     are background.
 
@@ -110,8 +110,8 @@ def _endings(path):
 
 
 def _listed(image, lists):
-    """list of str: the splits in whose lists an image is; those that also name its folders count
-    where there are any."""
+    """list of str: the splits whose lists name an image; lists that name its folders too take
+    precedence."""
     return next((lists[ending] for ending in _endings(_without_suffix(image))
                  if ending in lists), [])
 
@@ -195,7 +195,7 @@ def _pair_files(parts, key):
 
 
 def _join_other_case(pairs):
-    """Joins an image with the annotation whose name differs in case, as on Windows it may."""
+    """Joins an image with an annotation whose name differs only in case, as on Windows."""
     alone = defaultdict(lambda: ([], []))
     for name, (images, annotations) in pairs.items():
         if not (images and annotations):
@@ -261,7 +261,7 @@ class _VocReader:
     def _parse(self, path):
         root = parse_xml(path, self.encoding)
         if root.tag != ANNOTATION:
-            raise BrokenXmlError(line_of(root), f'is no annotation of Pascal VOC: expected '
+            raise BrokenXmlError(line_of(root), f'is not a Pascal VOC annotation: expected '
                                                 f'<{ANNOTATION}>, got <{root.tag}>; export the '
                                                 f'labels as Pascal VOC, YOLO or COCO')
         rotated = sum(_enclose(element, self.box_origin) for element in root.iter('object'))
@@ -360,12 +360,12 @@ def _same_file(first, second):
 
 
 def _stated_size(root):
-    """list of str: width and height as they stand in the file."""
+    """list of str: width and height as written in the file."""
     return [root.findtext(f'size/{tag}', '').strip() for tag in ('width', 'height')]
 
 
 def _states_size(root):
-    """bool: some tools write none, or zeros, where they have not opened the image."""
+    """bool: false for tools that did not open the image and write no size, or zeros."""
     return any(side not in ('', '0') for side in _stated_size(root))
 
 

@@ -23,9 +23,9 @@ def label_lines(path):
 
 
 def split_list_line(line):
-    """list of str: image and annotation of a line, and what else is there.
+    """list of str: image and annotation of a line, and whatever follows.
 
-    Names may have blanks, and be separated as on Windows.
+    Names may contain blanks and backslashes as separators.
     """
     line = line.replace('\\', '/')
     words = line.split()

@@ -20,7 +20,7 @@ ENCODING = re.compile(rb'\s*<\?xml[^>]*encoding\s*=\s*["\']([A-Za-z][\w.-]*)["\'
 
 
 class BrokenXmlError(Exception):
-    """Line and message."""
+    """A faulty XML file; its arguments are line and message."""
 
 
 def parse_xml(path, encoding=None):
@@ -53,7 +53,7 @@ def parse_xml(path, encoding=None):
     with open_regular(path) as f:
         content = f.read()
     try:
-        # Expat itself knows no encoding of Chinese but UTF-8 and UTF-16.
+        # Of the encodings of Chinese, Expat itself knows only UTF-8 and UTF-16.
         parser.Parse(decode_text(content, 'it', _stated_encoding(content) or encoding).lstrip(),
                      True)
     except (expat.ExpatError, ValueError, LookupError) as error:
@@ -63,10 +63,10 @@ def parse_xml(path, encoding=None):
 
 
 def _stated_encoding(content):
-    """str or None: the encoding that the first line states, unless it shows that it is another."""
+    """str or None: the encoding that the first line states, unless the bytes contradict it."""
     stated = ENCODING.match(content)
     name = stated.group(1).decode('ascii') if stated else None
-    # Programs of .NET state the encoding of their memory; with two bytes a letter it was not found.
+    # .NET programs state their in-memory encoding, UTF-16, of which the pattern matches no byte.
     return None if name and WIDE.match(name) else name
 
 
@@ -98,14 +98,14 @@ def read_object(element, class_names):
 
 
 class VocAnnotation(NamedTuple):
-    """What PaddleDetection's reader finds in an annotation.
+    """The content of an annotation as PaddleDetection's reader sees it.
 
     Attributes:
         size (tuple or None): stated width and height in pixels.
         size_line (int): where they are.
-        objects, usable, countable (int): objects in the file, boxes that are left when they are
-            cut off at the edges of the image, and those of them that are not difficult.
-        problems (list of tuple): line and message of each thing that the reader cannot take.
+        objects, usable, countable (int): objects in the file, boxes that remain after clipping to
+            the image, and those of them that are not difficult.
+        problems (list of tuple): line and message of each thing that the reader cannot handle.
     """
     size: Optional[tuple]
     size_line: int
@@ -135,7 +135,7 @@ def read_annotation(path, class_names):
     messages = []
     sides = _numbers(root, 'size', ('width', 'height'), messages)
     if sides and min(sides) <= 0:
-        messages.append((line_of(root.find('size')), f'<size> is above 0, got {sides}'))
+        messages.append((line_of(root.find('size')), f'<size> must be above 0, got {sides}'))
         sides = None
     number = root.findtext('id', '0').strip()
     if not re.fullmatch(r'-?\d{1,18}', number):
@@ -174,7 +174,7 @@ def _reader_problems(element, corners, width, height):
 
 
 def _is_left(corners, width, height):
-    """bool: whether a box is left when it is cut off as the reader does."""
+    """bool: whether anything remains of a box that is clipped as the reader does."""
     xmin, ymin, xmax, ymax = corners
     return min(xmax, width - 1) > max(xmin, 0) and min(ymax, height - 1) > max(ymin, 0)
 

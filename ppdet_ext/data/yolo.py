@@ -34,7 +34,7 @@ MORE_CLASS_FILES = ('predefined_classes.txt', 'label_list.txt', 'labels.txt')
 OTHER_FILES = (*CLASS_FILES, *MORE_CLASS_FILES, 'train.txt', 'val.txt', 'valid.txt', 'test.txt',
                'trainval.txt', 'autosplit_train.txt', 'autosplit_val.txt', 'autosplit_test.txt',
                'readme.txt', 'readme.roboflow.txt', 'readme.dataset.txt')
-SLACK = 1e-3  # fraction of the image, which rounding to few decimals may reach beyond it
+SLACK = 1e-3  # fraction of the image by which rounding may move a box beyond it
 POLYGONS = 'polygons and rotated boxes became their enclosing box'
 KEYPOINTS = 'boxes have keypoints, which are left out'
 SCORES = 'boxes have a score in a sixth column, which is ignored'
@@ -58,7 +58,7 @@ def read_yolo(source, class_names, unlabelled_sound=False, encoding=None):
 
     Args:
         source (str): folder.
-        class_names (sequence of str or None): the order of the classes to be; None for that of
+        class_names (sequence of str or None): the order of the classes; None for that of
             ``data.yaml``, ``classes.txt`` or ``obj.names``, which also says what the numbers in
             the label files mean, wherever there is one.
         unlabelled_sound (bool): images without a label file show no defect.
@@ -129,8 +129,8 @@ class _YoloReader:
         try:
             number, *values = map(float, words)
         except ValueError:
-            raise ValueError(f'expected a class number, x, y, width and height with blanks between '
-                             f'them, got "{line.strip()}"') from None
+            raise ValueError(f'expected a class number, x, y, width and height, separated by '
+                             f'blanks, got "{line.strip()}"') from None
         if len(values) - 4 in self.keypoint_lengths:
             values = values[:4]
             self.collector.note(KEYPOINTS)
@@ -157,7 +157,7 @@ class _YoloReader:
 
     def _class_name(self, number):
         if not number.is_integer() or number < 0:
-            raise ValueError(f'the class is an integer from 0, got {number:g}')
+            raise ValueError(f'the class must be an integer of at least 0, got {number:g}')
         names = self.names
         if names is not None and number >= len(names):
             raise ValueError(f'class {number:.0f}, but there are {len(names)} classes, counted '
@@ -203,7 +203,7 @@ def _labels_of(images, source):
         places = [f'{place}.txt' for place in _places(image, source)]
         names = [form(place) for place in places for form in (same_name, _key)]
         labels[image] = next((by_name[name] for name in names if name in by_name), None)
-    # What lies elsewhere is nobody's yet, and the only one of its name among images and labels.
+    # A label elsewhere is matched if it is not taken yet and the only one of its name.
     rest, nameless = defaultdict(list), defaultdict(list)
     for path in set(files) - set(labels.values()):
         rest[_key(stem(path))].append(path)
@@ -245,7 +245,7 @@ def _data_yamls(source, encoding):
     """dict: path to content of the YAMLs that describe the set, dictionaries with ``names``.
 
     Raises:
-        ValueError: there is none but one that cannot be read.
+        ValueError: the only candidates cannot be read.
     """
     found, unreadable = {}, []
     for path in files_below(source, ('.yaml', '.yml')):
@@ -322,13 +322,13 @@ def _checked(path, names):
             raise ValueError(f'{path}: names count from 0 without a gap, got {list(names)}')
         names = [names[number] for number in numbers]
     if not isinstance(names, list) or not names:
-        raise ValueError(f'{path}: names is a list of the classes, got {names!r}; write '
+        raise ValueError(f'{path}: names must be a list of the classes, got {names!r}; write '
                          f'names: [dent, scratch]')
     for name in names:
         # YAML reads no, off, null, 1.0 and 2026-01-01 as other values than text.
         if type(name) not in (str, int):
-            raise ValueError(f'{path}: one of the names is {name!r} in YAML and no text; put all '
-                             f'names between quotes')
+            raise ValueError(f'{path}: YAML reads one of the names as {name!r}, which is not text; '
+                             f'put all names in quotes')
     names = tuple(clean_name(str(name)) for name in names)
     if '' in names or len(set(names)) < len(names):
         raise ValueError(f'{path}: expected different names of classes, got {list(names)}')
@@ -352,7 +352,7 @@ def _stated_splits(source, images, encoding, collector):
             found = _images_of(place, folder, images, encoding)
             if not found:
                 collector.note(f'entry of {os.path.basename(path or source)} for {part}, '
-                               f'"{place}", leads to no image and is ignored')
+                               f'"{place}", matches no image and is ignored')
             for image in found:
                 if splits.setdefault(image, part) != part:
                     collector.note(IN_SEVERAL)
@@ -366,7 +366,7 @@ def _yaml_splits(content):
 
 
 def _images_of(place, folder, images, encoding):
-    """list of str: the images of a folder or of a list, whose path may be another machine's."""
+    """list of str: the images of a folder or a list, whose path may be from another machine."""
     parts = [part for part in str(place).replace('\\', '/').split('/')
              if part not in ('', '.', '..')]
     for k in range(len(parts)):

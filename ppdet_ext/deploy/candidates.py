@@ -17,7 +17,7 @@ __all__ = ['suppression_of', 'write_onnx', 'write_formats']
 OPSET = 15
 OUTPUTS = ('boxes', 'scores')
 
-# What a head calls for the places of its anchors.
+# The methods that compute a head's anchors.
 ANCHORS = ('anchor_generator', 'get_single_level_center_point', '_compute_locations_by_level',
            '_generate_anchors')
 
@@ -29,12 +29,12 @@ def suppression_of(model):
         nn.Layer: the head; its ``nms`` is a ``MultiClassNMS``.
 
     Raises:
-        ValueError: a detector of two stages, or one that suppresses in another way.
+        ValueError: a two-stage detector, or one that suppresses in another way.
     """
     heads = [layer for layer in model.sublayers() if hasattr(layer, 'nms')]
     if len(heads) != 1 or type(heads[0].nms) is not MultiClassNMS:
         raise ValueError(f'{type(model).__name__} cannot be exported to ONNX and OpenVINO, only '
-                         f'detectors of one stage with MultiClassNMS; leave --format out')
+                         f'one-stage detectors with MultiClassNMS; leave --format out')
     return heads[0]
 
 
@@ -56,7 +56,7 @@ class _Candidates(nn.Layer):
 
 @contextlib.contextmanager
 def _replaced(owner, **attributes):
-    """An object with other attributes, which shadow those of its class and its sublayers."""
+    """Replaces attributes of an object, shadowing those of its class and its sublayers."""
     kept = {name: vars(owner)[name] for name in attributes if name in vars(owner)}
     vars(owner).update(attributes)
     try:
@@ -68,10 +68,10 @@ def _replaced(owner, **attributes):
 
 
 def _anchors(head, layer, image):
-    """dict of str to callable: what gives a head its anchors as constants.
+    """dict of str to callable: methods that return a head's anchors as constants.
 
-    Converters compute ranges wrongly or not at all, and with an input of one size what is made of
-    them is always the same: it is recorded from the eager model.
+    Converters compute ranges wrongly or not at all. With a fixed input size the anchors are always
+    the same, so they are recorded from the eager model.
     """
     originals = {name: getattr(head, name) for name in ANCHORS if hasattr(head, name)}
     recorded = {name: [] for name in originals}
@@ -96,7 +96,7 @@ def _anchors(head, layer, image):
 def _group_norm(norm):
     """callable: the forward of a group normalisation, which paddle2onnx 2.1.0 converts wrongly.
 
-    It writes an epsilon that is anything. That of instance normalisation it reads.
+    It writes an arbitrary epsilon, but converts instance normalisation correctly.
     """
     def forward(x):
         groups, channels = norm._num_groups, norm._num_channels
@@ -110,7 +110,7 @@ def write_onnx(model, size, path):
     """Writes a detector's candidates as ONNX.
 
     Args:
-        model (nn.Layer): a detector of one stage, in evaluation.
+        model (nn.Layer): a one-stage detector, in evaluation mode.
         size (tuple of int): height and width of the input.
         path (str): the file.
 
@@ -161,7 +161,7 @@ def _with_output_names(content):
 
 
 def write_formats(onnx_path, stem, formats, folder):
-    """Writes an ONNX model in the formats that are wanted.
+    """Writes an ONNX model in the requested formats.
 
     Args:
         onnx_path (str): the model.

@@ -27,8 +27,8 @@ def compared_images(cfg, folder=None):
 
     Args:
         cfg (dict): the configuration.
-        folder (str|None): None for the images that EvalDataset lists, or synthetic steel where
-            they are not there.
+        folder (str|None): None for the images that EvalDataset lists, or synthetic steel if
+            they do not exist.
 
     Raises:
         FileNotFoundError: no such folder, or no image in it.

@@ -38,7 +38,7 @@ Format.__doc__ = 'What reads a format, and what writing it needs.'
 FORMATS = {'paddle': Format('paddle', ()),
            'onnx': Format('onnxruntime', ('paddle2onnx', 'onnx', 'onnxruntime')),
            'openvino': Format('openvino', ('paddle2onnx', 'onnx', 'openvino'))}
-ONNX = 'candidates.onnx'  # of which the others are made
+ONNX = 'candidates.onnx'  # from which the other formats are made
 PACKAGES = ('ppdet_ext', 'paddlepaddle', 'paddlepaddle-gpu', 'paddledet', 'paddle2onnx', 'onnx',
             'onnxruntime', 'openvino')
 
@@ -76,11 +76,11 @@ def export_detector(trainer, size, images, formats, folder, source, int8=None):
     Args:
         trainer (Trainer): in mode ``test``, with its weights.
         size (tuple of int): height and width of the input.
-        images (list of str): paths of those that are compared.
+        images (list of str): paths of the images to compare on.
         formats (iterable of str): of ``FORMATS``, checked.
-        folder (str): to be made, checked; an earlier export in it is replaced.
-        source (dict): ``config``, ``opt`` and ``slim_config`` of which the trainer was made.
-        int8 (Int8|None): what INT8 is calibrated on and judged by, or None for none.
+        folder (str): to be created, checked; an earlier export in it is replaced.
+        source (dict): ``config``, ``opt`` and ``slim_config`` that the trainer was built from.
+        int8 (Int8|None): what INT8 is calibrated on and judged by; None without INT8.
 
     Raises:
         ValueError: a file finds other boxes than the eager model, or the detector cannot be

@@ -32,7 +32,7 @@ class Int8:
     """What INT8 is calibrated on and judged by.
 
     Attributes:
-        calibration (list of str): images of the training.
+        calibration (list of str): training images.
         annotations (str): COCO annotations of the images on which the mAP is measured.
         image_dir (str): folder of these.
         max_map_drop (float): points of mAP that it may lose.
@@ -47,7 +47,7 @@ def int8_of(cfg, formats, max_map_drop):
     """Finds images to calibrate on in TrainDataset, and those of EvalDataset.
 
     Raises:
-        ValueError: no format that has INT8, or data sets that are not COCO's or have errors.
+        ValueError: no format supports INT8, or the data sets are not COCO's or have errors.
         FileNotFoundError: there are no such data sets.
         ImportError: a package is not installed.
     """
@@ -78,8 +78,8 @@ def _places(cfg, section):
 def write_int8(onnx_path, runtimes, int8, folder):
     """Writes a detector with convolutions in INT8, as many as the accuracy allows.
 
-    All of them first; where this loses too much, the most sensitive ones stay in float32, twice as
-    many at each attempt, up to a half.
+    First all of them; if this loses too much, the most sensitive ones stay in float32, twice as
+    many at each attempt, up to half of them.
 
     Args:
         onnx_path (str): the detector in float32.
@@ -88,8 +88,9 @@ def write_int8(onnx_path, runtimes, int8, folder):
         folder (str): of the exported model, with its card and its files in float32.
 
     Returns:
-        dict: ``map``, percent in each runtime in ``float32`` and ``int8``; ``images`` in which
-        it was calibrated, the number of ``convolutions`` and names of those ``in_float32``.
+        dict: ``map``, percent in each runtime in ``float32`` and ``int8``; ``images``, the number
+        that it was calibrated on; the number of ``convolutions``, and names of those
+        ``in_float32``.
 
     Raises:
         ValueError: it loses more than is allowed.

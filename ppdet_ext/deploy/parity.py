@@ -7,23 +7,23 @@ import numpy as np
 
 __all__ = ['Difference', 'compare', 'PIXELS', 'SCORE', 'UNMATCHED']
 
-# Computed in float32, a box moves by less and a score changes by less.
+# In float32, boxes move and scores change by less than these.
 PIXELS = 0.01
 SCORE = 1e-4
-# Share of the boxes: where two overlap by just the threshold of the suppression, or one has just
-# the lowest score that is kept, the last bit decides which of them are there.
+# Fraction of the boxes: if two overlap by almost exactly the suppression's threshold, or one has
+# almost exactly the lowest score that is kept, the last bit decides which of them remain.
 UNMATCHED = 0.005
 
 
 @dataclass
 class Difference:
-    """How far boxes lie from those of the eager model.
+    """How much boxes differ from those of the eager model.
 
     Attributes:
         boxes (int): of the eager model.
         unmatched (int): boxes of either that the other does not have.
-        pixels (float): largest distance of a coordinate, of matched boxes.
-        score (float): largest difference of a score.
+        pixels (float): largest difference of a coordinate of matched boxes.
+        score (float): largest difference of their scores.
     """
     boxes: int = 0
     unmatched: int = 0

@@ -16,14 +16,14 @@ from ..utils.quiet import quiet
 
 __all__ = ['Quantizer']
 
-# Of the values of an activation between the ends of its range; a few outliers would make all the
-# others coarse.
+# Percentage of an activation's values within its range; a few outliers would make all other values
+# coarse.
 PERCENTILE = 99.99
 COMPARED = 10  # images
 
 
 class Quantizer:
-    """Writes an ONNX model with convolutions in INT8, and knows which of them lose most.
+    """Writes an ONNX model with convolutions in INT8, and ranks them by sensitivity.
 
     Weights have a scale for each output channel and 7 bits, since processors without VNNI would
     saturate at 8; activations one range for each tensor, calibrated.
@@ -36,7 +36,7 @@ class Quantizer:
 
     Attributes:
         layers (dict of str to list of str): name of the weights of a convolution to the names of
-            the nodes that compute with them, of which a head has one for each level.
+            the nodes that compute with them; a head shared by all levels has one for each level.
     """
 
     def __init__(self, onnx_path, images, nms, folder):
@@ -62,12 +62,12 @@ class Quantizer:
             tensors_range=self._ranges, nodes_to_exclude=[],
             nodes_to_quantize=[name for layer in layers for name in self.layers[layer]],
             op_types_to_quantize=['Conv'], extra_options={})
-        with quiet():  # it says which channels of next to no weight it makes coarser
+        with quiet():  # it reports channels of near-zero weight whose scale it adjusts
             quantizer.quantize_model()
         return quantizer.model.model.SerializeToString()
 
     def by_sensitivity(self):
-        """list of str: the layers, first the one that alone in INT8 changes boxes most."""
+        """list of str: the layers, the one that changes boxes most when alone in INT8 first."""
         with open(self._path, 'rb') as f:
             expected = self._boxes(f.read())
         changes = {layer: sum(map(_change, expected, self._boxes(self.quantize([layer]))))
@@ -82,9 +82,9 @@ class Quantizer:
 
 
 def _change(expected, found):
-    """float: sum of the scores of boxes [B, 6], each times how unlike it the best of the others is.
+    """float: sum of the scores of boxes [B, 6], each times its dissimilarity to its best match.
 
-    Two boxes of one class are as like as their IoU times the ratio of their scores.
+    The similarity of two boxes of one class is their IoU times the ratio of their scores.
     """
     if not len(expected):
         return 0.0
@@ -108,7 +108,7 @@ def _session(model, **options):
 
 
 def _fold(path, folded):
-    """Writes a model whose batch normalisations are part of the convolutions."""
+    """Writes a model whose batch normalisations are folded into the convolutions."""
     import onnxruntime
     _session(path, optimized_model_filepath=folded,
              graph_optimization_level=onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC)
@@ -124,7 +124,7 @@ def _calibrate(path, images):
             CalibrationMethod.Percentile,
             extra_options={'percentile': PERCENTILE, 'symmetric': False})
         for image in progress(images, 'calibration'):
-            # One by one: it keeps every activation of what it is given at once.
+            # One by one: it keeps all activations of the images that it is given at once.
             reader = SimpleNamespace(get_next=iter(({'image': image}, None)).__next__)
             with quiet():  # it prints a line for each
                 calibrator.collect_data(reader)

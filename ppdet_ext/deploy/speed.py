@@ -9,7 +9,7 @@ from .accuracy import mean_average_precision
 
 __all__ = ['add_accuracy', 'draw']
 
-# Runtimes differ by their marker and models by its filling, so that it can be read in grey.
+# Runtimes differ by marker and models by its filling, so that the chart can be read in grey.
 MARKERS = 'osD^vP*X'
 FILLINGS = ('black', 'white', '#9a9a9a')
 THREADS = 1  # of what is drawn

@@ -22,10 +22,11 @@ from ..utils.progress import progress
 __all__ = ['training_batch', 'random_teacher', 'benchmark', 'build_fgd', 'measure_methods',
            'measure_pair', 'peak_megabytes', 'synchronize']
 
-# The optimizer does its work, but the weights stay: a random teacher's huge features would soon
-# drive them out of range.
+# The optimizer does its work, but the weights stay the same: the huge features of a random teacher
+# would soon make them diverge.
 LEARNING_RATE = 0.0
 IMAGE_SIZE = 256  # pixels, before the reader
+FGD_ARCHITECTURES = ('RetinaNet', 'PicoDet')  # that paddledet's own FGD knows
 
 
 class NoiseImages(DetDataset):
@@ -47,7 +48,7 @@ class NoiseImages(DetDataset):
         """Nothing: the images are there."""
 
     def parse_dataset(self):
-        """Nothing likewise."""
+        """Nothing: the records are complete."""
 
 
 def _noise_record(number, boxes, num_classes, rng):
@@ -64,7 +65,7 @@ def _noise_record(number, boxes, num_classes, rng):
 
 
 def training_batch(cfg, boxes, seed=0):
-    """Lets the training reader of a configuration make a batch of noise, targets included.
+    """Makes a batch of noise with the training reader of a configuration, targets included.
 
     Args:
         cfg (RunConfig): the configuration.
@@ -125,7 +126,7 @@ def build_fgd(cfg, slim_config_path, model, folder):
 
 
 def benchmark(models, inputs, steps, warmup):
-    """Times each part and the whole step in turn, so that drift of the machine hits all alike.
+    """Times each part and the whole step in turn, so that drift of the machine affects all alike.
 
     Args:
         models (dict of str to callable): name to a function that runs one step on ``inputs``.
@@ -134,8 +135,8 @@ def benchmark(models, inputs, steps, warmup):
         warmup (int): rounds before.
 
     Returns:
-        dict of str to dict: ``seconds`` and ``cpu_seconds``, the medians of the time of a step and
-        of what this process has used of its processors in it, and ``megabytes`` (peak memory).
+        dict of str to dict: ``seconds`` and ``cpu_seconds``, the medians of the wall-clock and CPU
+        time of a step, and ``megabytes`` (peak memory).
     """
     seconds = {name: [] for name in models}
     cpu_seconds = {name: [] for name in models}
@@ -208,11 +209,11 @@ def measure_pair(cfg, slim, model, inputs, steps, warmup):
 
     Returns:
         dict: as ``benchmark``, with ``ratio`` (whole step to the sum of its parts) and
-        ``ratio_to_fgd``; the latter None where paddledet's FGD does not know the detector.
+        ``ratio_to_fgd``; the latter is None for detectors that paddledet's FGD does not know.
     """
     with tempfile.TemporaryDirectory() as folder:
         fgd = None
-        if cfg.architecture in ('RetinaNet', 'PicoDet'):
+        if cfg.architecture in FGD_ARCHITECTURES:
             fgd = build_fgd(cfg, slim.path, model, folder)
     runs = {
         'student': training_step(model.student_model),
@@ -235,15 +236,15 @@ def measure_methods(models, inputs, steps, warmup):
     """Times whole steps of several distillations of one student in turn, and its own step.
 
     Args:
-        models (dict of str to DistillModel): by their name; of students that are alike.
+        models (dict of str to DistillModel): by name; their students are alike.
         inputs (dict): a batch.
         steps (int): timed rounds.
         warmup (int): rounds before.
 
     Returns:
         dict of str to dict: as ``benchmark``, of ``student`` and of every model, with
-        ``ratio_to_student``: of the time on a GPU, else of the processor time, which other work on
-        the machine hardly changes.
+        ``ratio_to_student``: of the wall-clock time on a GPU, else of the CPU time, which other
+        work on the machine hardly changes.
     """
     student = next(iter(models.values())).student_model
     measurements = benchmark({'student': training_step(student), **{

@@ -3,10 +3,10 @@
 """Checkpoints on disk: either complete or absent.
 
 The files of a checkpoint are written into a folder ``.<name>.partial`` beside it. Renaming that
-folder to ``.<name>.complete`` is the one moment at which the checkpoint comes into being; then its
-files are moved to their places. Where a process ends before the renaming, the checkpoint before is
-untouched; where it ends after it, ``recover`` moves the rest. The sidecar names the other files
-with their checksums, so that a mixture of two checkpoints is never taken for one.
+folder to ``.<name>.complete`` commits the checkpoint; then its files are moved into place. If the
+process ends before the renaming, the previous checkpoint is untouched; if it ends after it,
+``recover`` moves the rest. The sidecar holds the checksums of the other files, so that a mixture
+of two checkpoints is never mistaken for one.
 """
 import hashlib
 import os
@@ -36,7 +36,7 @@ def save_checkpoint(path, contents, state, unchanged=None):
         path (str): checkpoint without suffix.
         contents (dict): what is saved, by suffix.
         state (dict): the sidecar's content: tensors, numbers, strings and containers of these.
-        unchanged (dict|None): files that are there and stay, as returned for them.
+        unchanged (dict|None): checksums of existing files that stay, as returned for them.
 
     Returns:
         dict of str to str: SHA-256 of each file but the sidecar, by suffix.
@@ -74,7 +74,7 @@ def save_weights(path, tensors):
     """Saves weights alone, replacing a file of the same name.
 
     Args:
-        path (str): the file; its folder is made where it is missing.
+        path (str): the file; its folder is created if it is missing.
         tensors (dict): tensors by name.
 
     Raises:
@@ -154,7 +154,7 @@ def load_sidecar(path):
 
 
 def load_checkpoint(path):
-    """Makes sure that a checkpoint is whole, and reads its sidecar.
+    """Makes sure that a checkpoint is complete, and reads its sidecar.
 
     Args:
         path (str): checkpoint without suffix.
@@ -211,11 +211,11 @@ def newest_checkpoint(folder):
 
 
 def _time_of_saving(path):
-    """float: what the sidecar says, since copying gives files another time."""
+    """float: as the sidecar states it, since copying changes the times of files."""
     try:
         return load_sidecar(path)['saved']
     except (ValueError, OSError, TypeError, KeyError):
-        return 0.0  # it is damaged, and passed over with a warning
+        return 0.0  # damaged, and skipped with a warning
 
 
 def remove_old(folder, epoch, keep):

@@ -29,7 +29,7 @@ class ArgumentParser(argparse.ArgumentParser):
         super().__init__(formatter_class=argparse.RawDescriptionHelpFormatter, **options)
         self.add_argument('-c', '--config', action=_Once, help='YAML of the detector')
         self.add_argument('-o', '--opt', nargs='*', action='extend', metavar='KEY=VALUE',
-                          help='settings that win over the YAML, such as epoch=3 a.b=1')
+                          help='settings that override the YAML, such as epoch=3 a.b=1')
         add_verbose(self)
 
     def parse_args(self, argv=None):
@@ -41,7 +41,7 @@ class ArgumentParser(argparse.ArgumentParser):
         return args
 
     def parse_options(self, options):
-        """dict: nested settings of ``key=value`` texts, of which the last one counts."""
+        """dict: nested settings of ``key=value`` texts; the last one for a key counts."""
         config = {}
         for option in options or ():
             key, separator, text = option.strip().partition('=')
@@ -78,7 +78,7 @@ def settings(args, names):
 
     Args:
         args (argparse.Namespace): the parsed command line; None for a flag that was not given.
-        names (iterable of str): the flags that are keys of the configuration, and win over ``-o``.
+        names (iterable of str): the flags that are keys of the configuration, and override ``-o``.
 
     Returns:
         dict: nested settings.
@@ -122,8 +122,8 @@ def init_processes(cfg):
 
 
 def run_tool(main):
-    """As :func:`ppdet_ext.utils.command_line.run_tool`; in several processes the error of another
-    one ends it too.
+    """Runs a tool as :func:`ppdet_ext.utils.command_line.run_tool` does; of several processes it
+    shows the error of the first that failed.
     """
     def explained_main(argv):
         with explained():  # what a tool needs is imported when it works

@@ -20,7 +20,7 @@ def keep_command(folder, tool, argv, **facts):
     """Writes ``<tool>_command.json``: what was run, when and with what; the first process only.
 
     Args:
-        folder (str): where; it is made.
+        folder (str): where to write it; created if missing.
         tool (str): ``train`` or ``eval``.
         argv (list of str): its arguments.
         **facts: what else a reader of the results should know.
@@ -36,7 +36,7 @@ def keep_command(folder, tool, argv, **facts):
 
 
 def machine():
-    """str: the processor and how many of its cores are there, and the GPU, if one is used."""
+    """str: the processor and its number of cores, and the GPU, if one is used."""
     processor = platform.machine()
     if os.path.exists('/proc/cpuinfo'):
         with open('/proc/cpuinfo', encoding='utf-8') as file:

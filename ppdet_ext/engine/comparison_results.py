@@ -21,7 +21,7 @@ class Run(NamedTuple):
 
     Attributes:
         entry (Entry): what was trained.
-        seed (int): with which seed.
+        seed (int): of the training.
         seconds (float): the time that training and evaluation took.
         sets (dict): ``metrics.json`` of every set.
     """
@@ -77,7 +77,7 @@ def metrics_line(folder):
 
 
 def _tables(comparison, runs, kind):
-    """Yields title and table: of each set the methods, and of the last set the classes."""
+    """Yields titles and tables: the methods on each set, and the classes of the last set."""
     tried = any(entry.settings_tried for entry in comparison.entries)
     for name in comparison.sets:
         rows = [['method', 'epochs', 'seeds', *METRICS,
@@ -148,7 +148,7 @@ def _percent(fraction):
 def _curves(comparison, runs):
     """dict of str to dict: mAP of the last set by epochs, of methods with several schedules.
 
-    Of each schedule the first seed counts, since longer ones have no other.
+    Only the first seed of each schedule counts, since longer schedules have only that one.
     """
     set_name, curves = list(comparison.sets)[-1], {}
     for run in runs:

@@ -32,7 +32,7 @@ from .comparison_results import metrics_line, write_results
 
 __all__ = ['Comparison', 'Entry', 'read_comparison', 'make_steps', 'run_comparison']
 
-NAME = re.compile(r'\w[\w .,()+-]*')  # of what becomes a folder
+NAME = re.compile(r'\w[\w .,()+-]*')  # of what becomes the name of a folder
 FILES = list_of('annotation files', TEXT)
 SETS = Kind('names of letters, digits and " _.,()+-", each with a list of annotation files',
             lambda value: isinstance(value, dict) and bool(value) and all(
@@ -67,10 +67,10 @@ class Entry(NamedTuple):
         slim_changes (dict or None): values that replace those of the slim YAML, by dotted keys
             (``distill_losses.0.temp``).
         teacher (str or None): name of the entry whose first run teaches.
-        baseline (str or None): method that the differences are to, with the same schedule.
+        baseline (str or None): method, with the same schedule, that differences are taken to.
         options (list of str): ``key=value`` for the training and the evaluation.
         settings_tried (int or None): how many settings of the method were tried before this one
-            was chosen, itself included; stands in the tables.
+            was chosen, itself included; shown in the tables.
     """
     method: str
     epochs: int
@@ -116,7 +116,7 @@ def read_comparison(path):
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a key is missing, unknown or names what is not there.
+        ValueError: a key is missing or unknown, or names an entry that does not exist.
     """
     content = read_yaml(path)
     check_options(path, content, KEYS, KEYS)
@@ -213,7 +213,7 @@ def _schedule(entry):
 
 
 def _plain(scheduler):
-    """dict: of a YAML's mapping with a name, which is the only form that ``-o`` can give."""
+    """dict: a scheduler written as a mapping with a name, the only form ``-o`` can express."""
     if not isinstance(scheduler, dict):
         name = type(scheduler).__name__
         raise ValueError(f'the learning-rate schedule {name} is written with a YAML tag; write it '
@@ -268,7 +268,7 @@ def run_comparison(comparison, output, tools, jobs):
     _say(f'{finished} of {len(steps)} runs are finished')
 
     def begin(step):
-        again = ', goes on' if step.begun else ''
+        again = ', continues' if step.begun else ''
         _say(f'{step.title}{again}, logs in {step.folder}')
 
     def end(step):

@@ -21,8 +21,8 @@ def measure_cost(trainer):
         trainer (Trainer): in mode ``eval``, with weights.
 
     Returns:
-        dict: ``milliseconds`` and ``milliseconds_95``, median and 95th percentile of an image that
-        is loaded already, with what follows the network; ``flops`` of its convolutions and linear
+        dict: ``milliseconds`` and ``milliseconds_95``, median and 95th percentile for an image
+        that is already loaded, postprocessing included; ``flops`` of its convolutions and linear
         layers, a multiplication and an addition each count; ``memory_megabytes``, peak of the
         process or of the GPU; ``input``, the size of the images.
     """

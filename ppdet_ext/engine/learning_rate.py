@@ -14,11 +14,11 @@ logger = setup_logger('ppdet.engine')
 
 @contextlib.contextmanager
 def scaled_learning_rate(cfg, mode='train'):
-    """Inside the block ``LearningRate.base_lr`` is multiplied, where ``auto_scale_lr`` asks for it.
+    """Multiplies ``LearningRate.base_lr`` inside the block if ``auto_scale_lr`` is set.
 
     The factor is the images of a step over ``base_batch_size``, the batch that the learning rate
     was made for (Goyal et al., Accurate, Large Minibatch SGD, 2017). All rates of the schedule,
-    those of the warm-up too, are multiples of ``base_lr``; its lengths stay.
+    those of the warm-up too, are multiples of ``base_lr``; its lengths do not change.
 
     Args:
         cfg (dict): ppdet's global configuration.

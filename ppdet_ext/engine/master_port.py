@@ -11,7 +11,7 @@ __all__ = ['check_master_port']
 def check_master_port():
     """Makes sure, in the first of several processes, that their port is free.
 
-    Paddle aborts where it is not, without a word about the port.
+    If it is not, Paddle aborts without mentioning the port.
 
     Raises:
         ConnectionError: another program listens there.
@@ -23,7 +23,7 @@ def check_master_port():
         return
     port = int(endpoint.rsplit(':', 1)[1])
     with socket.socket() as probe:
-        # A port that an ended program has left a moment ago is free to Paddle.
+        # Paddle can use a port that another program has just released.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(('', port))

@@ -10,16 +10,16 @@ COUNT, TEXT = 'ppdet_ext/errors', 'ppdet_ext/first_error'
 
 
 def earlier_error(text):
-    """Tells the other processes what ends this one, unless one of them ended before.
+    """Tells the other processes what ends this one, unless one of them failed earlier.
 
-    When a process ends, the others only lose their connection, and the launcher shows the output
-    of the first process, not of the one with the cause.
+    When a process fails, the others only lose their connection, and the launcher shows the output
+    of the first process, not of the one that failed.
 
     Args:
         text (str): this process's error.
 
     Returns:
-        str or None: the error of the process that ended before, which is the cause of this one's.
+        str or None: the error of the process that failed first, which caused this one's.
     """
     if not dist.is_initialized() or dist.get_world_size() < 2:
         return None

@@ -12,7 +12,7 @@ NOTICE = b'\nstopping after this step; Ctrl-C once more stops at once, without s
 
 
 class Interrupted(KeyboardInterrupt):
-    """A run that was asked to stop has saved what it had.
+    """A run that was asked to stop has saved its state.
 
     Args:
         message (str): where it stopped and how to continue.
@@ -27,8 +27,8 @@ class Interrupted(KeyboardInterrupt):
 class StopRequest:
     """Notes SIGINT and SIGTERM within a ``with`` block instead of ending the process.
 
-    An exception at any moment could leave a half updated model; code in the block looks
-    at ``signal`` where stopping is safe. A second Ctrl-C is a ``KeyboardInterrupt`` as usual.
+    An exception at an arbitrary moment could leave a half-updated model; code in the block checks
+    ``signal`` where stopping is safe. A second Ctrl-C is a ``KeyboardInterrupt`` as usual.
     Outside the main thread, which alone receives signals, nothing is changed.
 
     Attributes:

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where several processes wait for each other, and agree to stop.
 
-Tensors that are exchanged have to be there within half a minute with gloo, or every process ends.
-What one process does alone, such as an evaluation, takes longer: the others wait here, at the
-store of the processes, which has no such limit.
+With gloo, an exchange of tensors that takes more than half a minute ends every process. What one
+process does alone, such as an evaluation, may take longer: the others wait here, at the store of
+the processes, which has no such limit.
 """
 import signal
 import time
@@ -37,12 +37,12 @@ def _store(method, *arguments):
 
 
 def uses_fleet(cfg):
-    """bool: whether ``fleet`` has an effect; it would take a single process for a pipeline."""
+    """bool: whether to use ``fleet``, which mistakes a single process for a pipeline."""
     return bool(cfg.get('fleet')) and dist.ParallelEnv().world_size > 1
 
 
 def barrier():
-    """Waits until all processes have come here as often as this one.
+    """Waits until all processes have called this as often as this one.
 
     Raises:
         RuntimeError: one of them has ended with an error.
@@ -76,7 +76,7 @@ def broadcast_from_rank0(find):
         _store('set', NEWS, found)
     barrier()
     found = bytes(_store('get', NEWS)).decode()
-    barrier()  # nobody may replace it before all have read it
+    barrier()  # it must not be replaced before all have read it
     return found
 
 
@@ -84,7 +84,7 @@ class EpochBarrier(Callback):
     """Lets the other processes wait while the first one saves and evaluates."""
 
     def on_step_begin(self, status):
-        """The first step of an epoch begins when all processes have come to it."""
+        """Starts the first step of an epoch once all processes have reached it."""
         if status['mode'] == 'train' and status['step_id'] == 0:
             barrier()
 
@@ -92,8 +92,8 @@ class EpochBarrier(Callback):
 class DistributedStop:
     """Lets all processes stop after the same step, whichever of them is asked to.
 
-    The first process names the last step before it takes part in that step itself, so that all
-    others, who cannot finish it alone, have heard of it by then.
+    The first process announces the last step before it takes part in that step itself. The others
+    cannot finish the step without it, so they know by then.
 
     Args:
         request (StopRequest): of this process.

@@ -55,25 +55,25 @@ class Trainer(ppdet.engine.Trainer):
         ValueError: a training data set smaller than one batch, or one whose crowd boxes the
             detector would not ignore, as :func:`ppdet_ext.engine.checks.crowd.check_crowd` says;
             another run trains in the same folder; images of a size that the network cannot take; or
-        what :func:`ppdet_ext.engine.unlabelled.add_unlabelled` refuses.
+            what :func:`ppdet_ext.engine.unlabelled.add_unlabelled` refuses.
 
     Attributes:
         validates (bool): whether training evaluates its snapshots.
-        unlabelled (UnlabelledBatches|None): images that a distillation sees beside the labelled
-            ones.
+        unlabelled (UnlabelledBatches|None): images that a distillation sees in addition to the
+            labelled ones.
     """
     validates = False
     unlabelled = None
 
     def __init__(self, cfg, mode='train', seed=None):
-        cfg = cfg.copy()  # what is set here must not reach the next run
+        cfg = cfg.copy()  # values set here must not leak into the next run
         cfg['fleet'] = uses_fleet(cfg)
         cfg['output_eval'] = cfg.get('output_eval') or os.path.join(cfg.save_dir, cfg.filename)
         cfg.setdefault('map_type', '11point')  # of VOC, as VOCMetric's own default
         if mode == 'train':
             self._folder = os.path.join(cfg.save_dir, cfg.filename)
             with self._locked():
-                pass  # rather now than after the teacher's check
+                pass  # fails early, before the teacher is checked
             self.seed = run_seed(cfg.get('seed') if seed is None else seed)
             self.stop_request = StopRequest()
             check_unlabelled(cfg)
@@ -111,10 +111,10 @@ class Trainer(ppdet.engine.Trainer):
         load_weights(self.model, weights, 'model', minimum=0.0 if self.mode == 'train' else 1.0)
 
     def newest_checkpoint(self):
-        """Finds the newest whole checkpoint of this run's folder.
+        """Finds the newest complete checkpoint in this run's folder.
 
         Returns:
-            str or None: path without suffix; None, and a warning, where there is none.
+            str or None: path without suffix; None, with a warning, if there is none.
 
         Raises:
             ValueError: there are checkpoints, but none is complete.
@@ -153,7 +153,7 @@ class Trainer(ppdet.engine.Trainer):
         _find(path)
         state = load_checkpoint(path)
         check_trained_classes(path, class_names_of(self.cfg))
-        # ppdet would leave out what does not fit.
+        # ppdet would silently skip tensors that do not fit.
         load_weights(getattr(self.model, 'student_model', self.model), path, 'checkpoint',
                      minimum=1.0)
         super().resume_weights(path)
@@ -185,7 +185,7 @@ class Trainer(ppdet.engine.Trainer):
             try:
                 super().train(validate)
             except ChildProcessError:
-                # Who stops a whole group of processes stops those that load images as well.
+                # A signal to the whole process group stops the processes that load images too.
                 if not self.stop_request.signal:
                     raise
                 self._checkpointer.stop({**self.status, 'step_id': self.status['step_id'] + 1})
@@ -195,7 +195,7 @@ class Trainer(ppdet.engine.Trainer):
         if not self._checkpointer.resumed and glob.glob(
                 os.path.join(glob.escape(self._folder), f'*{SIDECAR_SUFFIX}')):
             logger.warning(f'{self._folder} holds checkpoints of an earlier run: this one replaces '
-                           f'those of the same name, and -r auto may take the others; -o '
+                           f'those of the same name, and -r auto may pick up the others; -o '
                            f'save_dir=PATH keeps the runs apart')
 
     def is_complete(self, validate):
@@ -204,7 +204,7 @@ class Trainer(ppdet.engine.Trainer):
         return self.start_epoch >= self.cfg.epoch and not missed
 
     def _locked(self):
-        """The run's folder, in which the first process alone writes, belongs to this run."""
+        """Locks the run's folder, in which only the first process writes."""
         if dist.get_rank() != 0:
             return contextlib.nullcontext()
         return folder_lock(self._folder, 'end it, or give this one another -o save_dir=PATH')
@@ -222,7 +222,7 @@ class Trainer(ppdet.engine.Trainer):
         others = [c for c in self._callbacks if type(c) is not PpdetCheckpointer]
         if use_vdl:
             with explained():
-                # Not before it is needed: VisualDL makes a folder in the user's home.
+                # Imported only when needed: VisualDL creates a folder in the user's home.
                 from .callbacks.visualdl_log import VisualDLWriter
             others.append(VisualDLWriter(self))
         # The check comes early, so that nothing of a broken step is logged or saved.
@@ -242,7 +242,7 @@ class Trainer(ppdet.engine.Trainer):
 
 
 def _recover_if_free(folder):
-    """Tidies a folder of checkpoints up, unless a run that saves there does it itself."""
+    """Tidies up a folder of checkpoints, unless a run that saves there does so itself."""
     with contextlib.suppress(ValueError), folder_lock(folder, ''):
         recover(folder)
     return ''

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Gives a distillation the unlabelled images that its configuration names."""
+"""Adds the unlabelled images that a configuration names to a distillation."""
 import paddle.distributed as dist
 from ppdet.utils.logger import setup_logger
 
@@ -44,7 +44,7 @@ def add_unlabelled(cfg, model, loader):
 
     Args:
         cfg (dict): the configuration, which :func:`check_unlabelled` has passed.
-        model (DistillModel): gets to know that they come.
+        model (DistillModel): is prepared for them.
         loader (ppdet.data.reader.TrainReader): of the labelled images, called already.
 
     Returns:
@@ -66,6 +66,7 @@ def add_unlabelled(cfg, model, loader):
     warn_of_evaluated(dataset, cfg)
     batches = UnlabelledBatches(loader, dataset, UnlabelledReader(**options))
     passes = len(loader) * options['batch_size'] * dist.get_world_size() / len(dataset)
-    logger.info(f'UnlabelledDataset: {len(dataset)} images, {options["batch_size"]} a step beside '
-                f'{loader.batch_size} labelled ones; an epoch sees {passes:.2f} of them all')
+    logger.info(f'UnlabelledDataset: {len(dataset)} images, {options["batch_size"]} per step '
+                f'beside {loader.batch_size} labelled ones; an epoch is {passes:.2f} passes over '
+                f'them')
     return batches

@@ -17,7 +17,7 @@ HEADER = '# Written by tools/make_few_shot.py. {}\n'
 
 
 def detector_names(templates):
-    """list of str: detectors of which the ``configs`` folder has the YAMLs of split 1."""
+    """list of str: detectors for which the ``configs`` folder has the YAMLs of split 1."""
     pattern = re.compile('faster_rcnn_(.+)_fpn_neu_det_split1_base.yml')
     found = map(pattern.fullmatch, sorted(os.listdir(os.path.join(templates, 'few_shot'))))
     return [match.group(1) for match in found if match]
@@ -66,7 +66,7 @@ def detector_configs(folder, name, detector, templates, split=None):
     base_run = f'output/{run}_base'
 
     def based_on(step, stage):
-        # From the folder itself: behind a link, ".." is another one.
+        # From the real folder: ".." after a link leads elsewhere.
         path = os.path.relpath(os.path.realpath(templates), os.path.realpath(folder))
         return {'_BASE_': [f'{path}/few_shot/{shipped}_{step}.yml', f'{name}_{stage}.yml']}
 
@@ -97,7 +97,7 @@ def _dataset(names, dataset_dir, train, evaluate):
         'metric': 'COCO', 'num_classes': len(names), 'class_names': list(names),
         'TrainDataset': {**images, 'anno_path': train, 'dataset_dir': dataset_dir,
                          'data_fields': ['image', 'gt_bbox', 'gt_class', 'is_crowd']},
-        # Images of other defects only are evaluated too: whatever is found in them is false.
+        # Images that show only other defects are evaluated too: any detection there is false.
         'EvalDataset': {**images, 'anno_path': evaluate, 'dataset_dir': dataset_dir,
                         'allow_empty': True},
         'TestDataset': {'name': 'ImageFolder', 'anno_path': evaluate, 'dataset_dir': dataset_dir}}

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """An incremental few-shot experiment: base detector, expanded head, runs over shots and seeds.
 
-What the steps leave in the folder of the experiment::
+The folder of the experiment then holds::
 
     base/training/               the base detector, where it had to be trained
     base/metrics.json            its metrics, from which forgetting is computed
@@ -61,7 +61,7 @@ class Base(NamedTuple):
 
 
 class Method(NamedTuple):
-    """What learns the novel classes.
+    """A method that learns the novel classes.
 
     Attributes:
         name (str): in the table, and of the folder.
@@ -183,7 +183,7 @@ def _base_training(output, sets, base):
     folder = os.path.join(output, 'base', 'training')
     inputs = [*yaml_files(base.config), sets.path('base_train')]
     chosen, evaluation, result = [], [], 'model_final.pdparams'
-    if os.path.isfile(sets.path('base_val')):  # then by it the best epoch is chosen
+    if os.path.isfile(sets.path('base_val')):  # then the best epoch is chosen on it
         chosen, result = ['--eval'], 'best_model.pdparams'
         evaluation = sets.options('EvalDataset', 'base_val')
         inputs.append(sets.path('base_val'))
@@ -218,7 +218,7 @@ def _run(output, sets, base, method, expanded, shots, seed):
     folder = os.path.join(save_dir, name)
     slim = ['--slim_config', method.slim_config] if method.slim_config else []
     teacher = [f'teacher_weights={base.weights}'] if method.slim_config else []
-    # A run that was killed begins again, so that no other epoch than the last is needed.
+    # A run that was killed starts over, so that only the last epoch is needed.
     train = ('train', '-c', method.config, *slim, '-o', f'snapshot_epoch={method.epochs}',
              *teacher, *method.options, *sets.options('TrainDataset', name), f'seed={seed}',
              f'pretrain_weights={expanded}', f'save_dir={save_dir}', f'filename={name}')
@@ -279,8 +279,8 @@ def run_plan(plan, output, tools, source, overwrite=False, jobs=1):
 def seconds_left(runs):
     """Estimates the time of the runs that are not finished from those that are.
 
-    A run counts as long as those of the same number of shots; where there is none, in proportion
-    to the nearest number.
+    A run is expected to take as long as those with the same number of shots; without any, in
+    proportion to those with the nearest number.
 
     Args:
         runs (iterable of Run): all runs.

@@ -4,12 +4,12 @@
 
 The last layers of PaddleDetection's box head have columns for every class: one of the classifier,
 four of the box regressor. Base classes come first, then the novel ones; the background is the
-classifier's last column. Columns of base classes and background are taken over bit by bit.
+classifier's last column. Columns of base classes and background are copied bit for bit.
 
 A base detector with PaddleDetection's linear classifier may be expanded for a detector with a
-``CosineSimBBoxHead``, as the authors of DKAN and of TFA do: the weights are taken over and the
-bias, which a cosine has no use for, is dropped. Such a detector scores base classes again until it
-is fine-tuned.
+``CosineSimBBoxHead``, as the authors of DKAN and of TFA do: the weights are copied and
+the bias, which a cosine has no use for, is dropped. The scores of base classes change until such a
+detector is fine-tuned.
 """
 from typing import NamedTuple, Optional
 
@@ -22,7 +22,7 @@ BIAS, SCALE = 'bbox_head.bbox_score.bias', 'bbox_head.bbox_score.scale'
 
 
 class Detector(NamedTuple):
-    """What is known of a detector: where from, its classes, its tensors."""
+    """A detector: its file or YAML, its classes and its tensors."""
     source: str
     class_names: Optional[list]
     num_classes: int
@@ -30,7 +30,7 @@ class Detector(NamedTuple):
 
 
 class Change(NamedTuple):
-    """One row of the report."""
+    """One row of the report: a tensor, its size before and after, and what became of it."""
     tensor: str
     before: str
     after: str
@@ -40,7 +40,7 @@ class Change(NamedTuple):
 class _Layer(NamedTuple):
     prefix: str
     columns: int  # of each class
-    background: int  # columns behind those of the classes
+    background: int  # columns after those of the classes
 
 
 LAYERS = (_Layer('bbox_head.bbox_score.', 1, 1), _Layer('bbox_head.bbox_delta.', 4, 0))
@@ -89,9 +89,9 @@ def expand_head(target, base, method='randinit', novel=None):
 
 
 def differing_features(tensors, novel):
-    """list of str: tensors outside of the last layers in which the novel detector differs.
+    """list of str: tensors outside the last layers in which the novel detector differs.
 
-    Its columns have been learned on features of its own then, not on the base detector's.
+    If there are any, its columns were learned on other features than the base detector's.
     """
     return [name for name, tensor in tensors.items()
             if not name.startswith(tuple(layer.prefix for layer in LAYERS))
@@ -147,7 +147,7 @@ def _check_names(target, base, may_be_new, may_be_dropped):
 
 
 def _class_layer(name, fresh, target):
-    """The layer a tensor belongs to, where it has columns for every class."""
+    """_Layer or None: the layer of a tensor that has columns for every class."""
     for layer in LAYERS:
         columns = target.num_classes * layer.columns + layer.background
         if name.startswith(layer.prefix) and fresh.shape[-1] == columns:

@@ -37,7 +37,7 @@ class Result(NamedTuple):
 
 
 def read_results(output):
-    """Reads what the finished runs of all methods have left in the folder of an experiment.
+    """Reads the results of the finished runs of all methods from the folder of an experiment.
 
     Returns:
         tuple: Result of the base detector, and list of Result of the runs, by shots, method and
@@ -99,7 +99,7 @@ def table(base, results, name):
     Returns:
         list of list of str: the heading and the rows; '-' for a missing value.
     """
-    # On base classes alone, all classes would be others than below.
+    # "All" classes of the base detector would be others than in the rows below.
     rows = [['method', 'shots', 'seeds', *PARTS],
             [base.method, '-', '-', _text([base.metric('base', name)]), *'---']]
     for (shots, method), runs in _groups(results).items():

@@ -10,17 +10,17 @@ further ones in a K-shot set. A detector would learn them as background, so a ru
 (:data:`UNLABELLED`) says what happens to them:
 
 ``drop_image``
-    Only images are used in which every object is labelled. Right for every detector and
+    Only images in which every object is labelled are used. Correct for every detector and
     configuration, and the default. A K-shot set then consists of whole images whose boxes of
     each class add up to K.
 ``crowd``
     The objects are kept and marked ``iscrowd``. PaddleDetection's Faster R-CNN ignores anchors
     and RoIs over them if the configuration says so, as ``configs/few_shot/_base_/crowd.yml``
     does; :func:`ppdet_ext.engine.checks.crowd.check_crowd` refuses a training run where it does
-    not. Other detectors take them for background or for labelled objects.
+    not. Other detectors treat them as background or as labelled objects.
 ``background``
     The objects are left out of the annotations, so they are background. This is what the
-    released code of DKAN does: its file of a class holds that class' boxes only, and its
+    released code of DKAN does: its file of a class holds only the boxes of that class, and its
     training even shows an image once for each box, with that box alone.
 
 An object that the source itself marks ``iscrowd`` or ``ignore`` counts as not labelled.
@@ -38,13 +38,14 @@ from ..data.coco_file import read_sound_coco
 from ..safe_io.archive import unpacked
 from ..utils.files import read_json, write_json, write_text
 from ..utils.suggest import did_you_mean
+from ..utils.text import counted
 
 __all__ = ['NEU_DET_SPLITS', 'UNLABELLED', 'ClassSplit', 'FewShotSet', 'annotation_path',
            'make_few_shot', 'table', 'write_few_shot']
 
 
 class ClassSplit(NamedTuple):
-    """Names of the classes that are known first, and of those that come later."""
+    """Names of the classes that are learned first, and of those that are added later."""
     base: tuple
     novel: tuple
 
@@ -75,7 +76,7 @@ class Image(NamedTuple):
 
 
 class FewShotSet(NamedTuple):
-    """One annotation file to be.
+    """The content of one annotation file.
 
     Attributes:
         images (list of Image): with the boxes that stay.
@@ -114,8 +115,8 @@ def make_few_shot(dataset_dir, classes, shots, seeds, unlabelled='drop_image',
         seeds (iterable of int): of the choice; with ``authors_splits`` 1 to 9.
         unlabelled (str): a key of :data:`UNLABELLED`.
         authors_splits (str): folder or archive with the splits that the authors of DKAN
-            published. They say which images train and test (there is no val), and which boxes
-            are the K shots; the boxes themselves are those of ``dataset_dir``.
+            published. They define which images are for training and test (there is no val),
+            and which boxes are the K shots; the boxes themselves are those of ``dataset_dir``.
 
     Returns:
         dict of str to FewShotSet: ``base_train``, ``{K}shot_seed{S}``, and of val and test
@@ -124,13 +125,15 @@ def make_few_shot(dataset_dir, classes, shots, seeds, unlabelled='drop_image',
 
     Raises:
         FileNotFoundError: a file of the data set or of the authors' splits is missing.
-        ValueError: wrong classes or numbers, too few boxes, images that train and test.
+        ValueError: wrong classes or numbers, too few boxes, or training images among the test
+            images.
     """
     if unlabelled not in UNLABELLED:
-        raise ValueError(f'unlabelled is one of {", ".join(UNLABELLED)}, got "{unlabelled}"')
+        raise ValueError(f'unlabelled must be one of {", ".join(UNLABELLED)}, got '
+                         f'"{unlabelled}"')
     for number in shots:
         if number < 1:
-            raise ValueError(f'shots: expected integers from 1, got {number}')
+            raise ValueError(f'shots: expected integers of at least 1, got {number}')
     parts, names, description = _read_dataset(dataset_dir)
     _check_classes(classes, names, dataset_dir)
     sizes = [(number, seed) for seed in seeds for number in shots]
@@ -199,7 +202,7 @@ def _check_overlap(parts, where):
             seen[image.name] = part
     if twice:
         raise ValueError(f'{where}: {len(twice)} images appear twice, first {twice[0]}; a '
-                         'test on training images shows nothing: give each image to one part only')
+                         'test on training images shows nothing: put each image into one part only')
 
 
 def _check_classes(classes, names, where):
@@ -221,7 +224,7 @@ def _is_object(box):
 
 
 def _key(image, box):
-    """What tells a box from all others of the data set."""
+    """tuple: identifies a box within the data set."""
     return image.name, box['id']
 
 
@@ -288,7 +291,7 @@ def _check_shots(name, result, shots):
 
 
 def _choose_boxes(images, class_names, shots, seed):
-    """Goes through the images of a class in random order and takes its first boxes."""
+    """Goes through the images in random order and takes the first boxes of each class."""
     chosen = set()
     for name in class_names:
         boxes = [[_key(image, box) for box in image.boxes
@@ -336,8 +339,8 @@ def _shuffled(images, seed):
 
 def _check_enough(name, count, shots, where=''):
     if count < shots:
-        raise ValueError(f'train.json: class "{name}" has {count} boxes{where}, {shots} shots need '
-                         f'{shots}; annotate more, or take at most {count} shots')
+        raise ValueError(f'train.json: class "{name}" has {counted(count, "box")}{where}, {shots} '
+                         f'shots need {shots}; annotate more, or take at most {count} shots')
 
 
 class Rule(NamedTuple):
@@ -434,7 +437,7 @@ def write_few_shot(folder, sets, overwrite=False, configs=None):
     """Writes ``{name}.json`` of every set, and YAMLs; other files in the folder stay.
 
     Args:
-        folder (str): is made if need be.
+        folder (str): created if missing.
         sets (dict of str to FewShotSet): as :func:`make_few_shot` returns them.
         overwrite (bool): replace files that hold something else.
         configs (dict of str to str or None): name and text of YAMLs. One that exists may have been
@@ -485,7 +488,7 @@ def _holds(path, content):
 
 
 def table(sets):
-    """str: images, boxes of each class and what the rule did, a line a set."""
+    """str: images, boxes of each class and effect of the rule, one line per set."""
     classes = max((content.classes for content in sets.values()), key=len)
     rows = [['set', 'images', *classes, 'unlabelled', 'images left out']]
     for name, content in sets.items():

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Results of inference as text and files: class names, records, JSON and CSV."""
 import atexit
-import csv
 import math
 import os
 import shutil
@@ -10,42 +9,41 @@ import tempfile
 
 from ppdet.data.source.category import get_categories
 
+from deploy.images import images_in
+
 from ..data.check import read_class_names
 from ..data.coco_file import category_names
 from ..data.dataset_files import check_class_order, dataset_fields, naming
 from ..data.images import IMAGE_SUFFIXES, check_depth, image_size, is_image_name
-from ..utils.files import write_json
 from ..utils.suggest import near_file
 
 __all__ = ['find_images', 'check_output_dir', 'find_labels', 'name_classes',
-           'detection_records', 'describe', 'save_records']
-
-SHOWN = 5  # names of files
+           'detection_records', 'describe']
 
 
 def find_images(infer_img, infer_dir, image_maximum=None):
     """Lists the images of ``--infer_img`` and ``--infer_dir``.
 
     Args:
-        infer_img, infer_dir (str or None): a file wins over a folder, of which files with other
-            suffixes are named and left out.
-        image_maximum (int or None): value that is white in images of 16 bits a channel.
+        infer_img, infer_dir (str or None): a file takes precedence over a folder; files in
+            it with other suffixes are reported and left out.
+        image_maximum (int or None): value that is white in images of 16 bits per channel.
 
     Returns:
         list of str: sorted paths.
 
     Raises:
         FileNotFoundError: a path does not exist, or the folder holds no image.
-        ValueError: neither is given, or a file is not an image, or one of unknown grey values.
+        ValueError: neither is given, a file is not an image, or its grey values cannot be scaled.
     """
     if not infer_img and not infer_dir:
         raise ValueError('no image; give --infer_img FILE or --infer_dir FOLDER')
-    images = [infer_img] if infer_img else _images_in(infer_dir)
+    images = [infer_img] if infer_img else images_in(infer_dir, '--infer_dir')
     for image in images:
         if not os.path.isfile(image):
             raise FileNotFoundError(f'image not found: {image}{near_file(image)}')
         try:
-            image_size(image)  # the reader would wait for ever for one that is cut off
+            image_size(image)  # the reader would wait forever for one that is cut off
         except ValueError as error:
             raise ValueError(f'{image} is not an image that can be read ({error}); copy it '
                              f'again, or leave it out') from error
@@ -57,22 +55,6 @@ def find_images(infer_img, infer_dir, image_maximum=None):
         except ValueError as error:
             raise ValueError(f'{image}: {error}') from error
     return images
-
-
-def _images_in(folder):
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(f'--infer_dir: {folder} is not a folder')
-    names = sorted(name for name in os.listdir(folder) if not name.startswith('.'))
-    images = [name for name in names
-              if is_image_name(name) and os.path.isfile(os.path.join(folder, name))]
-    others = [name for name in names if name not in images]
-    shown = f'{", ".join(others[:SHOWN])}{" ..." if len(others) > SHOWN else ""}'
-    if not images:
-        raise FileNotFoundError(f'--infer_dir: no {", ".join(IMAGE_SUFFIXES)} in {folder}, which '
-                                f'holds {shown or "nothing"}; give the folder of the images')
-    if others:
-        print(f'--infer_dir: left out {len(others)} names that are no files of images: {shown}')
-    return [os.path.join(folder, name) for name in images]
 
 
 def check_output_dir(images, output_dir):
@@ -95,7 +77,7 @@ def check_output_dir(images, output_dir):
 
 
 def _identity(path):
-    """What tells a file from others, whichever links lead to it."""
+    """tuple: identifies a file, whichever link or path leads to it."""
     status = os.stat(path)
     return status.st_dev, status.st_ino
 
@@ -139,7 +121,7 @@ def name_classes(cfg):
         list of str: the names, in the order of the model's classes.
 
     Raises:
-        ValueError: another number of names than ``num_classes``, or what are not names.
+        ValueError: a number of names other than ``num_classes``, or values that are not names.
     """
     path = _label_file(dataset_fields(cfg, 'TestDataset'))
     with naming('TestDataset'):
@@ -160,8 +142,8 @@ def name_classes(cfg):
 def _label_list(names):
     sound = isinstance(names, list) and all(isinstance(name, str) for name in names)
     if not sound or len(set(names)) < len(names):
-        raise ValueError(f'class_names is a list of different names, got {names}; quote numbers: '
-                         f'"1"')
+        raise ValueError(f'class_names must be a list of different names, got {names}; quote '
+                         f'numbers: "1"')
     folder = tempfile.mkdtemp(prefix='ppdet_ext_')
     atexit.register(shutil.rmtree, folder, ignore_errors=True)  # the data set reads it later
     path = os.path.join(folder, 'label_list.txt')
@@ -171,7 +153,7 @@ def _label_list(names):
 
 
 def detection_records(results, images, class_names):
-    """Turns ``Trainer.predict``'s results into one record a box.
+    """Turns the results of ``Trainer.predict`` into one record per box.
 
     Args:
         results (list of dict): ``bbox`` [B, 6] (class, score, x1, y1, x2, y2), ``bbox_num`` [N]
@@ -181,7 +163,7 @@ def detection_records(results, images, class_names):
 
     Returns:
         list of dict: ``file``, ``class_name``, ``score``, ``box`` (x1, y1, x2, y2 in pixels);
-        images in order, scores falling.
+        images in order, highest score first.
     """
     records = []
     for batch in results:
@@ -209,20 +191,3 @@ def describe(records, threshold):
     if not found:
         text += f'; try --draw_threshold {math.floor(top["score"] * 80) / 100:g}'
     return text
-
-
-def save_records(records, folder):
-    """Writes ``results.json`` and ``results.csv`` with the same records.
-
-    Returns:
-        list of str: the two paths.
-    """
-    os.makedirs(folder, exist_ok=True)
-    paths = [os.path.join(folder, f'results.{suffix}') for suffix in ('json', 'csv')]
-    write_json(paths[0], records)
-    # With a mark, without which spreadsheets take UTF-8 for another encoding.
-    with open(paths[1], 'w', newline='', encoding='utf-8-sig', errors='backslashreplace') as f:
-        writer = csv.writer(f)
-        writer.writerow(['file', 'class_name', 'score', 'x1', 'y1', 'x2', 'y2'])
-        writer.writerows([r['file'], r['class_name'], r['score'], *r['box']] for r in records)
-    return paths

@@ -14,7 +14,7 @@ def read_thresholds(path, class_names):
 
     Args:
         path (str): JSON with ``threshold``, for all classes, and ``classes``, name to threshold.
-            Either may be missing; ``threshold`` is that of the classes not named.
+            Either may be missing; ``threshold`` applies to classes not named.
         class_names (list of str): of the model, by class.
 
     Returns:
@@ -51,7 +51,7 @@ def keep_from(model, thresholds):
         thresholds (list of float): by class.
 
     Returns:
-        the hook; its ``remove()`` ends it.
+        HookRemoveHelper: its ``remove()`` undoes this.
     """
     limits = np.array(thresholds)
 

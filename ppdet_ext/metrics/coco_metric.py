@@ -33,7 +33,7 @@ class ClasswiseCOCOMetric(COCOMetric):
     Args:
         anno_file (str): COCO annotations.
         output_eval (str): folder of the two files.
-        base_metrics (str|None): ``metrics.json`` of the base detector, for what was forgotten.
+        base_metrics (str|None): ``metrics.json`` of the base detector, for computing forgetting.
         fingerprint (callable|None): returns the fingerprint of the evaluated weights, which is kept
             with the metrics.
         **kwargs: as for ``ppdet.metrics.COCOMetric``.
@@ -122,7 +122,7 @@ def evaluate_boxes(anno_file, detections, base_classes=None, image_ids=None):
     """
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints, the log has the table
         truth = COCO(anno_file)
-        # pycocotools takes a detection that has found the box of id 0 for one that found none.
+        # pycocotools mistakes a detection that matched the box of id 0 for one without a match.
         for number, box in enumerate(truth.dataset['annotations'], start=1):
             box['id'] = number
         truth.createIndex()

@@ -16,15 +16,15 @@ def cosine_logits(x, weight, scale=20.0, eps=1e-5, class_axis=0):
     """Scaled cosine between feature vectors and the weight vector of every class.
 
     Wang et al., Frustratingly Simple Few-Shot Object Detection, ICML 2020. Both are divided by
-    their length inside the graph, so that the weight gets the gradient of its direction. (The
-    released code of DKAN overwrites the weight at every forward instead, outside of the graph.)
+    their norm inside the graph, so that the weight gets the gradient of its direction. (The
+    released code of DKAN instead overwrites the weight at every forward, outside the graph.)
 
     Args:
         x (Tensor): shape [R, D]; R vectors of D values. A zero vector gives zeros.
         weight (Tensor): shape [K, D]; K classes. [D, K] with ``class_axis`` 1.
-        scale (float|Tensor): what the cosine is multiplied with.
-        eps (float): added to every length.
-        class_axis (int): which axis of the weight counts the classes.
+        scale (float|Tensor): factor of the cosine.
+        eps (float): added to every norm.
+        class_axis (int): axis of the weight that indexes the classes.
 
     Returns:
         Tensor: shape [R, K].
@@ -38,13 +38,13 @@ def _direction(vectors, eps, axis=1):
 
 
 class CosineClassifier(nn.Layer):
-    """The last layer of a classifier, without bias; its weight is laid out as that of Linear.
+    """The last layer of a classifier, without bias; its weight has the layout of ``nn.Linear``.
 
     Args:
         in_features (int): D, values of a feature vector.
         out_features (int): K, classes.
-        scale (float): what the cosine is multiplied with.
-        eps (float): added to every length.
+        scale (float): factor of the cosine.
+        eps (float): added to every norm.
         learnable_scale (bool): whether the scale trains.
     """
 
@@ -64,11 +64,11 @@ class CosineClassifier(nn.Layer):
 
 @register
 class CosineSimBBoxHead(BBoxHead):
-    """``BBoxHead`` whose classes are told apart by cosine similarity, for few-shot detection.
+    """``BBoxHead`` that classifies by cosine similarity, for few-shot detection.
 
     Wang et al., Frustratingly Simple Few-Shot Object Detection, ICML 2020. Everything but the two
-    last layers is ``BBoxHead``'s. A few examples cannot make a class's weight vector longer here,
-    and so cannot drown the classes learned from many.
+    last layers is ``BBoxHead``'s. Since only directions count, a few examples cannot lengthen a
+    class's weight vector and so drown out the classes learned from many.
 
     Args:
         head (nn.Layer): from RoI features to feature vectors.
@@ -80,8 +80,8 @@ class CosineSimBBoxHead(BBoxHead):
         bbox_weight (list of float): scales of the box deltas.
         bbox_loss (nn.Layer|None): loss of the boxes; None is L1 on the deltas.
         loss_normalize_pos (bool): as in ``BBoxHead``.
-        scale (float): what the cosine is multiplied with.
-        eps (float): added to every length.
+        scale (float): factor of the cosine.
+        eps (float): added to every norm.
         learnable_scale (bool): whether the scale trains.
         cls_agnostic_bbox_reg (bool): whether all classes share one box regressor.
     """

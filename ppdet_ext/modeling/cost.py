@@ -41,7 +41,7 @@ def count_flops(model, inputs):
 
 
 def _terms(layer):
-    """int: products that are added for one number of the output."""
+    """int: products summed for one element of the output."""
     if isinstance(layer, nn.Linear):
         return layer.weight.shape[0]
     return math.prod(itertools.islice(layer.weight.shape, 1, None))

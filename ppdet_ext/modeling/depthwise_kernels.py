@@ -5,7 +5,7 @@
 An image of one channel is padded and split by the stride into phases: phase (p, q) holds the
 pixels whose padded row and column leave the remainders p and q. Every tap of the kernel then
 multiplies a whole phase, moved by a number of elements, so that all inner loops run over
-consecutive floats, which the processor does 8 or 16 at a time.
+consecutive floats, which the processor handles 8 or 16 at a time.
 """
 import functools
 
@@ -14,14 +14,14 @@ import numpy as np
 
 __all__ = ['build']
 
-# Sums may be reordered, but values that are not finite stay so.
+# Sums may be reordered, but values that are not finite must stay so.
 OPTIONS = {'fastmath': {'reassoc', 'contract', 'nsz'}, 'error_model': 'numpy'}
-# An index of this type is known not to be negative, without which a loop is not vectorised.
+# Known not to be negative; with other index types loops are not vectorised.
 Index = np.uintp
 
 
 def compiled(function):
-    """Compiles a function; what comes out is kept for other processes, if there is a place."""
+    """Compiles a function; the result is cached for other processes if a folder is writable."""
     try:
         return numba.njit(cache=True, **OPTIONS)(function)
     except RuntimeError:  # neither the package's folder nor the user's home can be written to
@@ -69,8 +69,8 @@ def build(kernel_size, stride):
         the shape [N, C, H, W], ``weight`` [C, 1, K, K], ``out`` [N, C, OH, OW]; ``top`` and
         ``left`` are rows and columns of padding.
     """
-    # The two functions close over numbers only: with a function among them Numba would find nothing
-    # of what it has compiled before.
+    # The two functions close over numbers only: with a function among them Numba would not find its
+    # cached results.
     reach = (kernel_size - 1) // stride
 
     @compiled

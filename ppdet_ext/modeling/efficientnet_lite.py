@@ -23,7 +23,7 @@ WIDTH_AND_DEPTH = {0: (1.0, 1.0), 1: (1.0, 1.1), 2: (1.1, 1.2)}
 
 
 class Stage(NamedTuple):
-    """A run of blocks of version 0, of which the first has the stride."""
+    """A run of blocks of version 0; the first one has the stride."""
     blocks: int
     kernel_size: int
     stride: int
@@ -45,12 +45,12 @@ FIXED_DEPTH = (LEVELS[0][0], LEVELS[-1][-1])
 class EfficientNetLite(nn.Layer):
     """EfficientNet-Lite: Tan and Le, EfficientNet, ICML 2019, without its squeeze-and-excitation.
 
-    Every convolution pads like TensorFlow's "SAME". What lies behind the last returned level is
-    not built. ``pretrain_weights: efficientnet_lite0`` (1, 2) gives it ImageNet's weights, which
-    were trained on images normalised with ``mean`` 127/255 and ``std`` 128/255.
+    Every convolution pads like TensorFlow's "SAME". Layers after the last returned level are
+    not built. ``pretrain_weights: efficientnet_lite0`` (1, 2) loads ImageNet weights, which were
+    trained on images normalised with ``mean`` 127/255 and ``std`` 128/255.
 
     Args:
-        version (int): 0, 1 or 2; 1 is deeper, 2 wider too.
+        version (int): 0, 1 or 2; 1 is deeper than 0, 2 also wider.
         return_idx (list of int): levels that are returned: 0 for C2 (stride 4) to 3 for C5
             (stride 32), in ascending order.
         freeze_at (int): the levels up to this one, and the stem, keep their weights and batch-norm
@@ -189,17 +189,18 @@ def _scaled_channels(channels, width):
 
 def _check_options(version, return_idx, freeze_at, norm_type, freeze_norm):
     if version not in WIDTH_AND_DEPTH:
-        raise ValueError(f'EfficientNetLite: version is one of '
+        raise ValueError(f'EfficientNetLite: version must be one of '
                          f'{", ".join(map(str, WIDTH_AND_DEPTH))}, got {version!r}')
     if (not return_idx or sorted(set(return_idx)) != return_idx
             or not set(return_idx) <= set(range(len(LEVELS)))):
-        raise ValueError(f'EfficientNetLite: return_idx lists levels from 0 (C2) to 3 (C5) in '
-                         f'ascending order, got {return_idx}')
+        raise ValueError(f'EfficientNetLite: return_idx must list levels from 0 (C2) to 3 (C5) '
+                         f'in ascending order, got {return_idx}')
     if not -1 <= freeze_at <= return_idx[-1]:
-        raise ValueError(f'EfficientNetLite: freeze_at is -1 (nothing) or a level up to the last '
-                         f'one of return_idx, {return_idx[-1]}, got {freeze_at}')
+        raise ValueError(f'EfficientNetLite: freeze_at must be -1 (nothing) or a level up to the '
+                         f'last one of return_idx, {return_idx[-1]}, got {freeze_at}')
     if norm_type not in ('bn', 'sync_bn'):
-        raise ValueError(f'EfficientNetLite: norm_type is "bn" or "sync_bn", got {norm_type!r}')
+        raise ValueError(f'EfficientNetLite: norm_type must be "bn" or "sync_bn", got '
+                         f'{norm_type!r}')
     if norm_type == 'sync_bn' and freeze_norm:
         raise ValueError('EfficientNetLite: sync_bn synchronises statistics, which freeze_norm '
                          'fixes; set norm_type: bn, or freeze_norm: false')

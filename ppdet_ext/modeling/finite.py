@@ -35,10 +35,10 @@ def check_finite(losses):
 
 
 class FiniteCheck(Callback):
-    """Looks at the losses of every step, and at the weights before an epoch is saved.
+    """Checks the losses of every step, and the weights before an epoch is saved.
 
-    The losses are those that the log has read already, so that looking at them costs nothing; the
-    log is kept by the first process.
+    The losses are those that the log has already read, so that checking them costs nothing; only
+    the first process keeps the log.
 
     Args:
         trainer (Trainer): whose run is watched.
@@ -77,7 +77,7 @@ class FiniteCheck(Callback):
 
     @contextlib.contextmanager
     def located(self):
-        """Adds to a FloatingPointError of the run where it was, and what has been saved.
+        """Adds to a FloatingPointError of the run where it occurred and what has been saved.
 
         Raises:
             FloatingPointError: with epoch, step and learning rate.

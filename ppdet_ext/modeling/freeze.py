@@ -17,10 +17,10 @@ def freeze(layer):
     """Freezes a layer: no gradient for its parameters, and fixed batch-norm statistics.
 
     The batch norms normalise with their stored statistics and leave them unchanged, whatever calls
-    ``train()`` on the layer or on what holds it.
+    ``train()`` on the layer or on a parent of it.
 
     Args:
-        layer (nn.Layer): with all that it holds.
+        layer (nn.Layer): frozen with all its sublayers.
     """
     layer.is_frozen = True
     for parameter in layer.parameters():
@@ -48,7 +48,7 @@ def freeze_modules(model, parts):
         ValueError: no list of names, or a name that is not a sublayer.
     """
     if not isinstance(parts or [], list):
-        raise ValueError(f'freeze is a list of sublayers, like [backbone], got {parts!r}')
+        raise ValueError(f'freeze must be a list of sublayers, like [backbone], got {parts!r}')
     sublayers = dict(model.named_sublayers())
     for part in parts or []:
         if part not in sublayers:

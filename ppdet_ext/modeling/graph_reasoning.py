@@ -12,7 +12,7 @@ from .initializers import uniform_fan_in
 
 __all__ = ['GloReUnit2D', 'InstanceGraph']
 
-# Also of TSKD's released graph unit.
+# As in TSKD's released graph unit.
 EPSILON = 1e-4
 
 
@@ -21,8 +21,8 @@ class GloReUnit2D(nn.Layer):
 
     Chen et al., Graph-Based Global Reasoning Networks, CVPR 2019, as TSKD uses it. Weights start
     as in TSKD's released code, uniform within 1/sqrt(fan in). The batch norm always uses the
-    statistics of the map at hand, in evaluation too, and keeps none: so does that code, which
-    builds a new unit at every call.
+    statistics of the current map, in evaluation too, and keeps no running ones: so does that code,
+    which builds a new unit at every call.
 
     Args:
         in_channels (int): C, channels of the map.
@@ -86,7 +86,7 @@ class GraphConvolution(nn.Layer):
 
 
 class BatchStatisticsNorm(nn.Layer):
-    """Batch norm by the statistics of the batch at hand, which keeps no running ones.
+    """Batch norm with the statistics of the current batch, without running ones.
 
     Args:
         channels (int): C.

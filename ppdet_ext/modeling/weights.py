@@ -124,16 +124,16 @@ def is_torch_file(path):
 
 
 def _widened(value):
-    """bfloat16, which Paddle writes as the bits of 16 bit integers, as float32."""
+    """Converts bfloat16, which Paddle stores as 16-bit integers, to float32."""
     if isinstance(value, np.ndarray) and value.dtype == np.uint16:
         return (value.astype(np.uint32) << 16).view(np.float32)
     return value
 
 
 def load_weights(model, weights, role, minimum=0.0):
-    """Loads what fits by name and shape, as PaddleDetection does, and says how much that was.
+    """Loads tensors that match by name and shape, as PaddleDetection does, and logs how many did.
 
-    The backbone of a PyTorch file has to fit whole, but for stages that the model does not have.
+    The backbone of a PyTorch file has to match completely, apart from stages that the model lacks.
 
     Args:
         model (nn.Layer): a detector.

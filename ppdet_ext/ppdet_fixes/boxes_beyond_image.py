@@ -6,9 +6,9 @@ Defect: RetinaNet, FCOS, GFL, PicoDet and PP-YOLOE predict boxes that reach beyo
 R-CNN's are cut off at its border). Where defects touch the border, as on steel that is
 photographed in tiles, this costs more than one point of mAP. Any Paddle.
 
-Patch: the boxes that a detector returns are cut off at the border of the original image. It is
-written into the detector's own ``forward``, and with operations on tensors of any length only, so
-that an exported graph does the same.
+Patch: the boxes that a detector returns are clipped to the original image. This is part of the
+detector's own ``forward`` and uses only operations on tensors of any length, so that an exported
+graph does the same.
 """
 from ..compat import patching
 
@@ -22,7 +22,7 @@ def patch():
 
 
 def inside_the_image(out, inputs):
-    """Cuts off ``out['bbox']`` [M, 6] (class, score, x1, y1, x2, y2) at the border of its image."""
+    """Clips ``out['bbox']`` [M, 6] (class, score, x1, y1, x2, y2) to its image."""
     if not isinstance(out, dict) or 'bbox_num' not in out:
         return out
     # Rows of another length are boxes of another kind, such as rotated ones. Paddle 2.6 cannot
@@ -33,7 +33,7 @@ def inside_the_image(out, inputs):
 
 
 def _clip(boxes, count, inputs):
-    """Cut off boxes [M, 6] of class, score, x1, y1, x2, y2; ``count`` [N] of them an image."""
+    """Clip boxes [M, 6] of class, score, x1, y1, x2, y2; ``count`` [N] is their number by image."""
     import paddle
     shape = paddle.floor(inputs['im_shape'] / inputs['scale_factor'] + 0.5)
     # Rows that fill up an image without boxes are behind the last one.

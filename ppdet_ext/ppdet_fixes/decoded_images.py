@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """16-bit images become nearly black, and undecodable ones cause an unrelated error.
 
-Defect: ``Decode`` keeps the upper eight of 16 bits, of which a camera of 12 bits fills four, and
-drawing cuts all values above 255 off. An image that OpenCV cannot decode is taken for one that is
-decoded already. In inference only some of the suffixes are found that training reads. Any Paddle.
+Defect: ``Decode`` keeps the upper eight of 16 bits, of which a 12-bit camera uses four, and
+drawing saturates all values above 255. An image that OpenCV cannot decode is mistaken for one that
+is already decoded. Inference finds only some of the suffixes that training reads. Any Paddle.
 
 Patch: the key ``image_maximum`` of the config says which value is white, in training and whenever
-the detector is used; without it such an image is an error. Drawn is what the detector saw.
+the detector is used; without it such an image is an error. Drawings show what the detector saw.
 """
 from ..compat import patching
 from ..data.images import decode_bgr, is_image_name, open_rgb

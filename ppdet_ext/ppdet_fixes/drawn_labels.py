@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Drawn boxes keep their label and their colour, and labels are readable in Chinese.
 
-Defect: ppdet draws a box's label above it, which is outside of the picture for
-a box at the upper edge, and draws the colour of a class again at every call, so
-that one class has another colour in every image. Its font has no Chinese.
+Defect: ppdet draws a box's label above it, which is outside the image for a
+box at the upper edge, and picks the colour of a class at random in every call,
+so that a class changes its colour from image to image. Its font has no Chinese.
 
-Patch: the label moves down into the picture; a class always has the same colour. Where a name is
-not ASCII, a font of the system, or the key ``font`` of the config, shows it, or else its number.
+Patch: the label moves down into the image; a class always has the same colour. A name that is not
+ASCII is drawn with a system font or the config's ``font``; without one, classes are numbered.
 """
 from ..compat import patching
 from ..utils.fonts import drawn_names

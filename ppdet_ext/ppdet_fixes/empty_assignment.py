@@ -6,8 +6,8 @@ Defect: their assigners then return three values instead of four, ``ValueError:
 not enough values to unpack``; PicoDet would divide its loss by the zero sum of
 scores. Any Paddle.
 
-Patch: the fourth value, a mask of positives, is there and empty; PicoDet's loss
-is divided by one.
+Patch: the fourth value, an empty mask of positives, is added; PicoDet's loss is
+divided by one.
 """
 from ..compat import patching
 

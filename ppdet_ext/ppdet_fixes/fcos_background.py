@@ -23,7 +23,7 @@ def patch():
         'num_positive_fp32 = paddle.sum(mask_positive_float).clip(min=1.0)',
         'normalize_sum = paddle.sum(tag_center_flatten * mask_positive_float)':
         'normalize_sum = paddle.sum(tag_center_flatten * mask_positive_float).clip(min=1e-6)',
-        # Defined outside of its class, a function must write out private names.
+        # Defined outside its class, a function must spell out mangled names.
         'self.__iou_loss(': 'self._FCOSLoss__iou_loss('})
 
 

@@ -29,8 +29,8 @@ class _RegisteredClasses:
         known = registered_classes(module)
         if name not in known:
             raise ValueError(
-                f'the config gives {name!r} where a class of {module.__name__} is expected; make '
-                f'one of your own known with @ppdet.core.workspace.serializable')
+                f'the config gives {name!r} where a class of {module.__name__} is expected; '
+                f'register one of your own with @ppdet.core.workspace.serializable')
         return known[name]
 
 

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """PicoDet's necks append to the list of scales they are given, often their default argument.
 
-Defect: every further PicoDet of a process has one more level in its neck. Of a
-distillation's two models the second fits no checkpoint; with ``spatial_scales``
+Defect: every further PicoDet in a process has one more level in its neck. In a
+distillation the second model then fits no checkpoint; with ``spatial_scales``
 in the YAML the same list grows instead.
 
 Patch: they append to a list of their own.

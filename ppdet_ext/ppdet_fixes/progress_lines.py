@@ -1,9 +1,9 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Evaluation and inference do not say how much is left.
+"""Evaluation and inference do not show how much is left.
 
-Defect: evaluation logs the number of every hundredth batch, without their total
-or a time. Inference over a folder shows a bar for detecting, which in a log file
+Defect: evaluation logs the number of every hundredth batch, without total
+or time. Inference over a folder shows a bar for detecting, which in a log file
 is one endless line, and none for drawing, but a line for every image. Any Paddle.
 
 Patch: both show ``progress()``, in the first process only.

@@ -3,13 +3,13 @@
 """An unreadable image leaves a run waiting forever.
 
 Defect: images are loaded in a thread, or in processes that a thread listens to.
-Without ``worker_num`` an error ends that thread alone: training waits for its next
-batch until somebody kills it. With processes the run gets an error that names
+Without ``worker_num`` an error ends only that thread: training waits for its next
+batch until it is killed. With processes the run gets an error that names
 neither file nor cause, and then waits for its processes. What PaddleDetection logs
 is a traceback without the file. Any Paddle.
 
-A process that is killed raises an error between any two instructions of the run, one
-that outlives the run stays.
+If a loading process is killed, an error is raised between any two instructions of the
+run. If the run is killed, its loading processes stay.
 
 Patch: the error names the file and the transform, and is raised where the batch is
 awaited, after the processes have been ended. A process that was killed is named there,
@@ -104,16 +104,16 @@ def _raise_kept_error(original, self):
 
 
 def _end_with_parent(loop, *args, **kwargs):
-    """Lets a process that loads images end when the run is killed; it would wait for ever."""
+    """Makes a process that loads images end with the run; it would otherwise wait forever."""
     if sys.platform == 'linux':
         ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
     return loop(*args, **kwargs)
 
 
 def _keep_quiet(throw):
-    """Stands for what Paddle calls when a process has ended, between any two instructions.
+    """Replaces the function that Paddle calls, between any two instructions, when a process ends.
 
-    An error there could tear a checkpoint. The loader notices by itself, where it waits.
+    An error there could corrupt a checkpoint. The loader notices by itself, while it waits.
     """
     try:
         throw()

@@ -1,11 +1,11 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Text files are read in the encoding of the computer.
+"""Text files are read in the locale's encoding.
 
 Defect: ppdet and pycocotools open configs, lists and annotations without an encoding, so that
-Chinese names are read as others, or not at all, where the computer is not set to UTF-8, and a byte
-order mark, as Notepad writes it, becomes part of the first name. VOC lists may hold no empty line
-and no blank in a name, VOC annotations no encoding of Chinese. Any Paddle.
+Chinese names are misread, or not read at all, unless the locale uses UTF-8, and a byte
+order mark, as Notepad writes it, becomes part of the first name. VOC lists must not have empty
+lines or blanks in names, and VOC annotations must not be in a Chinese encoding. Any Paddle.
 
 Patch: they are read as UTF-8, or as their mark or XML head says; empty lines and blanks do not
 matter.

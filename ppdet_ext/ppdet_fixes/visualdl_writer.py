@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The VisualDL log loses its last records.
 
-Defect: ``VisualDLWriter`` writes asynchronously and is never closed, so what
-came last, the final mAP, is missing from most logs. And every process of a
+Defect: ``VisualDLWriter`` writes asynchronously and is never closed, so the last
+records, such as the final mAP, are missing from most logs. And every process of a
 distributed run opens a log file, empty but for the first's; two that open it in
 the same second share one name. Any Paddle.
 

@@ -7,8 +7,8 @@ unpickles them with ``pickle.load``, which calls any function that the file
 names; so does ppdet's ``DecodeCache`` with its cached images. On any Paddle.
 
 Patch: wherever ppdet calls ``paddle.load`` it gets ``load_state`` of
-:mod:`ppdet_ext.safe_io.safe_pickle`. No second look at the file is needed, and
-none of the other formats that ``paddle.load`` would try. ``paddle.load`` itself
+:mod:`ppdet_ext.safe_io.safe_pickle`. The file is read once, and none of the
+other formats that ``paddle.load`` would try is accepted. ``paddle.load`` itself
 stays as it is, since a program that imports ppdet_ext may keep objects of its
 own in its files.
 """

@@ -1,3 +1,3 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""What trained detectors do on the test images: metrics, thresholds and a page. Needs no Paddle."""
+"""Reports on trained detectors: metrics, thresholds and an HTML page. Needs no Paddle."""

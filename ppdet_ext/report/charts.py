@@ -14,7 +14,7 @@ from .fonts import text_style
 __all__ = ['training', 'precision_recall', 'by_score', 'free_response', 'image_decisions',
            'classes', 'kinds', 'box_sizes', 'speed']
 
-# From light to dark, so that the order stays in grey.
+# From light to dark, so that the order survives greyscale.
 COLORS = ('#9a9a9a', '#3b7dd8', '#b3400f', '#1b1b1b', '#6b8e23', '#7d3c98')
 LINES = (':', '--', '-', '-.', (0, (6, 1, 1, 1, 1, 1)), (0, (1, 3)))
 MARKERS = 'os^Dv*'
@@ -24,13 +24,13 @@ STRIDES = (8, 16, 32, 64, 128)  # of the levels of an FPN, in pixels
 
 def _svg(figure):
     buffer = io.BytesIO()
-    with matplotlib.rc_context({'svg.hashsalt': 'report'}):  # same figures, same file
+    with matplotlib.rc_context({'svg.hashsalt': 'report'}):  # the same values give the same file
         figure.savefig(buffer, format='svg', metadata={'Date': None})
     return buffer.getvalue().decode('utf-8')
 
 
 def _drawn(draw):
-    """Decorator: of a function that draws, one that returns the SVG."""
+    """Decorator that turns a function returning a figure into one returning its SVG."""
     def svg(*arguments):
         with matplotlib.rc_context({**text_style(10), 'axes.grid': True, 'grid.alpha': 0.3,
                                     'axes.axisbelow': True, 'hatch.linewidth': 0.6}):
@@ -40,13 +40,13 @@ def _drawn(draw):
 
 
 def _style(number, **options):
-    # Earlier ones, whose lines have gaps, lie above.
+    # Earlier lines have gaps, so they are drawn above.
     return {'color': COLORS[number % len(COLORS)], 'linestyle': LINES[number % len(LINES)],
             'linewidth': 1.8, 'zorder': 3 - 0.1 * number, **options}
 
 
 def _bars(panel, labels, series):
-    """Bars side by side: of each label one of each series (title, values)."""
+    """Grouped bars: for each label one bar per series (title, values)."""
     width = 0.8 / len(series)
     for number, (title, values) in enumerate(series):
         places = np.arange(len(labels)) + (number - (len(series) - 1) / 2) * width
@@ -59,8 +59,16 @@ def _bars(panel, labels, series):
     panel.grid(axis='x', visible=False)
     highest = max((value or 0 for _, values in series for value in values), default=0)
     panel.set_ylim(0, None if highest > 0 else 1)
-    # Within the panel it would lie on bars.
+    # Inside the panel it would cover bars.
     panel.figure.legend(loc='outside upper left', ncols=len(series))
+
+
+def _panels_by_threshold(words, *labels):
+    """Two panels side by side, of what the labels name against the threshold."""
+    panels = Figure(figsize=(8.5, 3.6), layout='constrained').subplots(1, 2, sharex=True)
+    for panel, label in zip(panels, labels):
+        panel.set(xlabel=words['threshold'], ylabel=label, xlim=(0, 1), ylim=(0, 1.02))
+    return panels
 
 
 @_drawn
@@ -121,22 +129,19 @@ def _mean_rates(model):
 @_drawn
 def by_score(models, words):
     """Recall and precision against the threshold; models: list of Model."""
-    figure = Figure(figsize=(8.5, 3.6), layout='constrained')
-    left, right = figure.subplots(1, 2, sharex=True)
+    left, right = _panels_by_threshold(words, words['recall'], words['precision'])
     for number, model in enumerate(models):
         counts = [a.test for a in model.analyses]
         found = np.sum([c.found.sum(axis=0) for c in counts], axis=0)
         total = found + np.sum([c.false.sum(axis=0) for c in counts], axis=0)
         style = _style(number, label=model.drawn)
         left.plot(points.GRID, _mean_rates(model)[0], **style)
-        # Of very few detections precision says nothing.
+        # With very few detections precision is meaningless.
         right.plot(points.GRID[total >= 5], found[total >= 5] / total[total >= 5], **style)
         for panel in (left, right):
             panel.axvline(model.first.threshold, **_style(number, linewidth=0.8))
-    left.set(xlabel=words['threshold'], ylabel=words['recall'], xlim=(0, 1), ylim=(0, 1.02))
-    right.set(xlabel=words['threshold'], ylabel=words['precision'], ylim=(0, 1.02))
     left.legend()
-    return figure
+    return left.figure
 
 
 @_drawn
@@ -164,18 +169,15 @@ def free_response(models, words):
 @_drawn
 def image_decisions(models, words):
     """Escape and overkill against the threshold, of models judged on sound and defective images."""
-    figure = Figure(figsize=(8.5, 3.6), layout='constrained')
-    left, right = figure.subplots(1, 2, sharex=True)
+    left, right = _panels_by_threshold(words, words['escape'], words['overkill'])
     for number, model in enumerate(models):
         scores = model.first.test_scores
         escapes, overkills = points.image_sweep(scores)
         style = _style(number, label=model.drawn)
         left.plot(points.GRID, escapes / scores.defective.sum(), **style)
         right.plot(points.GRID, overkills / (~scores.defective).sum(), **style)
-    left.set(xlabel=words['threshold'], ylabel=words['escape'], xlim=(0, 1), ylim=(0, 1.02))
-    right.set(xlabel=words['threshold'], ylabel=words['overkill'], ylim=(0, 1.02))
     left.legend()
-    return figure
+    return left.figure
 
 
 @_drawn

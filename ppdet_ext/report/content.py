@@ -27,23 +27,23 @@ TOLERANCE = 1e-4  # of AP computed here and in metrics.json
 
 
 class Settings(NamedTuple):
-    """What the report is asked for: the rule of the threshold, and what wrong decisions cost."""
+    """Settings of a report: the rule for the threshold, and what wrong decisions cost."""
     rule: points.Rule
     cost_of_escape: float = 10.0
     cost_of_overkill: float = 1.0
 
 
 class Analysis(NamedTuple):
-    """What is known of one run.
+    """The analysis of one run.
 
     Attributes:
-        run (Run): which.
+        run (Run): the run.
         evaluation (Evaluation): of the test images.
-        matches (Matches): there.
+        matches (Matches): of its detections.
         test, validation (Sweep): counts by threshold; validation is None without such images.
         threshold (float): for all classes.
         thresholds (list of float): by class.
-        kept (bool): whether the thresholds could be chosen so that they keep to the rule.
+        kept (bool): whether thresholds that meet the rule could be chosen.
         results (list of ImageResult): test images at the threshold.
         test_scores, validation_scores (ImageScores): for decisions on images.
         resampled (dict): metrics of samples of the test images.
@@ -90,13 +90,13 @@ def analyse(runs, evaluations, settings, titles):
         runs (list of Run): in the order of the report.
         evaluations (dict): as ``runs.evaluate_all`` returns it.
         settings (Settings): of the report.
-        titles (dict of str to str): role to what it is called.
+        titles (dict of str to str): title of each role.
 
     Returns:
-        list of Model: a model a role and label.
+        list of Model: one for each role and label.
 
     Raises:
-        ValueError: a ``metrics.json`` is not of its ``bbox.json``.
+        ValueError: a ``metrics.json`` does not belong to its ``bbox.json``.
     """
     images = len(next(iter(evaluations['test'].values())).truth.file_names)
     weights = resample(images)
@@ -138,14 +138,14 @@ def _analyse_run(run, sets, settings, weights):
 
 
 def _fallback(rule, validation):
-    """float: where a share of missed boxes cannot be kept to, the threshold that misses least."""
+    """float: the default, or 0, which misses least, if a limit on missed boxes cannot be met."""
     if validation is None or rule.miss is None or not validation.objects.sum():
         return FALLBACK
     return 0.0
 
 
 def _check_metrics(evaluation, matches):
-    """The metrics and the detections are two files, and one may be older."""
+    """Refuses metrics that do not belong to the detections: the two files may differ in age."""
     precision = average_precision(matches)
     computed = float(np.nanmean(precision)) if not np.isnan(precision).all() else None
     kept = evaluation.metrics.get('mAP')
@@ -337,7 +337,7 @@ def _epochs(model):
 
 
 def _gain(model, baseline):
-    """dict: what a model has more than another, by seed and with other test images."""
+    """dict: differences of a model to another, by seed and over resampled test images."""
     by_name = {'classes': {name: _class_gain(model, baseline, name)
                            for name in model.first.evaluation.truth.names}}
     for name in COMPARED:

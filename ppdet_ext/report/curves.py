@@ -34,7 +34,7 @@ def read_curves(run):
 
 
 def _from_visualdl(path):
-    # Not above: few logs are there, and VisualDL takes a while to import.
+    # Imported here, since few runs have a log and VisualDL takes a while to import.
     from visualdl.proto.record_pb2 import Record
     from visualdl.reader.record_reader import RecordReader
 

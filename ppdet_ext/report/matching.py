@@ -28,7 +28,7 @@ class Truth(NamedTuple):
         images, classes (array): position of each box's image and class, [G].
         boxes (array): x, y, width, height in pixels, [G, 4].
         crowd (array): whether a box stands for many, so that detections on it do not count, [G].
-        info (dict): what the file tells about itself.
+        info (dict): the file's ``info``.
         content (CocoFile): its records.
     """
     path: str
@@ -75,10 +75,10 @@ def read_truth(path):
     """Reads an annotation file.
 
     Returns:
-        Truth: what stands in it.
+        Truth: its content.
 
     Raises:
-        ValueError: it is none, or has a fault, or no images.
+        ValueError: it is not an annotation file, has a fault, or has no images.
         OSError: it cannot be read.
     """
     content = read_sound_coco(path)

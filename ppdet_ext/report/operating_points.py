@@ -57,16 +57,16 @@ def _at_least(scores):
 
 
 def choose(counts, rule, classes=slice(None)):
-    """Chooses the threshold that keeps to a rule and otherwise misses, or alarms, least.
+    """Chooses the threshold that meets a rule and otherwise misses, or alarms, least.
 
     Args:
         counts (Sweep): of the images to choose on.
-        rule (Rule): what to keep to.
+        rule (Rule): to be met.
         classes (slice): the classes that share the threshold.
 
     Returns:
         float or None: the lowest threshold with few enough false alarms, or the highest with few
-        enough boxes missed; None where no threshold keeps to the rule, or there are no boxes.
+        enough boxes missed; None if no threshold meets the rule, or there are no boxes.
     """
     objects = counts.objects[classes].sum()
     if not objects:
@@ -103,7 +103,7 @@ def choose_by_class(counts, rule):
 
 
 def outcome(counts, thresholds):
-    """What thresholds bring.
+    """Computes the outcome of thresholds.
 
     Args:
         counts (Sweep): of the images.

@@ -132,7 +132,7 @@ def _markdown(block, folder):
 
 
 def _plain(text):
-    """str: a text in which Markdown and HTML find nothing of theirs, as in names of classes."""
+    """str: a text, such as a class name, with characters special to Markdown and HTML escaped."""
     return MARKS.sub(r'\\\g<0>', text)
 
 

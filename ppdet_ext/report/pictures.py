@@ -15,7 +15,7 @@ from .fonts import text_style
 
 __all__ = ['Choice', 'choose_images', 'draw_image', 'draw_samples']
 
-# Told apart by line and sign as well as by colour.
+# Distinguished by line and sign as well as by colour.
 STYLES = {'found': {'color': '#00a000', 'linestyle': '-', 'linewidth': 2.0},
           'false': {'color': '#e00000', 'linestyle': (0, (4, 2)), 'linewidth': 1.6},
           'missed': {'color': '#ffb000', 'linestyle': (0, (1, 1)), 'linewidth': 2.4}}
@@ -58,7 +58,7 @@ def choose_images(models, count):
     scores.update(missed=np.array(missed_by_all), false=false.min(axis=0))
     chosen, choices = set(), []
     for reason, score in scores.items():
-        # Of equal ones those where less else went wrong.
+        # Among equals, images where less else went wrong come first.
         order = np.lexsort((missed.sum(axis=0) + false.sum(axis=0), -score))
         fitting = [int(k) for k in order if score[k] > 0 and k not in chosen][:count]
         chosen.update(fitting)
@@ -84,7 +84,7 @@ def _panels(columns, ratio):
     height = SIDE * min(max(ratio, 0.3), 3) + TITLE
     figure = Figure(figsize=(SIDE * columns, height))
     figure.subplots_adjust(left=0, right=1, bottom=0, top=1 - TITLE / height, wspace=0.03)
-    # Ticks take long to place, even where they are not drawn.
+    # Ticks take long to place, even if they are not drawn.
     return figure.subplots(1, columns, squeeze=False, subplot_kw={'xticks': [], 'yticks': []})[0]
 
 
@@ -95,7 +95,7 @@ def _jpeg(figure):
 
 
 def draw_image(models, position, labels, title):
-    """Draws an image with its true boxes and, beside it, with what each model makes of them.
+    """Draws an image with its true boxes and, beside it, with the results of each model.
 
     Args:
         models (list of Model): a column each.

@@ -9,7 +9,7 @@ RECALLS = np.linspace(0, 1, 101)
 
 
 def average_precision(matches, weights=None):
-    """COCO's AP of each class, for images that count as often as given.
+    """COCO's AP of each class, with images counted as often as given.
 
     Args:
         matches (Matches): of N images, K classes, T IoU thresholds.
@@ -32,7 +32,7 @@ def _interpolated(matches, thresholds, weights):
     """array: [B, K, T, 101]."""
     if weights is None:
         weights = np.ones([1, matches.objects.shape[1]])
-    weights = np.asarray(weights, 'int32')  # half the memory of what numpy draws
+    weights = np.asarray(weights, 'int32')  # half the memory of numpy's integers
     return np.stack([np.stack(list(_class_curves(matches, kind, thresholds, weights)), axis=1)
                      for kind in range(len(matches.ranks))], axis=1)
 

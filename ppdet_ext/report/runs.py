@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Finds trained runs and their evaluations, and makes missing ones with tools/eval.py.
 
-A run is a folder with weights, as tools/train.py leaves it: ``best_model.pdparams``, or
-``model_final.pdparams`` where nothing was evaluated in training. What it was trained with is in
-``train_command.json``, or in ``run.json`` where tools/run_comparison.py trained it.
+A run is a folder with weights, as written by tools/train.py: ``best_model.pdparams``, or
+``model_final.pdparams`` if nothing was evaluated in training. Its training command is in
+``train_command.json``, or in ``run.json`` if tools/run_comparison.py trained it.
 """
 import argparse
 import os
@@ -80,7 +80,7 @@ class Evaluation(NamedTuple):
         metrics (dict): ``metrics.json``.
         images (str or None): folder of the images.
         cost (dict): ``cost.json``, where the evaluation measured it.
-        image_maximum (int or None): value that is white in images of 16 bits a channel.
+        image_maximum (int or None): value that is white in images of 16 bits per channel.
     """
     folder: str
     truth: Truth
@@ -102,7 +102,7 @@ def find_runs(role, folders):
         list of Run: the finished ones.
 
     Raises:
-        FileNotFoundError: a folder is none, or holds no finished run.
+        FileNotFoundError: a folder does not exist, or holds no finished run.
         ValueError: two runs have the same label and seed, or one of role ``distilled`` was trained
             without a distillation.
     """
@@ -167,10 +167,10 @@ def _parse(tool, *words):
 
 
 def find_roles(folder):
-    """Finds the runs below a folder, and what each of them is.
+    """Finds the runs below a folder, and the role of each.
 
-    Distilled are those that were trained with ``--slim_config``. Their ``teacher_weights`` lead to
-    the teacher; students are the others with the same config.
+    Runs trained with ``--slim_config`` are distilled. Their ``teacher_weights`` identify the
+    teacher; other runs with the same config are students.
 
     Returns:
         dict of str to list of str: role to folders of runs.
@@ -197,12 +197,12 @@ def find_roles(folder):
 
 
 def _ending(path):
-    """tuple: the last two parts, which stay when a folder of runs is moved."""
+    """tuple: the last two parts, which do not change when a folder of runs is moved."""
     return tuple(os.path.normpath(path).split(os.sep)[-2:])
 
 
 def evaluate_all(runs, files, dataset_dir, output, tools, measure=False):
-    """Reads the evaluations of all runs, and has those made that are missing.
+    """Reads the evaluations of all runs, and runs those that are missing.
 
     Args:
         runs (list of Run): all that are compared.
@@ -221,7 +221,7 @@ def evaluate_all(runs, files, dataset_dir, output, tools, measure=False):
         FileNotFoundError: an evaluation is missing and cannot be made.
         ChildProcessError: making it failed.
     """
-    # All of them before the first evaluation, which takes a while.
+    # All sets are checked before the first evaluation, which takes a while.
     truths = {name: _truth_of_set(runs, name, files.get(name), dataset_dir, output)
               for name in SETS}
     for name, truth in truths.items():
@@ -234,10 +234,10 @@ def evaluate_all(runs, files, dataset_dir, output, tools, measure=False):
 
 
 def _check_not_trained_on(name, truth, named):
-    """Refuses images that somebody has named and the data set trains on; warns of others.
+    """Refuses training images among those given by the user; warns of them in default sets.
 
     Raises:
-        ValueError: somebody has named them.
+        ValueError: the user gave them.
     """
     training = truth and os.path.join(os.path.dirname(truth.path), TRAINING)
     if not training or not os.path.isfile(training):
@@ -246,20 +246,20 @@ def _check_not_trained_on(name, truth, named):
     if not shared:
         return
     text = (f'{len(shared)} of the {len(truth.file_names)} {name} images of {truth.path}, first '
-            f'{shared[0]}, are training images of {training} too, on which a detector is better '
-            f'than on the line')
+            f'{shared[0]}, are training images of {training} too, on which a detector does '
+            f'better than on the line')
     if named:
         raise ValueError(f'{text}; give --{name} others')
     print(f'{text}: take them out of one of the two', flush=True)
 
 
 def _overlap(validation, test, files):
-    """bool: whether validation images, which nobody has named, are test images too.
+    """bool: whether validation images, found by default, are test images too.
 
     A threshold that is chosen and reported on the same images looks better than it is.
 
     Raises:
-        ValueError: somebody has named them.
+        ValueError: the user gave them.
     """
     shared = sorted(set(validation.file_names) & set(test.file_names)) if validation else []
     if not shared:

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""The sections of a report: values, charts, pictures, and what is said about them.
+"""The sections of a report: values, charts, pictures and text about them.
 
 A section is made of blocks, which page.py writes as HTML and Markdown.
 """
@@ -19,11 +19,11 @@ from .words import WORDS
 __all__ = ['Text', 'Note', 'Items', 'Table', 'Chart', 'Picture', 'Code', 'Section', 'Source',
            'make_sections', 'thresholds_name']
 
-# Options that change nothing in inference.
+# Options without effect in inference.
 OF_TRAINING = ('Train', 'Eval', 'LearningRate', 'OptimizerBuilder', 'Unlabelled', 'epoch', 'seed',
                'snapshot_epoch', 'filename', 'save_dir', 'log_iter', 'worker_num', 'use_vdl', 'vdl',
                'pretrain_weights', 'teacher_weights', 'check_teacher', 'use_ema', 'weights')
-TEACHER_MARGIN = 0.01  # of mAP; a teacher that is better by less has little to teach
+TEACHER_MARGIN = 0.01  # of mAP; a teacher with a smaller lead has little to teach
 
 
 class Text(NamedTuple):
@@ -42,8 +42,8 @@ class Items(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table: its caption, its head, its rows of text, whose first cells name them; whether
-    numbers are shaded by their size."""
+    """A table: caption, head, rows of text, each with its name in the first cell, and whether
+    numbers are shaded by value."""
     caption: str
     head: list
     rows: list
@@ -274,7 +274,7 @@ def _data(source):
 
 
 def _chart_words(source):
-    """dict: text of charts, English where this machine has no Chinese font."""
+    """dict: text of charts, in English if this machine has no Chinese font."""
     return source.words if can_draw(source.words['title']) else WORDS['en']
 
 

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""How far metrics may move with other test images: the bootstrap over images."""
+"""How much metrics may vary with other test images: the bootstrap over images."""
 import numpy as np
 
 from .precision import average_precision

@@ -23,13 +23,13 @@ ENGLISH = {
     'section_pictures': 'Pictures', 'section_cost': 'Cost', 'section_sure': 'How sure is this',
     'section_next': 'Next steps',
     # Verdict
-    'verdict_gain': 'Distillation helped: the {model} has {difference} points of mAP more than the '
-                    '{to} (95 % interval {low} to {high}, {pairs} pairs of seeds).',
-    'verdict_loss': 'Distillation did harm: the {model} has {difference} points of mAP compared '
-                    'with the {to} (95 % interval {low} to {high}, {pairs} pairs of seeds).',
-    'verdict_open': 'No gain is shown: the difference of the {model} to the {to} is {difference} '
-                    'points of mAP, and its 95 % interval over {pairs} pairs of seeds, {low} to '
-                    '{high}, includes zero.',
+    'verdict_gain': 'Distillation helped: the {model} differs from the {to} by {difference} points '
+                    'of mAP (95 % interval {low} to {high}, {pairs} pairs of seeds).',
+    'verdict_loss': 'Distillation hurt: the {model} differs from the {to} by {difference} points '
+                    'of mAP (95 % interval {low} to {high}, {pairs} pairs of seeds).',
+    'verdict_open': 'No gain is shown: the {model} differs from the {to} by {difference} points of '
+                    'mAP, and the 95 % interval over {pairs} pairs of seeds, {low} to {high}, '
+                    'includes zero.',
     'verdict_one': 'No claim: the {model} differs from the {to} by {difference} points of mAP, but '
                    'one pair of runs with the same seed cannot tell a gain from chance.',
     'verdict_none': 'No claim: the {model} and the {to} have no runs with the same seed to '
@@ -43,8 +43,8 @@ ENGLISH = {
     'verdict_note': 'In percent, mean ± standard deviation over seeds. Recall and false alarms at '
                     'the threshold that was chosen on the validation images: {rule}.',
     'verdict_unvalidated': 'In percent, mean ± standard deviation over seeds. Recall and false '
-                           'alarms at a threshold of {threshold}, which nobody chose: there are no '
-                           'evaluations of validation images.',
+                           'alarms at a fixed threshold of {threshold}: there are no evaluations '
+                           'of validation images to choose one on.',
     'rule_false_alarms': 'at most {value} false alarms per image',
     'rule_miss': 'at most {value} of the defects missed',
     'model_column': 'model', 'parameters': 'parameters', 'file': 'file, MB', 'ms': 'ms per image',
@@ -63,7 +63,7 @@ ENGLISH = {
     'without_boxes': 'images without boxes', 'boxes_of': 'boxes of {name}', 'train': 'training',
     'validation': 'validation',
     'test': 'test', 'sizes_chart': 'Sizes of the boxes, and the strides of an FPN',
-    'sizes_note': 'The side of a square of the same area, in pixels of the images. The upright '
+    'sizes_note': 'The side of a square of the same area, in pixels of the images. The vertical '
                   'lines are 8, 16, 32, 64 and 128 pixels, the usual strides of the levels P3 to '
                   'P7; where the reader resizes the images, they shift by the same factor. Boxes '
                   'smaller than the first stride are hard to find.',
@@ -82,7 +82,7 @@ ENGLISH = {
     'classes_table': 'AP by class, percent', 'class': 'class', 'objects': 'boxes',
     'base_class': '{name} (base)', 'novel_class': '{name} (novel)',
     'few_shot_table': 'Base and novel classes, percent', 'base': 'base classes',
-    'novel': 'novel classes', 'all': 'all classes', 'forgetting': 'forgotten of the base classes',
+    'novel': 'novel classes', 'all': 'all classes', 'forgetting': 'forgetting of the base classes',
     'classes_chart': 'AP by class', 'precision_recall_chart': 'Precision against recall, IoU 0.5, '
     'mean over the classes', 'percent': '%',
     'no_boxes': 'The test images have no boxes: there is nothing to find, only false alarms.',
@@ -91,21 +91,22 @@ ENGLISH = {
                       'other is a false alarm. Thresholds are chosen on the validation images and '
                       'reported on the test images.',
     'operating_none': 'No thresholds are chosen: there are no evaluations of validation images, '
-                      'and to choose on the test images and report them on the same ones would '
-                      'flatter. Give --validation FILE.',
+                      'and thresholds chosen and reported on the same test images would look '
+                      'better than they are. Give --validation FILE.',
     'budgets_table': 'Recall at a budget of false alarms, percent; in brackets the threshold of '
                      'the first seed and the false alarms on the test images',
-    'budget': 'budget an image',
+    'budget': 'budget per image',
     'froc_chart': 'Recall against false alarms per image (FROC); the chosen thresholds are marked',
-    'score_chart': 'Recall and precision against the threshold; chosen ones as upright lines',
+    'score_chart': 'Recall and precision against the threshold; chosen ones as vertical lines',
     'chosen_table': 'What the chosen thresholds bring on the test images: {rule}',
     'one_threshold': 'one threshold', 'class_thresholds': 'a threshold for each class',
     'by_class_table': 'Thresholds by class, first seed: {model}',
-    'by_class_note': 'Each class has {own}. A class without boxes in the validation images has the '
-                     'threshold of all.',
-    'own_false_alarms': 'an equal part of the false alarms', 'own_miss': 'the same share to miss',
-    'not_kept': '{model}: no threshold keeps to the rule on the validation images; the values are '
-                'at {threshold}.',
+    'by_class_note': 'Each class gets {own}. A class without boxes in the validation images gets '
+                     'the threshold for all classes.',
+    'own_false_alarms': 'an equal share of the false alarms',
+    'own_miss': 'the same limit on missed defects',
+    'not_kept': '{model}: no threshold meets the rule on the validation images; the values are for '
+                '{threshold}.',
     'infer_note': 'With one threshold, or with those by class, where FOLDER holds your images:',
     # Decisions on images
     'images_note': 'An image is rejected if anything is detected in it, wherever. Escape: '
@@ -115,9 +116,9 @@ ENGLISH = {
                    'interval; first seeds.',
     'images_no_sound': 'Overkill cannot be measured: no test image is without boxes. Add sound '
                        'images to the test set, with no boxes in its annotation file.',
-    'images_no_defective': 'Escape cannot be measured: no test image has a defect.',
-    'images_no_cost': 'The cheapest threshold cannot be chosen: that takes sound and defective '
-                      'images among the validation images too.',
+    'images_no_defective': 'Escape cannot be measured: no test image shows a defect.',
+    'images_no_cost': 'The cheapest threshold cannot be chosen: that requires both sound and '
+                      'defective images among the validation images.',
     'images_table': 'Escape and overkill on the test images', 'escape': 'escape',
     'overkill': 'overkill', 'chosen_at': 'chosen by', 'by_rule': 'the rule',
     'by_rule_classes': 'the rule, by class', 'by_cost': 'lowest cost on validation images',
@@ -125,8 +126,8 @@ ENGLISH = {
     'cost_note': 'Cost = {escape} x escapes + {overkill} x overkills.',
     # Confusion
     'confusion_note': 'At the threshold, IoU 0.5, first seed. Rows are the true classes, columns '
-                      'what was detected. The last column are boxes that were not found, the last '
-                      'row false alarms.',
+                      'what was detected. The last column counts boxes that were not found, the '
+                      'last row false alarms.',
     'confusion_table': '{model}', 'background': 'background',
     # Kinds
     'kinds_note': 'False detections and missed boxes at the threshold, mean over seeds, sorted as '
@@ -163,32 +164,32 @@ ENGLISH = {
                       'same samples. It says how far the choice of test images moves a metric, '
                       'not how far another training would.',
     'sure_table': 'With other test images, percent', 'sure_one': 'With one seed nothing can be '
-    'said of the spread from training to training; train with three (-o seed=1, seed=2 ...).',
+    'said about the spread between trainings; train with three (-o seed=1, seed=2 ...).',
     # Next steps
     'next_teacher_weak': 'The teacher is hardly better than the student (mAP {teacher} to '
                          '{student}): it has little to teach. Train it longer, or take a larger '
                          'one.',
     'next_teacher_good': 'The teacher is {difference} points of mAP better than the student: there '
                          'is something to learn.',
-    'next_seeds': 'Train every model with three seeds or more: every metric moves from seed to '
+    'next_seeds': 'Train every model with three seeds or more: every metric varies from seed to '
                   'seed.',
     'next_terms': 'Look at the terms in the training chart: very small ones change nothing, very '
-                  'large ones drown the detection.',
+                  'large ones drown out the detection loss.',
     'next_longer': 'Try a longer schedule for the student alone: an undertrained student gains '
                    'from any further training.',
     'next_kind': 'The most frequent mistake of the {model} is "{kind}" ({count} boxes). {advice}',
     'advice_place': 'The defects are seen, but their borders are not: check whether the '
                     'annotations agree on where such a defect ends.',
-    'advice_class': 'Look at the confusion of classes: are these two kinds told apart alike by '
-                    'everybody who annotates?',
+    'advice_class': 'Look at the confusion of classes: do all annotators tell these two kinds '
+                    'apart in the same way?',
     'advice_double': 'One defect gets several boxes: lower the IoU of the NMS.',
-    'advice_background': 'Look at the false alarms in the pictures: are these defects that nobody '
-                         'annotated? Otherwise add sound images to the training.',
+    'advice_background': 'Look at the false alarms in the pictures: are these defects that were '
+                         'not annotated? Otherwise add sound images to the training.',
     'advice_both': 'Look at the pictures: such boxes have little to do with the defects.',
     'advice_missed': 'Look at what is missed by all models: small or faint defects need a larger '
                      'input, or more examples.',
-    'next_sound': 'Add sound images: without them nobody knows how many good parts would be '
-                  'rejected.',
+    'next_sound': 'Add sound images: without them there is no telling how many good parts would '
+                  'be rejected.',
     'next_validation': 'Give validation images, so that a threshold can be chosen.',
     'footer': 'Written by tools/report.py of ppdet_ext {version}, {date}.',
 }

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Unpacks zip and tar archives; they cannot write outside their folder or fill the disk."""
+"""Unpacks zip and tar archives so that they can neither write elsewhere nor fill the disk."""
 import contextlib
 import os
 import re
@@ -14,10 +14,10 @@ from ..utils.text import decode_file_name, same_name
 
 __all__ = ['extract', 'unpacked']
 
-# Bytes that an archive may unpack to, at least, and by its own size. NEU-DET unpacks to about its
-# own size, XML files alone to 20 times theirs; what is made to fill a disk, to 1000 times.
+# Bytes that any archive may unpack to, and the limit in multiples of its size. NEU-DET unpacks to
+# about its own size, XML files alone to 20 times theirs, archives meant to fill a disk to 1000.
 LEAST_LIMIT, LIMIT_RATIO = 2**30, 100
-# Every member takes a block of the disk, if it is empty too.
+# Every member takes a block of the disk, even an empty one.
 BLOCK = 4096
 UTF_8_NAME = 0x800  # flag of a member of a zip
 PIECE = 2**16
@@ -31,7 +31,7 @@ class _RefusedError(ValueError):
 
 
 class _StrictTarInfo(tarfile.TarInfo):
-    """A damaged header is an error, where tarfile takes it for the end of the archive."""
+    """Makes a damaged header an error, which tarfile mistakes for the end of the archive."""
 
     @classmethod
     def fromtarfile(cls, file):
@@ -43,7 +43,7 @@ class _StrictTarInfo(tarfile.TarInfo):
 
 @contextlib.contextmanager
 def unpacked(path, parent=None):
-    """Gives the folder ``path``, or a temporary one of what the archive ``path`` holds.
+    """Yields the folder ``path``, or a temporary one with the content of the archive ``path``.
 
     Args:
         path (str): folder or archive.
@@ -80,8 +80,8 @@ def extract(archive, folder):
 
     Raises:
         ValueError: not an archive, damaged, encrypted, or a member that is a link, a device or
-            would be written outside ``folder``, or that is too much in sum; the message names the
-            member.
+            would be written outside ``folder``, or unpacks to too much in total; the message names
+            the member.
     """
     with open_regular(archive) as file:
         start = file.read(max(map(len, STARTS)))
@@ -129,7 +129,7 @@ def _zip_name(member):
     """str: the name of a member, also where a Chinese Windows has written it in its encoding."""
     name = member.filename
     if not name.isascii() and not member.flag_bits & UTF_8_NAME:
-        # What zipfile takes for the encoding of all other names.
+        # zipfile decodes all other names as this encoding.
         name = decode_file_name(name.encode('cp437')) or name
     return name
 
@@ -139,7 +139,7 @@ def _tar_members(archive):
         for member in file:
             if not member.isdir():
                 yield same_name(member.name), member.isreg(), _opener(file.extractfile, member)
-        # The sums that tell whether the content is sound come at the end.
+        # The checksums of compressed content come at the end.
         for _ in range(LEAST_LIMIT // PIECE):
             if not file.fileobj.read(PIECE):
                 break
@@ -162,7 +162,7 @@ def _write(path, open_member, limit):
     """int: the bytes written, at most one piece more than ``limit``."""
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open_member() as source, open(path, 'wb') as target:
-        # What the archive states as a size need not be true.
+        # The size that the archive states may be wrong.
         while target.tell() <= limit:
             piece = source.read(PIECE)
             if not piece:

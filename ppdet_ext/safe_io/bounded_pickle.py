@@ -1,12 +1,12 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Pickles of weights, run in bounded time and memory.
+"""Reads pickles of weights in bounded time and memory.
 
-A pickle is a program. Without calling anything it can still end the process (the hash of a tuple
-in a tuple in a tuple ... overflows the stack), keep it busy for years (numbers of one hash as
-keys, a tuple that holds another one twice, and so on) or take all of its memory (a memo of any
-size, copies of copies). So this knows few codes, takes text and plain numbers as keys only, and
-stops after a number of bytes.
+A pickle is a program. Even without calling anything it can crash the process (hashing a tuple in a
+tuple in a tuple ... overflows the stack), keep it busy for years (keys with equal hashes, a tuple
+that holds another one twice, and so on) or exhaust its memory (a memo of any size, copies of
+copies). This unpickler therefore knows only a few opcodes, accepts only text and plain numbers as
+keys, and stops after a number of bytes.
 """
 import collections
 import pickle
@@ -17,19 +17,19 @@ __all__ = ['LIMIT', 'BoundedUnpickler', 'Codes', 'RefusedError', 'ordered_dict']
 LIMIT = 4 * 2**20  # bytes that describe the tensors of one pickle: some 20,000 tensors
 SHORT = 255  # bytes of the longest number; what takes more is text or the content of an array
 COPIES = 4  # of long content that calls may make; protocol 2 needs two, its text having to be bytes
-MOST_ARGUMENTS = 16  # of what stands for a name
+MOST_ARGUMENTS = 16  # of a callable that replaces a name
 
 
 class RefusedError(Exception):
-    """The name that is refused."""
+    """A pickle names something that is not allowed; the argument is that name."""
 
 
 class Codes(dict):
-    """What each code does.
+    """The methods that run the allowed opcodes, by opcode.
 
     Args:
-        refusal (str): what is said of any other code, with ``{}`` for it.
-        extra (list of str): names of codes beside those that PyTorch and Paddle both write.
+        refusal (str): message for any other opcode, with ``{}`` in its place.
+        extra (list of str): names of opcodes besides those that PyTorch and Paddle both write.
     """
 
     COMMON = ('PROTO', 'STOP', 'MARK', 'NONE', 'NEWTRUE', 'NEWFALSE', 'BININT', 'BININT1',
@@ -78,16 +78,16 @@ class _BoundedFile:
         return content
 
 
-# The one that the standard library has in Python: its codes can be chosen, and its memo is a dict.
+# The standard library's Python version: its opcodes can be restricted, and its memo is a dict.
 class BoundedUnpickler(pickle._Unpickler):
-    """Reads plain values, and what the known names stand for. Derived classes set ``dispatch``.
+    """Unpickles plain values and known names. Derived classes set ``dispatch``.
 
     Args:
-        file (file): open for reading bytes; left behind the pickle.
-        known (dict): what the pickle may name, as (module, name), and what is called in its place.
-            It must not make anything that is much larger than what it is given. What it makes
-            takes a state by its method ``set_state``, if it has one.
-        long (int): bytes that the pickle may have in long text and arrays beside ``LIMIT``.
+        file (file): open for reading bytes; positioned after the pickle in the end.
+        known (dict): names that the pickle may use, as (module, name), and the callables that
+            replace them. Their results must not be much larger than their arguments, and take a
+            state through a method ``set_state``, if they have one.
+        long (int): bytes that the pickle may have in long text and arrays in addition to ``LIMIT``.
     """
 
     def __init__(self, file, known, long=0):
@@ -118,10 +118,10 @@ class BoundedUnpickler(pickle._Unpickler):
 
     def build(self):
         state = self.stack.pop()
-        # PyTorch gives the dictionary of a state the versions of its layers, which nobody needs.
+        # PyTorch attaches the versions of its layers to a state dict; they are not needed.
         if type(self.stack[-1]) is collections.OrderedDict:
             return
-        # Of the type, since a pickle must not change the functions and classes that it names.
+        # Looked up on the type, since a pickle must not change functions and classes it names.
         if not hasattr(type(self.stack[-1]), 'set_state'):
             raise ValueError('it changes what it names')
         self.stack[-1].set_state(self._checked(state))
@@ -140,7 +140,7 @@ class BoundedUnpickler(pickle._Unpickler):
 def ordered_dict(items=None):
     """OrderedDict: of a list of pairs, as Python 2 wrote it.
 
-    The list is emptied: a pickle that names one list a thousand times gets no thousand copies.
+    The list is emptied, so that a pickle that names one list a thousand times gets it only once.
     """
     made = collections.OrderedDict()
     if items is not None:
@@ -155,7 +155,7 @@ def _fill(target, items):
     if not isinstance(target, dict):
         raise ValueError(f'a {type(target).__name__} is not a dictionary')
     for key, value in items:
-        # Any two numbers from the modulus on may have one hash, and a tuple's can take for ever.
+        # Any two numbers from the modulus on may have one hash, and a tuple's can take forever.
         if type(key) is not str and (type(key) is not int or abs(key) >= sys.hash_info.modulus):
             raise ValueError(f'expected text or a plain number as a key, got a '
                              f'{type(key).__name__}')

@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reads pickles of weights without running what they name.
 
-An unpickler that knows arrays and plain containers and refuses every other
-name, before anything of it is imported or called. Arrays are decoded here too:
-NumPy's own decoding trusts what the file says of their types, and a file can
-change the types of the whole process with it.
+The unpickler knows arrays and plain containers and refuses every other name
+before anything is imported or called. Arrays are decoded here too: NumPy's own
+decoding trusts the types that the file states, by which a file can modify the
+types of the whole process.
 """
 import contextlib
 import os
@@ -58,7 +58,7 @@ def _array(content, dtype, shape, order='C'):
 
 
 def _same(kind):
-    """function: gives what it is given; a copy each time could take all of the memory."""
+    """function: returns its argument; a copy for each call could exhaust the memory."""
     def same(items=None):
         if items is not None and type(items) is not kind:
             raise ValueError(f'expected a {kind.__name__}, got a {type(items).__name__}')
@@ -69,11 +69,11 @@ def _same(kind):
 
 def _complex(real, imaginary):
     if type(real) is not float or type(imaginary) is not float:
-        raise ValueError('a complex number is made of two others')
+        raise ValueError('a complex number is made of two floats')
     return complex(real, imaginary)
 
 
-# What a pickle may name, and what is called in its place.
+# Names that a pickle may use, and the callables that replace them.
 KNOWN = {('collections', 'OrderedDict'): ordered_dict,
          ('_codecs', 'encode'): lambda text, encoding: str.encode(text, 'latin1'),
          ('numpy', 'dtype'): _DType,
@@ -82,7 +82,7 @@ for _module in ('builtins', '__builtin__'):
     for _kind in (tuple, list, dict):
         KNOWN[_module, _kind.__name__] = _same(_kind)
     KNOWN[_module, 'complex'] = _complex
-    KNOWN[_module, 'bytes'] = lambda: b''  # only those of no length are written so
+    KNOWN[_module, 'bytes'] = lambda: b''  # only empty ones are written like this
 for _package in ('numpy.core', 'numpy._core'):
     KNOWN[f'{_package}.multiarray', '_reconstruct'] = lambda *args: _Array()
     KNOWN[f'{_package}.multiarray', 'scalar'] = (
@@ -98,7 +98,7 @@ class PlainUnpickler(BoundedUnpickler):
         file (file): open for reading bytes, not a pipe.
     """
 
-    dispatch = Codes('pickle code {} is not part of weights',
+    dispatch = Codes('pickle opcode {} is not part of weights',
                      ['BINBYTES', 'SHORT_BINBYTES', 'BINBYTES8'])
 
     def __init__(self, file):
@@ -108,7 +108,7 @@ class PlainUnpickler(BoundedUnpickler):
         super().__init__(file, KNOWN, size)
 
     def _byte_array(self):
-        """As NumPy writes arrays in protocol 5; Python's own would make it before it is read."""
+        """Reads arrays of protocol 5; Python's own method would allocate memory before reading."""
         size = int.from_bytes(self.read(8), 'little')
         content = self.read(size)
         if len(content) < size:
@@ -128,13 +128,13 @@ def load_plain(file):
         object: as ``pickle.load`` gives it, Paddle's ``(name, array)`` being the array alone.
 
     Raises:
-        ValueError: something else is in the file, it is damaged or no pickle; the message names it.
+        ValueError: the file holds something else, is damaged or not a pickle; the message names it.
     """
     return _read(file)[0]
 
 
 def _read(file):
-    """tuple: the content; ids of the arrays in it that were tensors, as far as Paddle says so."""
+    """tuple: the content; ids of its arrays that were tensors, as far as Paddle recorded it."""
     name, tensors = getattr(file, 'name', 'the file'), set()
     start = file.read(1)
     if start != FIRST_BYTE:
@@ -148,7 +148,7 @@ def _read(file):
 
 @contextlib.contextmanager
 def explained_errors(name, remedy):
-    """Turns whatever the reading of a file raises into a ``ValueError`` that names it.
+    """Turns any error of reading a file into a ``ValueError`` that names the file.
 
     Args:
         name (str): path of the file.
@@ -170,12 +170,12 @@ def explained_errors(name, remedy):
 
 
 def _line(error):
-    """str: its text on one short line, since the file has chosen it."""
+    """str: its text on one short line, since the file may contain any text."""
     return ascii(str(error))[1:-1][:200]
 
 
 def _converted(value, change, known=None):
-    """Changes every part of a container; a part that is there twice is changed once."""
+    """Changes every part of a container; a part that appears twice is changed once."""
     known = {} if known is None else known
     if id(value) not in known:
         changed = change(value)
@@ -204,7 +204,7 @@ def _plain(value, tensors):
 
 
 def load_state(path, return_numpy=False):
-    """Reads what ``paddle.save`` has written of a model, an optimizer or a training run.
+    """Reads a state of a model, an optimizer or a training run that ``paddle.save`` wrote.
 
     Args:
         path (str): the file.
@@ -215,8 +215,8 @@ def load_state(path, return_numpy=False):
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no such state; it holds something else, is damaged or no pickle. The message
-            names the file.
+        ValueError: the file holds something else, is damaged or not a pickle; the message names
+            it.
     """
     if os.path.exists(path) and not os.path.isfile(path):  # a pipe would never end
         raise ValueError(f'{path} is not a file; give one, as paddle.save writes it')
@@ -240,7 +240,7 @@ def _join_slices(state):
     left = sum(arrays.values())
     for name, parts in state.pop(SLICE_TABLE, {}).items():
         slices = [state.pop(part) for part in _texts(parts['slices'])]
-        # One array under many names, or a number that becomes long text, would fill the memory.
+        # One array under many names, or a number that becomes long text, would exhaust the memory.
         if not all(isinstance(part, np.ndarray) and part.dtype == slices[0].dtype
                    for part in slices):
             raise ValueError(f'the slices of {name} are not arrays of one type')
@@ -251,14 +251,14 @@ def _join_slices(state):
 
 
 def _texts(names):
-    # The hash of other values can take for ever.
+    # Hashing other values can take forever.
     if not all(isinstance(name, str) for name in names):
         raise ValueError('expected text as the name of a parameter')
     return names
 
 
 def _as_tensors(value, tensors):
-    """As paddle.load: all arrays, unless the file says which of them were tensors."""
+    """Converts arrays as paddle.load does: all, unless the file says which were tensors."""
     import paddle
 
     def tensor(part):

@@ -1,13 +1,13 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Reads YAML of plain values and of PaddleDetection's classes, and runs nothing else of it."""
+"""Reads YAML of plain values and of PaddleDetection's classes, and runs nothing else in it."""
 import inspect
 import math
 
 import yaml
 
 REGISTRY = 'ppdet.core.config.yaml_helpers'  # where ppdet's @serializable adds its tags
-# The first calls anything, the second hands the name of its video to the shell.
+# The first calls anything; the second passes the name of its video to the shell.
 REFUSED = ('Callable', 'MOTImageFolder')
 OPERATORS = 'ppdet.data.transform'  # appear in readers by name; some make folders when built
 MOST_VALUES = 1_000_000
@@ -27,7 +27,7 @@ class YamlError(ValueError):
 
 
 class ConfigLoader(yaml.SafeLoader):
-    """Plain values, and the objects of classes that ppdet has registered."""
+    """Loads plain values, and objects of classes that ppdet has registered."""
 
     def construct_registered(self, name, node):
         """Builds what ``!Name`` stands for, if it is a class of ppdet."""
@@ -74,7 +74,7 @@ def registered_class(name):
     Returns:
         type or None: None also for those of ``REFUSED``.
     """
-    # ppdet adds its constructors to this loader of PyYAML.
+    # ppdet adds its constructors to PyYAML's own Loader.
     constructor = yaml.Loader.yaml_constructors.get(f'!{name}')
     if getattr(constructor, '__module__', None) != REGISTRY or name in REFUSED:
         return None
@@ -105,7 +105,7 @@ def _written(tag):
 
 
 def _size(node, known):
-    """int: values in a node, its aliases written out; infinite for one that holds itself."""
+    """int: values in a node with its aliases expanded; infinite for one that contains itself."""
     if id(node) not in known:
         known[id(node)] = math.inf  # until its parts are counted
         parts = getattr(node, 'value', ())
@@ -122,13 +122,13 @@ def load_yaml(stream, Loader=None):
 
     Args:
         stream (file or str): the YAML.
-        Loader: not used; there since this replaces ``yaml.load``.
+        Loader: ignored; accepted since this function replaces ``yaml.load``.
 
     Returns:
         object: the content.
 
     Raises:
-        YamlError: no YAML, or a tag that is refused; the message names file and line.
+        YamlError: invalid YAML, or a tag that is refused; the message names file and line.
     """
     try:
         return yaml.load(stream, Loader=ConfigLoader)

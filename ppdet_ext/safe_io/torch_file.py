@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Weights that PyTorch saved, read without PyTorch and without running what is in the file.
 
-PyTorch has two formats. In both a pickle describes the tensors and names a storage for each, a
-run of numbers of one type; a tensor is a view on its storage. The old format is a row of pickles
+PyTorch has two formats. In both a pickle describes the tensors and names a storage for each, an
+array of numbers of one type; a tensor is a view of its storage. The old format is a row of pickles
 (a magic number, a protocol, the machine's properties, the content, the names of the storages),
-followed by the storages, each behind its length. The new one, since PyTorch 1.6, is a zip archive
-of the content and one raw file a storage.
+followed by the storages, each after its length. The new one, since PyTorch 1.6, is a zip archive
+of the content and one raw file per storage.
 """
 import io
 import math
@@ -25,7 +25,7 @@ MAGIC_NUMBER, PROTOCOL = 0x1950a86a20f9469cfc6c, 1001  # of the old format
 LENGTH = np.dtype('<i8')  # of a storage in the old format, in numbers
 WRITTEN_BY = 'torch.save(model.state_dict(), path)'
 MAX_DIMENSIONS, MAX_NUMBER = 32, 2**63 - 1  # of NumPy
-SHARING = 4  # tensors may be as large as this many files, for the numbers that they share
+SHARING = 4  # size of all tensors, in multiples of the file's, for the numbers that they share
 # bfloat16 as its bits, which is how Paddle writes it too.
 STORAGES = {'DoubleStorage': '<f8', 'FloatStorage': '<f4', 'HalfStorage': '<f2',
             'BFloat16Storage': '<u2', 'LongStorage': '<i8', 'IntStorage': '<i4',
@@ -34,20 +34,20 @@ STORAGES = {'DoubleStorage': '<f8', 'FloatStorage': '<f4', 'HalfStorage': '<f2',
 
 
 class _Storage:
-    """A run of numbers; ``numbers`` is set once it has been read."""
+    """An array of numbers of one type; ``numbers`` is set once it has been read."""
 
     def __init__(self, dtype, length):
         self.dtype, self.length, self.numbers = dtype, length, None
 
 
 class _Tensor:
-    """Stands for a tensor: a view on a storage, made when that has been read."""
+    """Stands for a tensor: a view of a storage, created when that has been read."""
 
     def __init__(self, storage, offset, shape, strides):
         self.storage, self.offset, self.shape, self.strides = storage, offset, shape, strides
 
     def nbytes(self):
-        """int: size as an array, once it is sure that the storage has all of its numbers."""
+        """int: size as an array, after checking that the storage has all of its numbers."""
         numbers = (self.offset, *self.shape[:MAX_DIMENSIONS + 1], *self.strides)
         if (not isinstance(self.storage, _Storage) or len(self.shape) != len(self.strides)
                 or len(self.shape) > MAX_DIMENSIONS
@@ -99,7 +99,7 @@ TORCH_NAMES = {
 class _Unpickler(BoundedUnpickler):
     """Reads a pickle that describes tensors, or has only plain values."""
 
-    dispatch = Codes('PyTorch writes no pickle code {}', ['BINPERSID'])
+    dispatch = Codes('PyTorch writes no pickle opcode {}', ['BINPERSID'])
 
     def find_class(self, module, name):
         if (module, name) in KNOWN and (module, name) not in self._known:
@@ -135,18 +135,18 @@ class _ContentUnpickler(_Unpickler):
 
 
 def load_torch_state(path):
-    """Reads the state that ``torch.save`` has written of a model.
+    """Reads the state of a model that ``torch.save`` wrote.
 
     Args:
         path (str): the file, of either format. A dictionary with the state under ``state_dict`` or
-            ``model`` is taken too.
+            ``model`` is accepted too.
 
     Returns:
         dict of str to ndarray: tensors by name; bfloat16 as its bits, in uint16.
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: something else is in it, it is damaged, or it names what could run code.
+        ValueError: the file holds something else, is damaged, or names what could run code.
     """
     if os.path.exists(path) and not os.path.isfile(path):
         raise ValueError(f'{path} is not a file; give one, as {WRITTEN_BY} writes it')
@@ -203,7 +203,7 @@ def _read_archive(file, size):
         members = {member.filename.partition('/')[2]: member for member in archive.infolist()}
         if 'byteorder' in members and _stored(archive, members['byteorder']).read(7) != b'little':
             raise ValueError('written on a big-endian machine')
-        # In memory, where reading the codes one by one is faster.
+        # In memory, where reading opcode by opcode is faster.
         description = io.BytesIO(_stored(archive, members['data.pkl']).read(LIMIT + 1))
         unpickler = _ContentUnpickler(description, size)
         content = unpickler.load()

@@ -29,10 +29,10 @@ def generation_block(channels):
 
 
 class GlobalContext(nn.Layer):
-    """Adds to every cell what the whole map is about; keeps [N, C, H, W].
+    """Adds the context of the whole map to every cell; keeps [N, C, H, W].
 
     The block of GCNet (Cao et al., ICCV Workshops 2019) with which FGD compares the relations
-    between cells. Its last convolution starts at zero, and the block with it as the identity.
+    between cells. Its last convolution starts at zero, so that the block starts as the identity.
 
     Args:
         channels (int): C.
@@ -42,7 +42,7 @@ class GlobalContext(nn.Layer):
         super().__init__()
         hidden = max(channels // 2, 1)
         zero = ParamAttr(initializer=Constant(0.0))
-        # Without bias, which the softmax would take away again.
+        # Without bias, which the softmax would cancel.
         self.mask = nn.Conv2D(channels, 1, 1, bias_attr=False, weight_attr=ParamAttr(
             initializer=KaimingNormal(fan_in=channels)))
         self.transform = nn.Sequential(
@@ -58,12 +58,12 @@ class GlobalContext(nn.Layer):
 
 
 class CrossAttention(nn.Layer):
-    """Adds to every cell of the student what all cells of the teacher answer to it.
+    """Adds to every cell of the student what it attends to in all cells of the teacher.
 
     The block of CanKD (Sun and Ohyama, WACV 2026): a non-local block (Wang et al., CVPR 2018) in
     dot-product form whose queries are the student's and whose keys and values the teacher's, at
-    every second cell in each direction. Its norm starts at zero, and the block with it as the
-    identity.
+    every second cell in each direction. Its norm starts at zero, so that the block starts as
+    the identity.
 
     Args:
         channels (int): of both maps, C.
@@ -74,7 +74,7 @@ class CrossAttention(nn.Layer):
         hidden = max(channels // 2, 1)
         self.query, self.key, self.value = (
             nn.Conv2D(channels, hidden, 1, **uniform_fan_in(channels)) for _ in range(3))
-        # Without bias, which the norm would take away again.
+        # Without bias, which the norm would cancel.
         self.extend = nn.Conv2D(hidden, channels, 1, **uniform_fan_in(hidden, bias=False))
         self.norm = nn.BatchNorm2D(channels, weight_attr=ParamAttr(initializer=Constant(0.0)))
 
@@ -91,7 +91,7 @@ class CrossAttention(nn.Layer):
         query = self.query(feature_s).flatten(2)
         key, value = (_every_second(layer(feature_t)).flatten(2)
                       for layer in (self.key, self.value))
-        # Without a softmax the products may be taken in any order; this one has no matrix of cells
+        # Without a softmax the order of the products is free; this one avoids a matrix of cells
         # times cells.
         answers = paddle.matmul(value, key, transpose_y=True) / key.shape[2]
         attended = paddle.matmul(answers, query).reshape([*query.shape[:2], *feature_s.shape[2:]])
@@ -99,5 +99,5 @@ class CrossAttention(nn.Layer):
 
 
 def _every_second(feature):
-    """The largest of every 2 x 2 cells, where the map has as many."""
+    """Tensor: the maximum of every 2 x 2 cells, as far as the map has as many."""
     return F.max_pool2d(feature, [min(2, size) for size in feature.shape[2:]])

@@ -12,14 +12,14 @@ __all__ = ['Batch', 'check_boxes', 'keep_boxes']
 
 logger = setup_logger('ppdet.engine')
 
-# They write boxes in units other than pixels, or as centre and size.
+# Operators that write boxes in other units than pixels, or as centre and size.
 REWRITING_OPERATORS = ('NormalizeBox', 'BboxXYXY2XYWH', 'BboxCXCYWH2XYXY')
 
 
 class Batch:
-    """The ground truth of a batch in the form losses take it, computed when first asked for.
+    """The ground truth of a batch in the form that losses take, computed on first use.
 
-    A loss gets what its ``forward`` names: ``gt_boxes`` or ``image_shapes``.
+    A loss is given those that its ``raw_values`` names: ``gt_boxes``, ``image_shapes`` or both.
 
     Args:
         inputs (dict): a batch of PaddleDetection's reader.
@@ -32,7 +32,7 @@ class Batch:
 
     @functools.cached_property
     def gt_boxes(self):
-        """list of Tensor: N tensors of shape [n_i, 4]; x1, y1, x2, y2 in pixels, none empty."""
+        """list of Tensor: N tensors of shape [n_i, 4]; x1, y1, x2, y2 in pixels, all with area."""
         boxes = self.inputs.get(KEPT_BOXES, self.inputs.get('gt_bbox'))
         if boxes is None:
             raise ValueError(f'the batch has no boxes ("gt_bbox" or "{KEPT_BOXES}"); put '
@@ -83,7 +83,7 @@ def _operators(transforms):
 
 
 def _real(boxes):
-    """Boxes with an area; padding and degenerate ones have none."""
+    """Removes boxes without area: padding and degenerate ones."""
     if boxes.shape[0] == 0:
         return boxes
     kept = paddle.nonzero((boxes[:, 2:] - boxes[:, :2]).min(axis=1) > 0).flatten()

@@ -17,7 +17,7 @@ __all__ = ['ConfiguredDistillModel']
 
 logger = setup_logger('ppdet.engine')
 
-# Below this fraction of loaded tensors the file is not this teacher's.
+# With a smaller fraction of loaded tensors the file is not this teacher's.
 MINIMUM_LOADED = 0.9
 
 
@@ -30,8 +30,8 @@ class ConfiguredDistillModel(DistillModel):
 
     Args:
         cfg (dict): the configuration of the run, holding the student's YAML.
-        slim_config (SlimConfig|str): the slim YAML: teacher, terms, training keys. Of a path, as
-            PaddleDetection's own tools give it, ``cfg`` is settled here.
+        slim_config (SlimConfig|str): the slim YAML: teacher, terms, training keys. For a path, as
+            PaddleDetection's own tools pass it, ``cfg`` is completed here.
 
     Raises:
         ValueError: terms, channels, class counts or weights that do not fit.
@@ -134,7 +134,7 @@ class ConfiguredDistillModel(DistillModel):
         entries = slim.content.get('distill_losses')
         entries = list(cls.default_terms) if entries is None else entries
         if not isinstance(entries, list) or not entries:
-            raise ValueError(f'{slim.path}: distill_losses is a list of entries like "- loss: '
+            raise ValueError(f'{slim.path}: distill_losses must be a list of entries like "- loss: '
                              f'MGDFeatureLoss", got {entries!r}; without the key the method uses '
                              f'its defaults')
         return entries
@@ -153,7 +153,7 @@ def _build_student(cfg, minimum_loaded):
 def _inherit(student, teacher, prefixes):
     """Copies the teacher's weights of the named sublayers into the student."""
     if not isinstance(prefixes, list):
-        raise ValueError(f'inherit is a list of sublayers, like [head], got {prefixes!r}')
+        raise ValueError(f'inherit must be a list of sublayers, like [head], got {prefixes!r}')
     target, source = student.state_dict(), teacher.state_dict()
     for prefix in prefixes:
         keys = [key for key in target if key.startswith(f'{prefix}.')]

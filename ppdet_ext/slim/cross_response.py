@@ -19,14 +19,14 @@ __all__ = ['CrossKDLoss', 'build_cross_response']
 class CrossKDLoss(HeadTerm):
     """CrossKD, https://arxiv.org/abs/2306.11369 (Wang et al., CVPR 2024); TSKD's cross response.
 
-    The student's head is cut after some convolutions. Its features there, brought to the
+    The student's head is cut after some convolutions. Its features there, normalised to the
     teacher's statistics, run through the rest of the teacher's frozen head, and the class scores
     and boxes that come out mimic the teacher's own: ``cls`` by ``quality_focal_kd_loss``, ``box``
-    by ``weighted_giou_loss``, weighted by the teacher's best score, and of GFL's heads ``ld``, the
-    divergence of the distributions of the sides, weighted alike. ``cls`` is divided by the number
-    of objects that the teacher's head counts, ``box`` and ``ld`` too, but of GFL's heads by the sum
-    of their weights, as released. (The released code takes CIoU or IoU for some pairs.) Uses the
-    ground-truth boxes, for the assignment of the teacher's head.
+    by ``weighted_giou_loss``, weighted by the teacher's best score, and for GFL heads ``ld``, the
+    divergence of the distributions of the sides, weighted likewise. All are divided by the number
+    of objects that the teacher's head counts, except that for GFL heads ``box`` and ``ld`` are
+    divided by the sum of their weights, as released. (The released code takes CIoU or IoU for some
+    pairs.) Uses the ground-truth boxes, for the assignment of the teacher's head.
 
     Args:
         student (nn.Layer): the student.
@@ -36,7 +36,7 @@ class CrossKDLoss(HeadTerm):
         reused_teacher_head_idx (int|None): convolutions of the teacher's towers before the cut,
             from 0 to their number; 3 of 4 in the released RetinaNet, 2 in FCOS. None leaves one
             behind the cut, where there is more than one.
-        student_head_idx (int|None): the same of the student's towers; None is the teacher's.
+        student_head_idx (int|None): the same for the student's towers; None takes the teacher's.
         align (bool): whether a 1x1 convolution in each tower brings the student's channels to the
             teacher's, where they differ.
         alpha_cls (float): weight of ``cls``. The defaults are those of the released RetinaNet.
@@ -109,7 +109,7 @@ class CrossKDLoss(HeadTerm):
             raise ValueError(f'{self.place}: the student\'s head has {channels_s} channels, the '
                              f'teacher\'s {channels_t}; make them equal, or set "align: true"')
         if channels_s != channels_t:
-            # Without bias, which the scaling to the teacher's statistics would take away again.
+            # Without bias, which the scaling to the teacher's statistics would cancel.
             self.aligns.extend(align_conv(channels_s, channels_t, bias=False)
                                for _ in self.student_names)
         self.layers[self.layer_name] = nn.LayerDict({'aligns': self.aligns})
@@ -170,7 +170,7 @@ class CrossKDLoss(HeadTerm):
 
 
 class CrossResponse(CrossKDLoss):
-    """The cross response of TSKD, the section ``cross_response``: one divisor for all values."""
+    """TSKD's cross response, the section ``cross_response``: one divisor for all values."""
 
     layer_name = 'cross_response'
 

@@ -16,7 +16,7 @@ __all__ = ['DistillModel']
 
 logger = setup_logger('ppdet.engine')
 
-# A distillation loss this many times the detection loss drowns it.
+# A distillation loss this many times the detection loss drowns it out.
 DWARFING_RATIO = 5.0
 
 
@@ -33,7 +33,7 @@ class DistillModel(nn.Layer):
         terms (list of Term): what is added to the student's losses.
 
     Raises:
-        ValueError: a term that does not fit the two, or two values of one name.
+        ValueError: a term that does not fit the two, or two values with the same name.
     """
 
     def __init__(self, student, teacher, terms):
@@ -69,11 +69,11 @@ class DistillModel(nn.Layer):
         return self._teacher[0]
 
     def see_unlabelled(self, score_threshold=None):
-        """Prepares for batches that hold unlabelled images beside the labelled ones.
+        """Prepares for batches that hold unlabelled images in addition to labelled ones.
 
         Args:
-            score_threshold (float|None): from which score on the teacher's detections in them are
-                their boxes; None where terms that need boxes are to be refused.
+            score_threshold (float|None): lowest score at which the teacher's detections serve as
+                their boxes; None refuses terms that need boxes.
 
         Raises:
             ValueError: a term that sees them needs labels, or no term sees them.
@@ -132,15 +132,15 @@ class DistillModel(nn.Layer):
 
     def teacher_forward(self, inputs):
         """Runs the teacher without gradient, as far as its last tapped sublayer."""
-        # Somebody may have called train() on it by name; here it is undone.
+        # Undoes a call of train() on the teacher itself.
         self.teacher_model.eval()
         self.teacher_taps.run(inputs)
 
     def _unlabelled_values(self, inputs):
         """The raw values of the terms that see unlabelled images.
 
-        They leave the student's batch-norm statistics alone, which stay those of the images that
-        its head has learned from.
+        The student's batch-norm statistics are left alone, so that they remain those of the images
+        that its head learns from.
         """
         calls = self.student_taps.calls()
         calls = {name: calls[name] for term in self._unlabelled_terms
@@ -167,7 +167,7 @@ class DistillModel(nn.Layer):
 
         Args:
             inputs (dict): the batch.
-            terms (list of Term|None): which; None all.
+            terms (list of Term|None): the terms to compute; None for all.
 
         Returns:
             dict of str to Tensor: float32 scalars without their weights, the same names at every
@@ -194,7 +194,7 @@ class DistillModel(nn.Layer):
             raise FloatingPointError(f'step {self._step} of this run: {error}') from None
 
     def _report(self, detection_loss, raw, weighted):
-        """Logs the size of each term at the first step; a wrong weight shows here at once."""
+        """Logs the size of each term at the first step, where a wrong weight shows at once."""
         logger.info(f'first step: detection loss {detection_loss:.4f}')
         for name, value in weighted.items():
             logger.info(f'first step: distill_{name} raw {float(raw[name]):.4g}, weighted '

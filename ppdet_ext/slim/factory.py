@@ -18,7 +18,7 @@ __all__ = ['register_distill_method', 'distill_methods', 'read_slim_config', 'pr
 
 # ppdet's own values of slim_method; without the key it builds its common DistillModel.
 PPDET_METHODS = ('FGD', 'CWD', 'LD', 'PPYOLOEDistill')
-# What ppdet's own methods read of a slim YAML, and those here do not.
+# Keys of a slim YAML that only ppdet's own methods read.
 PPDET_KEYS = ('distill_loss', 'distill_loss_name')
 # ppdet's own values of slim.
 SLIMS = ('Distill', 'DistillPrune', 'OFA', 'PTQ', 'Pruner', 'PrunerQAT', 'QAT',
@@ -29,7 +29,7 @@ _methods = {}
 def register_distill_method(name):
     """Class decorator that makes a distillation model available as ``slim_method: name``.
 
-    Under a name of PaddleDetection's own methods it is built where the slim YAML lists
+    If PaddleDetection has a method of this name, the class is built only if the slim YAML lists
     ``distill_losses``.
 
     Args:
@@ -62,12 +62,12 @@ def read_slim_config(path):
         path (str): the slim YAML.
 
     Returns:
-        SlimConfig or None: None of what PaddleDetection itself builds, which are also FGD, CWD and
-        LD where the YAML lists no ``distill_losses``.
+        SlimConfig or None: None for what PaddleDetection itself builds, including FGD, CWD and LD
+        if the YAML lists no ``distill_losses``.
 
     Raises:
         ValueError: no ``slim`` key, an unknown ``slim_method``, a key that the method does not
-            read, or keys of which some are for PaddleDetection and some for this project.
+            read, or a mixture of keys for PaddleDetection and for this project.
     """
     content = read_yaml(path)
     if 'slim' not in content:
@@ -81,7 +81,7 @@ def read_slim_config(path):
 
 
 def prepare_reader(slim, cfg):
-    """Makes the training reader give what a distillation needs; see ``ConfiguredDistillModel``.
+    """Makes the training reader provide what a distillation needs; see ``ConfiguredDistillModel``.
 
     Args:
         slim (SlimConfig): the slim YAML.
@@ -106,7 +106,7 @@ def build_slim_model(cfg, slim_config, mode='train', options=None):
             its path.
         mode (str): ``train``, ``eval`` or ``test``. A distilled student is evaluated as itself,
             so only ``train`` builds the distillation model.
-        options (dict|None): what was given with ``-o``; wins over what PaddleDetection merges.
+        options (dict|None): what was given with ``-o``; overrides what PaddleDetection merges.
 
     Returns:
         dict: with ``model``, ``slim`` and ``slim_type``: ``cfg`` itself, or a copy of a RunConfig.
@@ -138,7 +138,7 @@ def _build_of_ppdet(cfg, path, mode, options):
 
 
 def _own_model(content):
-    """class or None: what builds a distillation here; None for PaddleDetection's own."""
+    """class or None: the model class of a distillation; None for PaddleDetection's own."""
     method = str(content.get('slim_method'))
     if content.get('slim') != 'Distill' or (
             method in PPDET_METHODS and 'distill_losses' not in content):

@@ -15,8 +15,8 @@ class _AllRecorded(Exception):
 class FeatureTap:
     """Context manager that records the outputs of sublayers during one forward pass.
 
-    Entering clears what was recorded and hooks the sublayers, leaving unhooks them: outside of
-    the ``with`` block the model is untouched.
+    Entering clears the records and hooks the sublayers, leaving unhooks them: outside the ``with``
+    block the model is untouched.
 
     Args:
         model (nn.Layer): the detector.
@@ -43,7 +43,7 @@ class FeatureTap:
         return self._model
 
     def add(self, names):
-        """Taps further sublayers; one that is tapped already stays so.
+        """Taps further sublayers, in addition to those already tapped.
 
         Args:
             names (iterable of str): dotted names.
@@ -68,12 +68,12 @@ class FeatureTap:
         self._handles.clear()
 
     def __getitem__(self, name):
-        """list of Tensor: one entry a level; a layer called once a level gives its calls."""
+        """list of Tensor: one entry per level; of a layer called once per level, its calls."""
         return [tensor for output in self._calls[name] for tensor in _tensors(name, output)]
 
     def leaves(self):
-        """dict of str to list of Tensor: what was recorded, cut off from the layers it came from,
-        to take gradients itself."""
+        """dict of str to list of Tensor: the records, detached from the layers they came from, as
+        leaves that take gradients."""
         return {name: [_leaf(tensor) for tensor in self[name]] for name in self._calls}
 
     def replay(self, features):
@@ -85,14 +85,14 @@ class FeatureTap:
         self._calls = dict(features)
 
     def clear(self):
-        """Lets go of the recorded tensors."""
+        """Releases the recorded tensors."""
         self._calls = {}
 
     def run(self, inputs):
         """Runs the model without gradient, only as far as the tapped sublayers.
 
-        That is to the end of the model's child that holds the last of them: a head that calls a
-        layer once a level has then called it for all.
+        The model runs to the end of the child that contains the last of them: a head that calls a
+        layer once per level has then called it for all levels.
 
         Args:
             inputs (dict): a batch, as the model's own ``forward`` takes it.
@@ -103,7 +103,7 @@ class FeatureTap:
         with self, paddle.no_grad():
             self._end_after({name.split('.')[0] for name in self._layers})
             try:
-                # Some detectors write into the dictionary they are given.
+                # Some detectors modify the dictionary that they are given.
                 self._model(dict(inputs))
             except _AllRecorded:
                 pass
@@ -122,7 +122,7 @@ class FeatureTap:
         A detector whose forward computes its losses ends before it would need labels.
 
         Args:
-            inputs (dict): a batch, of which labels may be missing.
+            inputs (dict): a batch, possibly without labels.
             calls (dict of str to int): of tapped sublayers, as ``calls`` gives them after a whole
                 forward in the same mode.
 
@@ -160,7 +160,7 @@ class FeatureTap:
             self._handles.append(getattr(self._model, child).register_forward_post_hook(end))
 
     def _end_after_calls(self, calls):
-        """Hooks sublayers, behind what records them, to end the forward with the last call."""
+        """Hooks sublayers, after their recorders, to end the forward with the last call."""
 
         def end(layer, inputs, output):
             if all(len(self._calls[name]) >= calls[name] for name in calls):

@@ -12,14 +12,14 @@ from ..modeling.cosine_head import cosine_logits
 
 __all__ = [
     'random_mask', 'masked_generation_error', 'spatial_attention', 'channel_attention',
-    'foreground_background_masks', 'box_cells', 'decoupled_feature_loss', 'attention_error',
-    'imitation_error', 'instance_relation', 'pixel_relation', 'structural_similarity',
-    'align_scale', 'quality_focal_kd_loss', 'weighted_giou_loss', 'channel_wise_divergence',
-    'base_class_divergence', 'row_divergence', 'pearson_distance', 'instance_normalized_error',
-    'gaussian_distance', 'cosine_logits'
+    'foreground_background_masks', 'box_cells', 'decoupled_feature_loss',
+    'foreground_background_error', 'attention_error', 'imitation_error', 'instance_relation',
+    'pixel_relation', 'structural_similarity', 'align_scale', 'quality_focal_kd_loss',
+    'weighted_giou_loss', 'channel_wise_divergence', 'base_class_divergence', 'row_divergence',
+    'pearson_distance', 'instance_normalized_error', 'gaussian_distance', 'cosine_logits'
 ]
 
-# Of SSIM, for values of dynamic range 1.
+# Constants of SSIM, for values of dynamic range 1.
 SSIM_C1 = 0.01**2
 SSIM_C2 = 0.03**2
 # What CrossKD's code adds to every divisor.
@@ -64,7 +64,7 @@ def masked_generation_error(feature_s, feature_t, mask, generation):
 
 
 def spatial_attention(feature, temp):
-    """How much each cell of a map is attended to.
+    """Attention of each cell of a map.
 
     FGD (Yang et al., CVPR 2022), which TSKD takes over.
 
@@ -82,7 +82,7 @@ def spatial_attention(feature, temp):
 
 
 def channel_attention(feature, temp):
-    """How much each channel of a map is attended to.
+    """Attention of each channel of a map.
 
     Args:
         feature (Tensor): shape [N, C, H, W].
@@ -96,12 +96,12 @@ def channel_attention(feature, temp):
 
 
 def foreground_background_masks(gt_boxes, image_shapes, height, width):
-    """Weights of the cells inside and outside of the boxes.
+    """Weights of the cells inside and outside the boxes.
 
     FGD and TSKD: a cell x0 <= x <= x3, y0 <= y <= y3 of a box weighs 1 / ((x3 + 1 - x0)
     (y3 + 1 - y0)), the largest of these where boxes overlap. The upper bounds x3, y3 are the
     ceiling of the box's and count as inside, so that a box reaches one cell further than it
-    should, and the area is that of the uncut box: both as released, so that published settings
+    should, and the area is that of the unclipped box: both as released, so that published settings
     keep their meaning.
 
     Args:
@@ -138,7 +138,7 @@ def box_cells(gt_boxes, image_shapes, height, width):
 
     Returns:
         Tensor: shape [R, 4], R the boxes of all images in order; first column and row, last
-        column and row, both counted as covered and not cut at the map's edge.
+        column and row, both counted as covered and not clipped to the map.
     """
     counts = [box.shape[0] for box in gt_boxes]
     if not any(counts):
@@ -175,7 +175,7 @@ def _padded(rows, gt_boxes):
 
 
 def decoupled_feature_loss(preds_s, preds_t, mask_fg, mask_bg, spatial_t, channel_t):
-    """Squared error of foreground and background apart, weighted by the teacher's attention.
+    """Squared errors of foreground and background, weighted by the teacher's attention.
 
     The decoupled expert term of TSKD (Wen et al., Computers in Industry 2025), which is FGD's.
 
@@ -195,6 +195,25 @@ def decoupled_feature_loss(preds_s, preds_t, mask_fg, mask_bg, spatial_t, channe
     error = paddle.matmul(channel_t.detach().unsqueeze(1), error).squeeze(1)
     error = error * spatial_t.detach().flatten(1) / preds_s.shape[0]
     return (error * mask_fg.flatten(1)).sum(), (error * mask_bg.flatten(1)).sum()
+
+
+def foreground_background_error(preds_s, preds_t, gt_boxes, image_shapes, temp):
+    """``decoupled_feature_loss`` with the masks of the boxes and the teacher's attention.
+
+    Args:
+        preds_s (Tensor): the student's map, shape [N, C, H, W].
+        preds_t (Tensor): the teacher's map, shape [N, C, H, W]; gets no gradient.
+        gt_boxes (list of Tensor): N tensors of shape [n_i, 4]; x1, y1, x2, y2 in pixels.
+        image_shapes (Tensor): shape [N, 2]; height and width in pixels of what the map covers.
+        temp (float): temperature of the attention.
+
+    Returns:
+        tuple of Tensor: foreground and background term, scalars.
+    """
+    masks = foreground_background_masks(gt_boxes, image_shapes, *preds_t.shape[2:])
+    return decoupled_feature_loss(
+        preds_s, preds_t, *(mask.astype(preds_s.dtype) for mask in masks),
+        spatial_attention(preds_t, temp), channel_attention(preds_t, temp))
 
 
 def attention_error(preds_s, preds_t, temp):
@@ -252,12 +271,12 @@ def instance_relation(preds_s, preds_t, gt_boxes, image_shapes, unit, temp, outp
         unit (callable): maps [1, R, 6, 6] to the same shape; R boxes in the batch.
         temp (float): temperature of the attention.
         output_size (int): cells of a pooled box in each direction.
-        clip_boxes (bool): whether boxes are cut at the map's edge. The released code pools boxes
-            at the right and bottom edge one cell beyond it, where everything is 0.
+        clip_boxes (bool): whether boxes are clipped to the map. The released code pools boxes at
+            the right and bottom edge one cell beyond it, where everything is 0.
 
     Returns:
-        Tensor: scalar, averaged over instances and their cells; 0 with fewer than two boxes,
-        between which there is no relation.
+        Tensor: scalar, averaged over instances and their cells; 0 with fewer than two boxes, which
+        have no relation.
     """
     counts = [box.shape[0] for box in gt_boxes]
     if sum(counts) < 2:
@@ -370,7 +389,7 @@ def _channel_statistics(rows):
     """tuple of Tensor: mean and unbiased deviation of every row, shape [C, 1]."""
     mean = rows.mean(axis=1, keepdim=True)
     variance = paddle.square(rows - mean).sum(axis=1, keepdim=True) / max(rows.shape[1] - 1, 1)
-    # The root's gradient at 0 is infinite: a constant channel takes none.
+    # The gradient of the root is infinite at 0, so a constant channel gets none.
     constant = variance == 0
     root = paddle.sqrt(paddle.where(constant, paddle.ones_like(variance), variance))
     return mean, paddle.where(constant, paddle.zeros_like(variance), root)
@@ -427,7 +446,7 @@ def weighted_giou_loss(boxes_s, boxes_t, weight=None, avg_factor=None, eps=1e-6)
 
 
 def channel_wise_divergence(preds_s, preds_t, tau):
-    """How differently two maps spread each of their channels over the cells.
+    """Divergence between the distributions of each channel of two maps over the cells.
 
     Shu et al., Channel-wise Knowledge Distillation for Dense Prediction, ICCV 2021, which DKAN
     takes for its feature knowledge alignment: the Kullback-Leibler divergence from the teacher's
@@ -445,7 +464,7 @@ def channel_wise_divergence(preds_s, preds_t, tau):
 
 
 def base_class_divergence(logits_s, logits_t, num_base_classes, tau):
-    """How differently two classifiers tell the base classes apart.
+    """Divergence between two classifiers' distributions over the base classes.
 
     DKAN's logit knowledge alignment: the Kullback-Leibler divergence from the teacher's softmax
     over the base classes to the student's. Background and new classes do not count, and their
@@ -465,10 +484,10 @@ def base_class_divergence(logits_s, logits_t, num_base_classes, tau):
 
 
 def row_divergence(scores_s, scores_t, tau):
-    """How differently two detectors spread the last axis of their scores.
+    """Divergence between two detectors' distributions over the last axis of their scores.
 
-    Hinton et al., Distilling the Knowledge in a Neural Network, 2015; of the distributions that
-    GFL predicts for the sides of a box it is localization distillation (Zheng et al., CVPR 2022).
+    Hinton et al., Distilling the Knowledge in a Neural Network, 2015. For the distributions that
+    GFL predicts for the sides of a box, it is localization distillation (Zheng et al., CVPR 2022).
 
     Args:
         scores_s (Tensor): the student's scores, shape [..., K].
@@ -544,8 +563,8 @@ def gaussian_distance(preds_s, preds_t, grid=1):
     Args:
         preds_s (Tensor): the student's map, shape [N, C, H, W].
         preds_t (Tensor): the teacher's map, shape [N, C, H, W]; gets no gradient.
-        grid (int): blocks of the map in each direction, of which every one has its distribution;
-            at most H and W.
+        grid (int): blocks of the map in each direction, each with its own distribution; at most H
+            and W.
 
     Returns:
         tuple of Tensor: squared differences of the means and of the unbiased deviations, scalars,
@@ -561,7 +580,7 @@ def gaussian_distance(preds_s, preds_t, grid=1):
 
 def _block_statistics(feature, rows, columns):
     """tuple of Tensor: mean and unbiased deviation of blocks, both [N, C, rows, columns]."""
-    # The squares of what is left are small, so that nothing cancels below.
+    # The remaining squares are small, so that the difference below is accurate.
     centre = feature.detach().mean(axis=[2, 3], keepdim=True)
     mean = F.adaptive_avg_pool2d(feature - centre, [rows, columns])
     square = F.adaptive_avg_pool2d(paddle.square(feature - centre), [rows, columns])

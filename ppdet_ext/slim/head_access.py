@@ -84,7 +84,7 @@ def _adapter(model, role, where):
 
 
 class HeadAdapter(abc.ABC):
-    """A head of two towers, classification and box, each a row of convolutions and a predictor.
+    """A head of two towers, classification and box, each a stack of convolutions and a predictor.
 
     Args:
         name (str): dotted name of the head in its detector.
@@ -93,7 +93,7 @@ class HeadAdapter(abc.ABC):
 
     tower = 'conv_feat'  # the sublayer that holds both towers
     predictors = ()  # names of the sublayers that give class scores and boxes
-    bins = None  # of the distribution that is predicted for each side of a box, where it is one
+    bins = None  # of the distribution predicted for each side of a box, if the head predicts one
     boxes_by_quality = False  # whether CrossKD divides box terms by the sum of their weights
 
     def __init__(self, name, head):
@@ -109,8 +109,8 @@ class HeadAdapter(abc.ABC):
         """tuple of str: dotted names of the sublayers after which the towers are cut.
 
         Args:
-            index (int): convolutions before the cut, counted from 1; 0 is the neck's output. What
-                is tapped comes before the activation, which these heads apply outside of it.
+            index (int): convolutions before the cut; 0 is the neck's output. The tapped features
+                precede the activation, which these heads apply outside the tapped layer.
         """
         if index == 0:
             return 'neck', 'neck'
@@ -148,7 +148,7 @@ class HeadAdapter(abc.ABC):
         return _rows(scores, self.head.num_classes)
 
     def check_distributions(self, other, where):
-        """Refuses heads whose sides of boxes are not distributions of equally many bins.
+        """Refuses heads that do not predict the sides of boxes as distributions over equal bins.
 
         Args:
             other (HeadAdapter): of the other detector.
@@ -186,7 +186,7 @@ class HeadAdapter(abc.ABC):
 
     @abc.abstractmethod
     def assign(self, batch, priors):
-        """Which predictions count, and what losses are divided by.
+        """Determines which predictions count, and what losses are divided by.
 
         Args:
             batch (Batch): the batch.
@@ -204,7 +204,7 @@ class HeadAdapter(abc.ABC):
 
 @register_head_adapter('RetinaHead')
 class RetinaHeadAdapter(HeadAdapter):
-    """RetinaNet: anchors, of which those between background and object count nothing."""
+    """RetinaNet: anchors; those between background and object do not count."""
 
     predictors = ('retina_cls', 'retina_reg')
 
@@ -254,7 +254,7 @@ class PointHeadAdapter(HeadAdapter):
 class FCOSHeadAdapter(PointHeadAdapter):
     """FCOS: all points count; divided by the sum of their centerness.
 
-    The released code divides by the same, but by 1e-6 in a batch without objects.
+    The released code does too, but divides by 1e-6 in a batch without objects.
     """
 
     tower = 'fcos_feat'
@@ -271,8 +271,8 @@ class FCOSHeadAdapter(PointHeadAdapter):
         return self.head._compute_locations_by_level(stride, score, self.head.num_shift)
 
     def _distances(self, predicted):
-        # Without norm_reg_targets the head predicts the logarithm of pixels; the factor that is
-        # the same for both boxes of a pair leaves GIoU as it is.
+        # Without norm_reg_targets the head predicts the logarithm of pixels; the common factor of
+        # both boxes of a pair does not change GIoU.
         activate = F.relu if self.head.norm_reg_targets else paddle.exp
         return activate(_rows(predicted, 4))
 
@@ -281,8 +281,8 @@ class FCOSHeadAdapter(PointHeadAdapter):
 class GFLHeadAdapter(PointHeadAdapter):
     """GFL: the distance is the mean of a predicted distribution; divided by the positive cells.
 
-    TSKD's released code has no GFL. The form of its terms is kept there; what CrossKD does for GFL
-    beyond them, a divergence between the distributions, is an option.
+    TSKD's released code does not support GFL; here its terms have the same form. CrossKD's further
+    term for GFL, a divergence between the distributions, is an option.
     """
 
     predictors = ('gfl_head_cls', 'gfl_head_reg')
@@ -337,7 +337,7 @@ class GFLHeadAdapter(PointHeadAdapter):
 
         Returns:
             list of Tensor: of every level, shape [R]; the overlap of a cell with its box, and 0
-            outside of the region.
+            outside the region.
         """
         return _by_level(batch.inputs['vlr_regions'].astype('float32'), priors)
 
@@ -352,11 +352,11 @@ class GFLHeadAdapter(PointHeadAdapter):
 
 
 def _rows(maps, values):
-    """[N, A * values, H, W] as [N H W A, values]."""
+    """Reshapes [N, A * values, H, W] to [N H W A, values]."""
     return maps.transpose([0, 2, 3, 1]).reshape([-1, values])
 
 
 def _by_level(weights, priors):
-    """Cuts [N, all priors] into one flat tensor a level."""
+    """Splits [N, all priors] into one flat tensor per level."""
     parts = paddle.split(weights, [prior.shape[0] for prior in priors], axis=1)
     return [part.flatten() for part in parts]

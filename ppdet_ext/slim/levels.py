@@ -7,7 +7,7 @@ import paddle
 
 __all__ = ['level_names', 'level_shapes']
 
-# Strides up to this are exact in the trial forward.
+# Strides up to this size are exact in the trial forward.
 PROBE_SIZE = 128
 
 
@@ -42,7 +42,7 @@ def _shape(name, feature):
 
 
 def level_names(strides):
-    """Names levels as FPN's are: p3 for stride 8; l<index> where that is not the level's alone.
+    """Names levels as in an FPN: p3 for stride 8; l<index> if that would not be unique.
 
     Args:
         strides (list of float): of every level, in pixels.

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Localization distillation: how sure the teacher is of each side of a box."""
+"""Localization distillation: the teacher's distribution for each side of a box."""
 from paddle.nn import functional as F
 from ppdet.core.workspace import register
 from ppdet.utils.logger import setup_logger
@@ -22,11 +22,11 @@ TARGETS = 'Gt2GFLTarget'
 class LDLoss(HeadTerm):
     """Localization distillation, https://arxiv.org/abs/2102.12252 (Zheng et al., CVPR 2022).
 
-    A GFLHead predicts each side of a box as a distribution, and the student's follows the
+    A GFLHead predicts each side of a box as a distribution, and the student's is to match the
     teacher's: ``main`` in the cells that the labels assign to a box, weighted by the student's best
-    score, ``vlr`` in the valuable region around them, weighted by the overlap, and ``cls`` does the
-    same with the class scores of the assigned cells. Uses the ground-truth boxes, by the reader's
-    targets.
+    score, and ``vlr`` in the valuable region around them, weighted by the overlap; ``cls`` does the
+    same for the class scores of the assigned cells. Uses the ground-truth boxes, through the
+    reader's targets.
 
     Args:
         student (nn.Layer): the student.
@@ -36,14 +36,14 @@ class LDLoss(HeadTerm):
         tau (float): temperature of the softmax over the bins of a side.
         tau_cls (float): temperature of the softmax over the classes.
         alpha_main (float): weight of ``main``; the released 0.25 belongs to a sum over the two
-            images of a GPU, and 0.5 to the mean over images that is taken here.
+            images of a GPU, and 0.5 to the mean over images computed here.
         alpha_vlr (float): weight of ``vlr``, likewise; 0 leaves it out, and the region with it.
         alpha_cls (float): weight of ``cls``; the released 10 belongs to a mean over the 80 classes
-            of COCO, and 10 / 80 to the sum that is taken here. 0 leaves it out.
+            of COCO, and 10 / 80 to the sum computed here. 0 leaves it out.
         unlabelled (bool): whether it is to see unlabelled images too, where the run has any.
 
     Raises:
-        ValueError: another head than a GFLHead, or heads of other bins or strides.
+        ValueError: a head other than GFLHead, or heads with different bins or strides.
     """
 
     OPTIONS = {'tau': POSITIVE, 'tau_cls': POSITIVE, 'alpha_main': NOT_NEGATIVE,
@@ -69,7 +69,7 @@ class LDLoss(HeadTerm):
 
     @staticmethod
     def adjust_reader(cfg, options):
-        """Makes the reader's targets hold the valuable region."""
+        """Adds the valuable region to the reader's targets."""
         if options.get('alpha_vlr') == 0:
             return
         reader = cfg.get('TrainReader') or {}
@@ -118,7 +118,7 @@ class LDLoss(HeadTerm):
 
     def _parts(self, logits, sides, positive, region):
         """dict of str to Tensor: of one level; ``main`` and ``vlr`` summed over the batch."""
-        # Of the four sides and their bins the mean, as released.
+        # The mean over the four sides and their bins, as released.
         divergence = functional.row_divergence(*sides, self.tau).mean(axis=1) / self.adapter.bins
         quality = F.sigmoid(logits[0].detach().max(axis=1)) * positive
         classes = functional.row_divergence(*logits, self.tau_cls)

@@ -28,7 +28,6 @@ from .losses import ONLY, DistillLoss
 __all__ = ['FeatureTerm', 'HeadTerm', 'Term', 'adjust_reader', 'build_term']
 
 
-
 def _are_levels(value):
     return isinstance(value, list) and bool(value) and len(set(map(str, value))) == len(value) and (
         all(type(level) is int for level in value))
@@ -42,7 +41,7 @@ def _are_pairs_of_levels(value):
 LEVELS = Kind('a list of indices, each once, counted from 0, like [0, 1], or two of equal length '
               'like {student: [1, 2], teacher: [0, 1]}',
               lambda value: _are_levels(value) or _are_pairs_of_levels(value))
-# What is logged of unlabelled images begins so, and must not meet another term's.
+# Values for unlabelled images are logged with this prefix, which must not clash with a name.
 NAME = Kind('a name of letters, digits, "_" and "-" that does not begin with "unlabelled"',
             lambda value: isinstance(value, str) and bool(
                 re.fullmatch(r'(?!unlabelled)[\w-]+', value, re.IGNORECASE)))
@@ -56,19 +55,20 @@ CHANNELS = {'student_channels', 'teacher_channels'}
 class Term:
     """A term that a distillation method adds to the student's own losses.
 
-    A subclass fills these three when it is connected, and computes the values of every step.
+    A subclass fills ``layers``, ``weights`` and ``logged`` when it is connected, and computes the
+    values of every step.
 
     Attributes:
         layers (dict of str to nn.Layer): what trains with the student and is saved with it.
-        weights (dict of str to float): what each raw value is multiplied with, by its name.
-        logged (dict of str to str): under which name, without ``distill_``, each value is logged.
-            Values of one name have one weight and are added up in the log.
-        unlabelled (bool): whether it is to see unlabelled images too, where the run has any.
+        weights (dict of str to float): factor of each raw value, by its name.
+        logged (dict of str to str): name under which each value is logged, without ``distill_``.
+            Values with the same name have the same weight and are summed in the log.
+        unlabelled (bool): whether it is to see unlabelled images too, if the run has any.
         place (str): the entry of the slim YAML that it comes from, for messages.
         needs_boxes (bool): whether it reads the boxes of a batch, or anything else of its labels.
-            A subclass that does not says so, and may then see unlabelled images.
+            A subclass that does not must say so, and can then see unlabelled images.
         takes_pseudo_boxes (bool): whether ``batch.gt_boxes`` is all that it reads of the labels,
-            so that boxes which the teacher has found do as well.
+            so that the teacher's detections can replace them.
     """
 
     needs_boxes = True
@@ -107,11 +107,11 @@ class Term:
 class HeadTerm(Term):
     """A term that compares heads instead of maps; its class is the ``loss`` of its entry.
 
-    A subclass carries PaddleDetection's ``@register``, so that its name stands in a slim YAML, and
-    takes the arguments of this class and its options.
+    A subclass carries PaddleDetection's ``@register``, so that a slim YAML can name it, and takes
+    the arguments of this class and its options.
 
     Attributes:
-        OPTIONS (dict of str to Kind): the options of an entry, beside ``name`` and ``weight``.
+        OPTIONS (dict of str to Kind): the options of an entry, besides ``name`` and ``weight``.
 
     Args:
         student (nn.Layer): the student.
@@ -130,7 +130,7 @@ class HeadTerm(Term):
 
     @staticmethod
     def adjust_reader(cfg, options):
-        """Makes the training reader give what the loss needs beside the boxes; mostly nothing.
+        """Makes the training reader provide what the loss needs besides boxes; usually nothing.
 
         Args:
             cfg (dict): ppdet's global configuration; ``TrainReader`` may be changed.
@@ -157,14 +157,13 @@ class HeadTerm(Term):
 class FeatureTerm(Term):
     """One entry of ``distill_losses`` in the slim YAML, checked.
 
-    Keys of an entry: ``loss`` (registered class), ``name`` (in the log; by default the method's,
-    and for another loss than the method's own that of the loss, like ``fgd`` for ``FGDLoss``),
-    ``feature`` (dotted sublayer, or ``{student: a, teacher: b}``; default ``neck``), ``levels``
-    (indices into what the sublayer returns, or ``{student: [...], teacher: [...]}``; default all),
-    ``weight`` (default 1),
-    ``interpolate`` (mode of ``F.interpolate`` for the student's map where sizes differ),
-    ``unlabelled`` (false keeps it to the labelled images, default true); all others are options of
-    the loss class.
+    Keys of an entry: ``loss`` (registered class), ``name`` (in the log; by default that of the
+    method, or for a loss other than the method's own that of the loss, like ``fgd`` for
+    ``FGDLoss``), ``feature`` (dotted sublayer, or ``{student: a, teacher: b}``; default ``neck``),
+    ``levels`` (indices into what the sublayer returns, or ``{student: [...], teacher: [...]}``;
+    default all), ``weight`` (default 1), ``interpolate`` (mode of ``F.interpolate`` for the
+    student's map if sizes differ), ``unlabelled`` (false restricts it to the labelled images,
+    default true); all others are options of the loss class.
 
     Args:
         entry (dict): the entry.
@@ -172,8 +171,8 @@ class FeatureTerm(Term):
         default_loss (str|None): default loss class.
 
     Raises:
-        ValueError: an unknown loss or option, whose near match the message names, or a value of
-            another kind than the key takes.
+        ValueError: an unknown loss or option, for which the message suggests the nearest, or a
+            value of the wrong kind.
     """
 
     takes_pseudo_boxes = True
@@ -206,7 +205,7 @@ class FeatureTerm(Term):
 
     @property
     def needs_boxes(self):
-        """bool: whether the loss asks for them; else it is given nothing of the labels."""
+        """bool: whether the loss asks for boxes; otherwise it gets nothing from the labels."""
         return 'gt_boxes' in self._batch_arguments
 
     @property
@@ -215,7 +214,7 @@ class FeatureTerm(Term):
         return [name for name in Batch.ARGUMENTS if name in asked]
 
     def connect(self, student_taps, teacher_taps):
-        """Taps the feature and builds one loss a level."""
+        """Taps the feature and builds one loss per level."""
         student_taps.add([self.student_tap])
         teacher_taps.add([self.teacher_tap])
         self.build(level_shapes(student_taps, [self.student_tap])[self.student_tap],
@@ -247,7 +246,7 @@ class FeatureTerm(Term):
             for part, weight in layer.weights.items():
                 value = self._value_name(part, names[level])
                 self.weights[value] = self.weight * weight
-                # Many values are logged once for all levels, a single one for each level.
+                # Several values are each logged once for all levels, a single one for each level.
                 self.logged[value] = value if part == ONLY else f'{self.name}_{part}'
         self._names = [names[level] for level, _ in self.chosen_levels]
 
@@ -289,7 +288,7 @@ class FeatureTerm(Term):
 
 
 def _of_equal_stride(shapes_s, shapes_t):
-    """str: the levels that can be compared as they are, as they stand in a slim YAML."""
+    """str: the levels that can be compared directly, as a slim YAML names them."""
     strides_s, strides_t = ([stride for _, stride in shapes] for shapes in (shapes_s, shapes_t))
     common = [stride for stride in strides_s if strides_t.count(stride) == 1
               and strides_s.count(stride) == 1]
@@ -309,8 +308,8 @@ def _taps(feature):
     """tuple of str: the student's and the teacher's sublayer."""
     taps = feature if isinstance(feature, dict) else {'student': feature, 'teacher': feature}
     if set(taps) != {'student', 'teacher'} or not all(isinstance(t, str) for t in taps.values()):
-        raise ValueError(f'distill_losses: feature is a sublayer name or {{student: name, '
-                         f'teacher: name}}, got {feature!r}')
+        raise ValueError(f'distill_losses: feature must be a sublayer name or {{student: '
+                         f'name, teacher: name}}, got {feature!r}')
     return taps['student'], taps['teacher']
 
 
@@ -328,8 +327,7 @@ def build_term(entry, method_name, default_loss, student, teacher):
         Term: not connected yet.
 
     Raises:
-        ValueError: an unknown loss or option, a value of another kind than the key takes, or heads
-            that do not fit.
+        ValueError: an unknown loss or option, a value of the wrong kind, or heads that do not fit.
     """
     loss_class, name = _loss_and_name(entry, method_name, default_loss)
     if not issubclass(loss_class, HeadTerm):
@@ -341,7 +339,7 @@ def build_term(entry, method_name, default_loss, student, teacher):
 
 
 def adjust_reader(entry, default_loss, cfg):
-    """Makes the training reader give what an entry of ``distill_losses`` needs beside the boxes.
+    """Makes the training reader provide what an entry of ``distill_losses`` needs besides boxes.
 
     Args:
         entry (dict): the entry.
@@ -349,7 +347,7 @@ def adjust_reader(entry, default_loss, cfg):
         cfg (dict): ppdet's global configuration; ``TrainReader`` may be changed.
 
     Raises:
-        ValueError: an unknown loss, or a reader that cannot give it.
+        ValueError: an unknown loss, or a reader that cannot provide it.
     """
     loss_class, _ = _loss_and_name(entry, '', default_loss)
     if issubclass(loss_class, HeadTerm):
@@ -359,8 +357,8 @@ def adjust_reader(entry, default_loss, cfg):
 def _loss_and_name(entry, method_name, default_loss):
     """tuple: the class that an entry names, and what its values are called."""
     if not isinstance(entry, dict):
-        raise ValueError(f'distill_losses: every entry is a mapping like "loss: MGDFeatureLoss", '
-                         f'got {entry!r}')
+        raise ValueError(f'distill_losses: every entry must be a mapping like "loss: '
+                         f'MGDFeatureLoss", got {entry!r}')
     loss = entry.get('loss', default_loss)
     loss_class = _loss_class(loss)
     if 'name' in entry:

@@ -36,8 +36,8 @@ def check_terms(terms, pseudo_boxes):
         raise ValueError(f'{term.place} needs labels, which the images of UnlabelledDataset do not '
                          f'have{detected}; {remedy}')
     if not chosen:
-        raise ValueError('UnlabelledDataset: every term has "unlabelled: false", so that nothing '
-                         'would be learned from its images; remove it, or one of these')
+        raise ValueError('UnlabelledDataset: every term has "unlabelled: false", so nothing would '
+                         'be learned from its images; remove it, or one of these')
     return chosen
 
 
@@ -52,7 +52,7 @@ def kept_statistics(model):
                if isinstance(layer, BATCH_NORMS)]
     try:
         for layer, _ in momenta:
-            layer._momentum = 1.0  # which leaves them as they are, bit for bit
+            layer._momentum = 1.0  # leaves the statistics unchanged, bit for bit
         yield
     finally:
         for layer, momentum in momenta:

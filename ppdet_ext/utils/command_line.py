@@ -57,14 +57,14 @@ def _number(text, expected, fits):
 
 
 def not_empty(text):
-    """str: the text; an empty one is a variable of the shell that is not set."""
+    """str: the text; an empty one comes from a shell variable that is not set."""
     if not text:
         raise argparse.ArgumentTypeError('is empty')
     return text
 
 
 def _is_expected(error):
-    """bool: whether the error's own text says all, being written for the user."""
+    """bool: whether the error's own text is enough, being written for the user."""
     return isinstance(error, (OSError, ImportError, FloatingPointError)) or (
         isinstance(error, ValueError) and is_ours(error))
 
@@ -81,11 +81,11 @@ def _describe(error):
 
 
 def _warn_of_file_names():
-    """Python takes them for ASCII in a container or service that sets no language."""
+    """Warns if file names are read as ASCII, as in a container or service without a locale."""
     encoding = sys.getfilesystemencoding()
     if encoding.lower() not in ('utf-8', 'utf8'):
-        print(f'warning: Python reads the names of files as {encoding} here, so that names with '
-              f'Chinese or accented letters are not found; set PYTHONUTF8=1', file=sys.stderr)
+        print(f'warning: Python reads file names as {encoding} here, so that names with Chinese '
+              f'or accented letters are not found; set PYTHONUTF8=1', file=sys.stderr)
 
 
 def run_tool(main, earlier_error=lambda text: None):
@@ -99,7 +99,7 @@ def run_tool(main, earlier_error=lambda text: None):
             process, which is the cause, or None.
     """
     for stream in (sys.stdout, sys.stderr):
-        # A console that cannot show a character must not end a work that is done.
+        # A console that cannot show a character must not fail work that is done.
         if hasattr(stream, 'reconfigure'):
             stream.reconfigure(errors='backslashreplace')
     _warn_of_file_names()
@@ -113,7 +113,7 @@ def run_tool(main, earlier_error=lambda text: None):
         earlier = earlier_error(text)
         if '--verbose' in sys.argv:
             traceback.print_exc()
-        # An unexpected one is what the other process's end has done to this one.
+        # If another process failed first, an unexpected error here is only its consequence.
         for line in (text if _is_expected(error) or earlier is None else None, earlier):
             if line is not None:
                 print(f'error: {line}', file=sys.stderr, flush=True)

@@ -46,9 +46,9 @@ def run_logged(command, log, mode='w', show=lambda line: None, stopped=None, **o
                 for line in lines:
                     show(line)
         except BaseException:
-            # A training that is killed goes on from the end of an epoch, to the same bits as
-            # without; one that is asked to stop would repeat part of an epoch, or, in Paddle's own
-            # handler, wait for ever.
+            # A training that is killed continues from the end of an epoch and ends with the same
+            # bits as an uninterrupted one; one that is asked to stop would repeat part of an epoch,
+            # or, in Paddle's own handler, wait forever.
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             raise

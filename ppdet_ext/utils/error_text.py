@@ -19,7 +19,7 @@ def summary(error):
 
 
 def place(error):
-    """str: ``file:line`` that raised an error, and from where outside of libraries."""
+    """str: ``file:line`` that raised an error, and from where outside libraries it was reached."""
     frames = _frames(error)
     ours = [frame for frame in frames if not _is_library(frame)]
     if not ours or ours[-1] is frames[-1]:

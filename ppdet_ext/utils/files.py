@@ -58,7 +58,7 @@ def read_json(path, encoding=None):
     """The content of a JSON file, decoded as :func:`read_text` does.
 
     Raises:
-        ValueError: it is none.
+        ValueError: it is not JSON.
         OSError: it cannot be read.
     """
     text = read_text(path, encoding)
@@ -75,12 +75,12 @@ def sha256(path):
 
 
 def write_json(path, content):
-    """Writes JSON so that ``path`` is either whole or untouched."""
+    """Writes JSON so that ``path`` is either complete or untouched."""
     write_text(path, json.dumps(content, ensure_ascii=False))
 
 
 def write_text(path, text):
-    """Writes a text in UTF-8 so that ``path`` is either whole or untouched.
+    """Writes a text in UTF-8 so that ``path`` is either complete or untouched.
 
     Bytes of file names that are not UTF-8 are written as JSON escapes them, from which reading
     makes the same name.

@@ -3,10 +3,11 @@
 """One run at a time in an output folder."""
 import contextlib
 import os
+import signal
 
 from filelock import FileLock, Timeout
 
-__all__ = ['folder_lock']
+__all__ = ['experiment_folder', 'folder_lock']
 
 FILE = 'run.lock'  # stays; without a process that holds it, it means nothing
 
@@ -33,3 +34,26 @@ def folder_lock(folder, advice):
             except (OSError, NotImplementedError):
                 pass  # a network's file system, for instance
         yield
+
+
+@contextlib.contextmanager
+def experiment_folder(folder):
+    """Locks the folder of an experiment, which is created if missing, within a ``with`` block.
+
+    SIGTERM ends the block as Ctrl-C does: otherwise its trainings would outlive this process.
+
+    Args:
+        folder (str): of the experiment.
+
+    Raises:
+        ValueError: another process has it.
+        KeyboardInterrupt: it was stopped; the message says how to continue.
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    os.makedirs(folder, exist_ok=True)
+    try:
+        with folder_lock(folder, 'wait for it to finish, or give another --output'):
+            yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt('error: interrupted; run the same command again to '
+                                'continue') from None

@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Says in one line which package is missing; needs none itself."""
+"""Says in one line which package is missing; imports none itself."""
 import contextlib
 import sys
 from importlib.machinery import PathFinder
@@ -23,8 +23,8 @@ def explain():
 def explained():
     """Adds to an ``ImportError`` of the block what to install, and ends programs with one line.
 
-    A package's import can do no more than raise; Python would show a traceback, through packages
-    that have nothing to do with it. With ``--verbose`` on the command line it still does.
+    An import can only raise, and Python would show a traceback through unrelated packages. With
+    ``--verbose`` on the command line it still does.
 
     Raises:
         ImportError: names the package, the Python that misses it and the remedy.

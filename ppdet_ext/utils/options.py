@@ -25,7 +25,7 @@ class ConfigError(ValueError):
 
 
 class Kind(NamedTuple):
-    """What a value is in words, and the function that tells whether one is that."""
+    """A kind of value: its description, and a predicate that tells whether a value is of it."""
     words: str
     fits: Callable
 
@@ -37,7 +37,8 @@ def is_number(value):
 
 def integer(minimum, maximum=math.inf):
     """Kind: an integer in a range."""
-    words = f'an integer from {minimum}' + (f' to {maximum}' if maximum < math.inf else '')
+    words = (f'an integer from {minimum} to {maximum}' if maximum < math.inf else
+             f'an integer of at least {minimum}')
     return Kind(words, lambda value: type(value) is int and minimum <= value <= maximum)
 
 
@@ -65,7 +66,7 @@ def filled(kind):
 
 NUMBER = Kind('a number', is_number)
 POSITIVE = Kind('a number above 0', lambda value: is_number(value) and value > 0)
-NOT_NEGATIVE = Kind('a number from 0', lambda value: is_number(value) and value >= 0)
+NOT_NEGATIVE = Kind('a number of at least 0', lambda value: is_number(value) and value >= 0)
 FRACTION = Kind('a number from 0 to 1', lambda value: is_number(value) and 0 <= value <= 1)
 FLAG = Kind('true or false', lambda value: isinstance(value, bool))
 PATH = Kind('a path', lambda value: isinstance(value, str))
@@ -81,13 +82,13 @@ def list_of(words, kind):
 
 
 def check_value(key, value, kind):
-    """Refuses a value of another kind.
+    """Refuses a value that is not of a kind.
 
     Raises:
         ConfigError: names key, kind and value.
     """
     if not kind.fits(value):
-        raise ConfigError(key, f'{key} is {kind.words}, got {value!r}')
+        raise ConfigError(key, f'{key} must be {kind.words}, got {value!r}')
 
 
 def check_options(where, options, known, needed=()):
@@ -97,12 +98,12 @@ def check_options(where, options, known, needed=()):
         where (str): what has the options.
         options (dict): name to value.
         known (iterable of str or dict of str to Kind): the names that it takes; None as the kind
-            of a value that is checked elsewhere.
-        needed (iterable of str): those that must be there.
+            of values that are checked elsewhere.
+        needed (iterable of str): those that are required.
 
     Raises:
-        ConfigError: not a mapping, an unknown name, whose near match is named, a missing one, or
-            a value of another kind.
+        ConfigError: not a mapping, an unknown name (the message suggests the nearest), a missing
+            one, or a value of another kind.
     """
     if not isinstance(options, dict):
         raise ConfigError(where, f'{where} takes "key: value" pairs, got {options!r}; its keys: '

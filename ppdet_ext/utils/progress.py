@@ -21,7 +21,7 @@ def progress(items, description, unit='image', delay=0):
         items (iterable): with a length, or no time left is shown.
         description (str): what is done to them.
         unit (str): what one item is.
-        delay (int): seconds before anything is shown, for work that is short as a rule.
+        delay (int): seconds before anything is shown, for work that is usually short.
 
     Returns:
         iterable: of the same items.

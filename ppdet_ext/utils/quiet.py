@@ -10,7 +10,7 @@ __all__ = ['quiet']
 
 @contextlib.contextmanager
 def quiet():
-    """Nothing that Python code within prints or logs is shown; what it raises is."""
+    """Hides what Python code in the block prints or logs; errors pass through."""
     logging.disable(logging.ERROR)
     try:
         with contextlib.redirect_stdout(io.StringIO()):

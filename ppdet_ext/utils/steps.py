@@ -37,8 +37,8 @@ class Step:
         inputs (tuple of str): files the commands read.
         result (str): path of the file that the last command writes.
         shared (bool): others build on the result, so that it is never replaced.
-        resumes (bool): its commands go on where they were stopped, so that their settings must be
-            the same from the beginning.
+        resumes (bool): its commands continue where they were stopped, so that their settings must
+            be the same from the beginning.
         requires (tuple of Step): what has to be finished before.
     """
     title: str
@@ -57,12 +57,12 @@ class Step:
 
     @property
     def finished(self):
-        """bool: the result is there, whatever the settings."""
+        """bool: whether the result exists, whatever the settings."""
         return self.seconds is not None
 
     @property
     def begun(self):
-        """bool: commands were run that the next ones go on with."""
+        """bool: whether commands were run that the next ones continue."""
         return self.resumes and bool(self._record())
 
     def run(self, tools, threads=None, stopped=None):
@@ -78,7 +78,7 @@ class Step:
             KeyboardInterrupt: the step was stopped.
         """
         os.makedirs(self.folder, exist_ok=True)
-        if not self.resumes:  # what goes on needs what is there, such as the best snapshot so far
+        if not self.resumes:  # resuming needs the existing files, such as the best snapshot
             self.forget()
         record = {**self._settings(), 'seconds': None}
         spent = self._record().get('spent', 0.0) if self.resumes else 0.0
@@ -102,7 +102,7 @@ class Step:
             os.remove(self.result)
 
     def differences(self):
-        """list of str: in what the settings differ from those that the result was made with."""
+        """list of str: how the settings differ from those that the result was made with."""
         then, now = self._record(), self._settings()
         words_then, words_now = (sum(settings['commands'], []) for settings in (then, now))
         words_then = [_moved(word, words_now) for word in words_then]
@@ -137,7 +137,7 @@ def check_finished(steps, overwrite=False):
         overwrite (bool): forget results of other settings, but for shared ones.
 
     Raises:
-        ValueError: a step was finished, or one that goes on with its files was begun, with other
+        ValueError: a step was finished, or one that resumes from its files was begun, with other
             settings; the message names them.
     """
     changed = {step: step.differences() for step in steps if step.finished or step.begun}
@@ -166,7 +166,7 @@ def _moved(word, words):
 
 
 def _fingerprint(path):
-    """str or None: stands for the content; comments and layout of a YAML do not count."""
+    """str or None: hash of the content, for a YAML without its comments and layout."""
     if not os.path.isfile(path):
         return None
     with open(path, 'rb') as f:

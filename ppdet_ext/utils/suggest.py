@@ -7,7 +7,7 @@ import os
 __all__ = ['did_you_mean', 'near_file']
 
 SHOWN = 5  # names of files
-ALIKE = 0.8  # fraction of the letters of a file's name; other names are not a slip of the hand
+ALIKE = 0.8  # similarity of two file names, above which one may be a misspelling of the other
 
 
 def did_you_mean(name, known):

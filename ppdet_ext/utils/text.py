@@ -1,11 +1,11 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Text from other programs and systems: encodings, byte order marks, invisible characters."""
+"""Reads text from other programs (encodings, byte order marks), and words numbers of things."""
 import codecs
 import contextlib
 import unicodedata
 
-__all__ = ['alike', 'clean_name', 'decode_file_name', 'decode_text', 'same_name']
+__all__ = ['alike', 'clean_name', 'counted', 'decode_file_name', 'decode_text', 'same_name']
 
 # Those of UTF-32 first: they begin with those of UTF-16.
 MARKS = ((codecs.BOM_UTF8, 'utf-8-sig'), (codecs.BOM_UTF32_LE, 'utf-32'),
@@ -40,7 +40,7 @@ def decode_text(content, path, encoding=None):
 
 
 def _guess(content):
-    """str: how it reads in the encoding of a Chinese Windows, where that gives a text."""
+    """str: how the content reads in the encoding of a Chinese Windows, if it is valid there."""
     try:
         text = content.decode('gb18030')
     except UnicodeDecodeError:
@@ -51,7 +51,7 @@ def _guess(content):
 
 
 def clean_name(text):
-    """str: a name as it is meant: composed, in one line, without blanks around and invisible
+    """str: a name in composed form and one line, without surrounding blanks and invisible
     characters."""
     visible = ''.join(' ' if unicodedata.category(c) == 'Cc' else c for c in text
                       if unicodedata.category(c) != 'Cf')
@@ -59,8 +59,14 @@ def clean_name(text):
 
 
 def alike(text):
-    """str: the same for names that differ in case, width or blanks only, as DENT and dent."""
+    """str: a key that is equal for names that differ only in case, width or blanks."""
     return ''.join(unicodedata.normalize('NFKC', text).casefold().split())
+
+
+def counted(number, noun):
+    """str: a number with its noun, ``1 box`` or ``2 boxes``."""
+    plural = f'{noun}es' if noun.endswith(('s', 'x')) else f'{noun}s'
+    return f'{number} {noun if number == 1 else plural}'
 
 
 def decode_file_name(name):
@@ -79,7 +85,7 @@ def decode_file_name(name):
 
 
 def same_name(text):
-    """str: the same for every spelling of a file's name; macOS takes accents off the letters."""
+    """str: a file name in one form for every encoding; macOS stores accents separately."""
     if not text.isascii():
         stored = text.encode('utf-8', 'surrogateescape')  # as os.fsdecode reads other encodings
         text = decode_file_name(stored) or text

@@ -62,15 +62,15 @@ def test_nothing_is_left_of_a_data_set_that_a_tag_has_built(tmp_path):
     ({'OptimizerBuilder': {'optimizer': {'type': 'AdamWDL', 'layerdecay': 0.75}}},
      r'unknown key "layerdecay" \(did you mean "layer_decay"'),
     ({'OptimizerBuilder': {'regularizer': {'factor': 0.1, 'factr': 1, 'type': 'L1'}}},
-     r'regularizer is {type: L1 or L2, factor: NUMBER} or false, got'),
+     r'regularizer must be {type: L1 or L2, factor: NUMBER} or false, got'),
     ({'LearningRate': {'schedulers': [3]}}, r'entries like "- name: CosineDecay", got \[3\]'),
-    ({'TestReader': {'batch_transforms': None}}, r'TestReader.batch_transforms is a list .*None'),
-    ({'EvalReader': {'drop_last': 'maybe'}}, r"EvalReader.drop_last is true or false, got 'maybe'"),
-    ({'EvalDataset': {'anno_path': ['x']}}, r'EvalDataset.anno_path is a path'),
-    ({'use_ema': True, 'cycle_epoch': 'x'}, r"cycle_epoch is an integer from -1, got 'x'"),
+    ({'TestReader': {'batch_transforms': None}}, r'batch_transforms must be a list .*None'),
+    ({'EvalReader': {'drop_last': 'maybe'}}, r"drop_last must be true or false, got 'maybe'"),
+    ({'EvalDataset': {'anno_path': ['x']}}, r'EvalDataset.anno_path must be a path'),
+    ({'use_ema': True, 'cycle_epoch': 'x'}, r'cycle_epoch must be an integer of at least -1, got'),
     ({'batch_size': 3}, r'did you mean "TrainReader.batch_size"'),
-    ({'snapshot_epoch': 0}, r'snapshot_epoch is an integer from 1, got 0'),
-    ({'epoch': 'ten'}, r"epoch is an integer from 1, got 'ten'"),
+    ({'snapshot_epoch': 0}, r'snapshot_epoch must be an integer of at least 1, got 0'),
+    ({'epoch': 'ten'}, r"epoch must be an integer of at least 1, got 'ten'"),
 ])
 def test_misspelt_keys_name_the_near_match(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
@@ -99,8 +99,8 @@ def test_a_decay_that_a_tag_has_built_passes(tmp_path):
 
 @pytest.mark.parametrize('text, message', [
     ('a: &x {b: [*x]}\n', 'line 1: with every alias .* it holds more than 1,000,000 values'),
-    ('_BASE_:\n', r'_BASE_ is a list of paths, like \[../runtime.yml\], got None'),
-    ('_BASE_: [3]\n', r'_BASE_ is a list of paths, .* got \[3\]'),
+    ('_BASE_:\n', r'_BASE_ must be a list of paths, like \[../runtime.yml\], got None'),
+    ('_BASE_: [3]\n', r'_BASE_ must be a list of paths, .* got \[3\]'),
 ])
 def test_an_invalid_yaml(tmp_path, text, message):
     path = tmp_path / 'x.yml'
@@ -236,6 +236,6 @@ def test_mixing_images_without_the_transform_for_it(tmp_path):
 
 
 def test_a_warmup_without_end(tmp_path):
-    with pytest.raises(ValueError, match='LinearWarmup.steps is an integer from 0 to'):
+    with pytest.raises(ValueError, match='LinearWarmup.steps must be an integer from 0 to'):
         load_run_config(student_yaml(tmp_path), {'LearningRate': {'schedulers': [
             {'name': 'CosineDecay', 'max_epochs': 3}, {'name': 'LinearWarmup', 'steps': 10**10}]}})

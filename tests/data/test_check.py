@@ -59,7 +59,7 @@ def box(values):
     (box([0, 0, 5, -1]), 'has a negative size, [0, 0, 5, -1]'),
     (box([-1, 0, 5, 5]), 'bbox [-1, 0, 5, 5] is not inside the image of 20x20'),
     (box([0, 16, 5, 5]), 'bbox [0, 16, 5, 5] is not inside the image of 20x20'),
-    (box([0, 0, 5]), 'annotations[0]: bbox is x, y, width, height in pixels, got [0, 0, 5]'),
+    (box([0, 0, 5]), 'annotations[0]: bbox must be x, y, width, height in pixels, got [0, 0, 5]'),
     (box([0, 0, 5, 'x']), "in pixels, got [0, 0, 5, 'x']"),
     (box([0, 0, 5, float('nan')]), 'in pixels, got [0, 0, 5, nan]'),
 ])

@@ -160,7 +160,7 @@ def test_boxes_of_which_none_is_learned(coco):
 
 def test_an_annotation_file_of_another_name(coco, folder):
     (folder / 'annotations' / 'train.txt').write_text(json.dumps(annotations()))
-    with pytest.raises(ValueError, match=r'anno_path is a COCO annotation file, \*.json, got'):
+    with pytest.raises(ValueError, match=r'anno_path must be a COCO annotation file, \*.json, got'):
         check_datasets(coco(annotations(), anno_path='annotations/train.txt'), ['TrainDataset'])
 
 

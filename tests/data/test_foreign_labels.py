@@ -243,7 +243,7 @@ def changed(kind, **values):
      ['4 images have no size in the file; it was read from the image']),
     (changed('images', width=0, height=0),
      ['4 images have no size in the file; it was read from the image']),
-    (changed('annotations', id=1), ['1 files have ids of boxes that occur twice; renumbered']),
+    (changed('annotations', id=1), ['1 files have box ids that appear twice; renumbered']),
     (changed('annotations', id=None, area=None, iscrowd=None), []),
     (changed('annotations', area=-1), []),
 ], ids=['no size', 'size 0', 'same ids', 'only what is needed', 'area'])
@@ -304,10 +304,10 @@ def floats(content):
 
 
 @pytest.mark.parametrize('change, notes', [
-    (as_text, {'1 files have ids that are no integers; renumbered',
+    (as_text, {'1 files have ids that are not integers; renumbered',
                '14 numbers were written as text'}),
-    (named_images, {'1 files have ids that are no integers; renumbered'}),
-    (floats, {'1 files have ids that are no integers; renumbered'}),
+    (named_images, {'1 files have ids that are not integers; renumbered'}),
+    (floats, {'1 files have ids that are not integers; renumbered'}),
 ], ids=['text', 'names', 'floats'])
 def test_ids_and_numbers_of_other_kinds(tmp_path, change, notes):
     source = coco_edited(tmp_path, change)
@@ -336,7 +336,7 @@ def test_a_file_of_cvat_is_no_annotation_of_voc(tmp_path):
     write_images(tmp_path, ['a'])
     write_text(tmp_path / 'a.xml', '<annotations/>')
     fault, = read(tmp_path, 'voc', class_names=CLASSES).faults
-    assert str(fault).startswith('a.xml:1: is no annotation of Pascal VOC: expected <annotation>, '
+    assert str(fault).startswith('a.xml:1: is not a Pascal VOC annotation: expected <annotation>, '
                                  'got <annotations>; export')
 
 
@@ -358,11 +358,11 @@ def test_numbers_without_names_are_listed_in_their_order(tmp_path):
 
 
 @pytest.mark.parametrize('name, text, message', [
-    ('classes.txt', 'dent,scratch\n', 'one class name a line, got all in one, "dent,scratch"'),
+    ('classes.txt', 'dent,scratch\n', 'one class name per line, got all on one, "dent,scratch"'),
     ('classes.txt', 'dent\n\nscratch\n', 'different class names, one per line'),
-    ('data.yaml', 'names: [no, dent]\n', 'one of the names is False in YAML and no text'),
-    ('data.yaml', 'names: [1.0, dent]\n', 'one of the names is 1.0 in YAML and no text'),
-    ('data.yaml', 'names: dent\n', "names is a list of the classes, got 'dent'; write"),
+    ('data.yaml', 'names: [no, dent]\n', 'YAML reads one of the names as False'),
+    ('data.yaml', 'names: [1.0, dent]\n', 'YAML reads one of the names as 1.0'),
+    ('data.yaml', 'names: dent\n', "names must be a list of the classes, got 'dent'; write"),
     ('data.yaml', 'names:\n\t- dent\n', 'data.yaml, line 2: .*; indent with blanks instead'),
 ])
 def test_lists_of_classes_that_read_otherwise_than_meant(tmp_path, name, text, message):

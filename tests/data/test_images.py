@@ -16,7 +16,8 @@ from tiny import student_yaml
 from deploy import images as deploy_images
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.data import images
-from ppdet_ext.data.dataset_files import _check_image, check_datasets
+from ppdet_ext.data.dataset_files import check_datasets
+from ppdet_ext.data.image_checks import check_image
 from ppdet_ext.data.images import check_depth, decode_bgr, image_size, largest_value, open_rgb
 from ppdet_ext.deploy.compared_images import compared_images
 from ppdet_ext.inference import detections
@@ -66,7 +67,7 @@ def test_eight_bits_are_as_opencv_reads_them(form):
 @pytest.mark.parametrize('maximum, state', [(None, 'is not set'), (1023, 'is 1023')])
 def test_without_the_range_it_is_refused_with_the_value_that_fits(maximum, state):
     content = encoded(np.full([4, 4], 3000, 'uint16'), 'PNG')
-    with pytest.raises(ValueError, match=f'16 bits a channel, values up to 3000, .*{state}; give '
+    with pytest.raises(ValueError, match=f'16 bits per channel, values up to 3000, .*{state}; give '
                                          f'-o image_maximum=4095'):
         decode_bgr(content, maximum)
 
@@ -83,7 +84,7 @@ def test_other_depths_are_refused(tmp_path, form, pixels):
 
 @pytest.mark.parametrize('kind, sample_format, message', [
     ('int16', 2, 'grey values with a sign'), ('int8', 2, 'grey values with a sign'),
-    ('float16', 3, 'grey values of floating point')])
+    ('float16', 3, 'grey values in floating point')])
 def test_grey_values_that_are_no_integers_from_0_are_refused(tmp_path, kind, sample_format,
                                                              message):
     path = tmp_path / 'a.tif'
@@ -97,19 +98,19 @@ def test_grey_values_that_are_no_integers_from_0_are_refused(tmp_path, kind, sam
 
 
 @pytest.mark.parametrize('form, options, message', [
-    ('WEBP', {'exif': turned(6)}, 'its EXIF orientation turns it'),
-    ('WEBP', {'exif': turned(3)}, 'its EXIF orientation turns it'),
+    ('WEBP', {'exif': turned(6)}, 'its EXIF orientation rotates it'),
+    ('WEBP', {'exif': turned(3)}, 'its EXIF orientation rotates it'),
     ('WEBP', {'save_all': True, 'append_images': [Image.fromarray(255 - GREY)]},
-     'OpenCV, by which detectors read images, cannot decode it; save it as PNG'),
+     'OpenCV, which detectors read images with, cannot decode it; save it as PNG'),
     ('TIFF', {'save_all': True, 'append_images': [Image.fromarray(255 - GREY)]},
-     'several pictures in one TIFF, of which detectors read the first'),
-    ('TIFF', {'compression': 'lzma'}, 'OpenCV, by which .* cannot decode it; save it as PNG'),
+     'a multi-page TIFF, of which detectors read only the first page'),
+    ('TIFF', {'compression': 'lzma'}, 'OpenCV, which detectors read images with, cannot decode it'),
 ])
 def test_what_a_detector_sees_otherwise_is_refused_before_training(tmp_path, form, options,
                                                                    message):
     path = tmp_path / 'a.img'
     path.write_bytes(encoded(GREY, form, **options))
-    for read in image_size, lambda path: _check_image(path, None):
+    for read in image_size, lambda path: check_image(path, None):
         with pytest.raises(ValueError, match=message):
             read(str(path))
 
@@ -131,7 +132,7 @@ def test_exif_turns_an_image_everywhere(tmp_path, form, bits):
     pixels = np.repeat(np.repeat(GREY, 8, axis=0), 8, axis=1).astype(f'uint{bits}')
     path.write_bytes(encoded(pixels, form, exif=turned(6)))
     right = np.rot90(pixels, -1)
-    assert image_size(str(path)) == _check_image(str(path), 255) == right.shape[::-1]
+    assert image_size(str(path)) == check_image(str(path), 255) == right.shape[::-1]
     assert images.image_sizes([str(path)]) == {right.shape}
     assert np.abs(np.int32(open_rgb(str(path), 255))[..., 0] - right).mean() < 3
 
@@ -204,8 +205,7 @@ def test_one_list_of_suffixes(tmp_path, capsys):
     (tmp_path / 'camera').mkdir()
     found = detections.find_images(None, str(tmp_path))
     assert [path.rsplit('/')[-1] for path in found] == sorted(names)
-    left_out = ('left out 3 names that are no files of images: b.heic, camera, '
-                'notes.txt')
+    left_out = 'left out 3 entries that are not image files: b.heic, camera, notes.txt'
     assert left_out in capsys.readouterr().out
     assert deploy_images.find_images(None, str(tmp_path)) == found
     assert left_out in capsys.readouterr().out

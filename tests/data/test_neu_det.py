@@ -280,7 +280,7 @@ def test_command_lists_every_fault(small, tmp_path, prepare_tool, capsys):
     captured = capsys.readouterr()
     bad = os.path.join('ANNOTATIONS', 'bad.xml')
     assert f'{bad}:5: unknown class' in captured.out and f'{bad}:10: unknown class' in captured.out
-    assert '2 faults in 1 files' in one_error_line(captured)
+    assert '2 faults in 1 file' in one_error_line(captured)
     assert prepare_tool([*args, '--skip-invalid']) == 0
 
 

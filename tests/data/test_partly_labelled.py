@@ -60,7 +60,7 @@ def test_the_seed_decides_and_larger_parts_contain_smaller_ones(annotations):
 
 @pytest.mark.parametrize('fraction, message', [
     (0.02, 'train.json: 2percent_seed0 would have no labelled box of crack, dent; take a larger'),
-    (1.0, '--fraction lies between 0 and 1, got 1.0'), (0.0, 'got 0.0')])
+    (1.0, '--fraction must be between 0 and 1, got 1.0'), (0.0, 'got 0.0')])
 def test_fractions_that_cannot_be(annotations, fraction, message):
     with pytest.raises(ValueError, match=message):
         make_partly_labelled(annotations, [fraction], [0])

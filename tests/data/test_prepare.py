@@ -168,7 +168,7 @@ def test_label_studio_coco_with_addresses_and_ids_from_0(tmp_path, source):
     write_text(source / 'result.json', json.dumps(coco_content(
         content, first_id=0, file_name='/data/local-files/?d=steel/images/{}.png')))
     report = prepared(source, tmp_path / 'out')
-    assert 'renumbered' in report and '10 names of images were other paths' in report
+    assert 'renumbered' in report and '10 images were listed under other paths' in report
     train = load(tmp_path / 'out')['train']
     assert [(c['id'], c['name']) for c in train['categories']] == [(1, 'scratch'), (2, 'dent')]
 
@@ -303,10 +303,10 @@ def test_a_shape_of_keypoints_that_is_none(tmp_path, source):
 
 @pytest.mark.parametrize('line, message', [
     ('2 0.5 0.5 0.2 0.2', 'class 2, but there are 2 classes, counted from 0: scratch, dent'),
-    ('0.5 0.5 0.5 0.2 0.2', 'the class is an integer from 0, got 0.5'),
+    ('0.5 0.5 0.5 0.2 0.2', 'the class must be an integer of at least 0, got 0.5'),
     ('0 0.5 0.5 0.2', 'expected a class, x, y, width, height, or a class and points x, y, got 4'),
-    ('dent 0.5 0.5 0.2 0.2', 'expected a class number, x, y, width and height with blanks between '
-     'them, got "dent 0.5 0.5 0.2 0.2"'),
+    ('dent 0.5 0.5 0.2 0.2', 'expected a class number, x, y, width and height, separated by '
+     'blanks, got "dent 0.5 0.5 0.2 0.2"'),
     ('0 0.5 0.5 nan 0.2', 'expected numbers, got'),
     ('0 12 20 8 8', '[12.0, 20.0, 8.0, 8.0] are pixels; YOLO uses fractions'),
     ('0 0.9 0.5 0.4 0.2', 'box [44.8, 19.2, 70.4, 28.8] (x1, y1, x2, y2) is outside the image'),
@@ -323,7 +323,7 @@ def test_faults_of_yolo_name_file_and_line(tmp_path, source, line, message):
 @pytest.mark.parametrize('text, message', [
     ('names: [a, a]', 'expected different names of classes'),
     ('names: {0: a, 2: b}', r'names count from 0 without a gap, got \[0, 2\]'),
-    ('names: []', r'names is a list of the classes, got \[\]'),
+    ('names: []', r'names must be a list of the classes, got \[\]'),
     ('nc: 3\nnames: [a, b]', 'nc is 3, but there are 2 names: a, b'),
 ])
 def test_faults_of_data_yaml(tmp_path, source, text, message):
@@ -417,7 +417,7 @@ def test_without_an_order_of_the_classes_the_names_are_shown(tmp_path, source, n
     WRITERS[name](source, objects(6))
     for path in source.glob('*.txt'):
         path.unlink()
-    with pytest.raises(ValueError, match=r'nothing tells the order of the classes, dent \(\d '
+    with pytest.raises(ValueError, match=r'nothing states the order of the classes, dent \(\d '
                                          r'boxes\), scratch .*--classes dent,scratch'):
         prepared(source, tmp_path / 'out')
 
@@ -538,7 +538,7 @@ def test_sixteen_bits_are_copied_and_their_range_is_stated(tmp_path, source):
         pixels = np.asarray(Image.open(path)).astype('uint16') * (16 if k else 8)
         Image.fromarray(pixels).save(path)
     report = prepared(source, tmp_path / 'out')
-    assert 'grey values: 16 bits a channel in the files, 0 to 4095 in use' in report
+    assert 'grey values: 16 bits per channel in the files, 0 to 4095 in use' in report
     content = yaml.safe_load((tmp_path / 'out' / 'dataset.yml').read_text())
     assert content['image_maximum'] == 4095
     path = source / 'images' / 'part.000.png'
@@ -583,7 +583,7 @@ def test_the_tool_lists_every_fault(tmp_path, source):
     write_text(source / 'labels' / 'part.000.txt', 'x\n9 1 1 1 1\n')
     finished = run_tool('--source', source, '--output', 'out', cwd=tmp_path)
     assert finished.returncode == 1 and finished.stdout.count('part.000.txt:') == 2
-    assert finished.stderr.startswith('error: 2 faults in 1 files') and not (
+    assert finished.stderr.startswith('error: 2 faults in 1 file,') and not (
         tmp_path / 'out').exists()
 
 

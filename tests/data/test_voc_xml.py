@@ -39,7 +39,7 @@ def test_no_object_is_sound(tmp_path):
     (SOUND.replace('<width>20', '<width>wide'), 2, '<width> is "wide", expected a number'),
     (SOUND.replace('<size>', '<id>x</id><size>'), 2, '<id> is "x", expected an integer'),
     (SOUND.replace('<size>', '<id>1e5</id><size>'), 2, '<id> is "1e5", expected an integer'),
-    (SOUND.replace('<width>20', '<width>-5'), 2, '<size> is above 0, got [-5, 20]'),
+    (SOUND.replace('<width>20', '<width>-5'), 2, '<size> must be above 0, got [-5, 20]'),
     (SOUND.replace('<name>patches', '<name>dent'), 3, 'unknown class "dent", expected one of'),
     (SOUND.replace('<difficult>0', '<difficult>no'), 3, '<difficult> is "no", expected 0 or 1'),
     (SOUND.replace('<xmin>5', '<xmin>nan'), 4, '<xmin> is "nan", expected a number'),

@@ -48,13 +48,13 @@ READ = {
 REFUSED = {
     'cut.jpg': (JPEG[:len(JPEG) // 2], 'it is cut off'), 'end.jpg': (JPEG[:-2], 'it is cut off'),
     'start.jpg': (JPEG[:100], 'it is cut off'), 'cut.png': (PNG[:len(PNG) // 2], 'cannot decode'),
-    'turned.webp': (encoded(COLOUR, 'WEBP', exif=turned(6)), 'its EXIF orientation turns it'),
-    'animated.webp': (two('WEBP'), 'several pictures in one WebP'),
-    'pages.tif': (two('TIFF'), 'several pictures in one TIFF'),
-    'scanned.tif': (tiff(GREY, 1, second=2), 'several pictures in one TIFF'),
-    'half.tif': (tiff(GREY.astype('float16'), 3), 'not integers from 0, of 8 or 16 bits'),
-    'signed.tif': (tiff(GREY.astype('int16'), 2), 'not integers from 0, of 8 or 16 bits'),
-    'long.tif': (tiff(GREY.astype('uint32'), 1), 'not integers from 0, of 8 or 16 bits'),
+    'turned.webp': (encoded(COLOUR, 'WEBP', exif=turned(6)), 'its EXIF orientation rotates it'),
+    'animated.webp': (two('WEBP'), 'it is an animated WebP'),
+    'pages.tif': (two('TIFF'), 'it is a multi-page TIFF'),
+    'scanned.tif': (tiff(GREY, 1, second=2), 'it is a multi-page TIFF'),
+    'half.tif': (tiff(GREY.astype('float16'), 3), 'not unsigned integers of 8 or 16 bits'),
+    'signed.tif': (tiff(GREY.astype('int16'), 2), 'not unsigned integers of 8 or 16 bits'),
+    'long.tif': (tiff(GREY.astype('uint32'), 1), 'not unsigned integers of 8 or 16 bits'),
     'lzma.tif': (encoded(GREY, 'TIFF', compression='lzma'), 'OpenCV cannot decode it'),
     'large.tif': (b'II' + bytes([43, 0, 8, 0, 0, 0]) + bytes(90), 'not a BMP, JPEG, PNG, TIFF or'),
     'ppm.png': (encoded(COLOUR, 'PPM'), 'not a BMP, JPEG, PNG, TIFF or'),
@@ -86,7 +86,7 @@ def test_what_is_refused_is_refused_by_both(name, tmp_path):
 @pytest.mark.parametrize('maximum', [None, 100])
 def test_grey_values_above_the_maximum(maximum, tmp_path):
     (tmp_path / 'deep.png').write_bytes(encoded(DEEP, 'PNG'))
-    with pytest.raises(ValueError, match='16 bits a channel, values up to .* image_maximum'):
+    with pytest.raises(ValueError, match='16 bits per channel, values up to .* image_maximum'):
         read_image(str(tmp_path / 'deep.png'), maximum)
 
 

@@ -87,9 +87,9 @@ def test_a_folder_that_is_no_model(tmp_path):
 @pytest.mark.parametrize('content, message', [
     ('{', 'is damaged'), ('{"format_version": 9}', 'expected format_version 1'),
     ('{"format_version": 1}', 'has no name, classes'),
-    (json.dumps({**MODEL, 'preprocess': 'x'}), 'has no preprocess, or another kind of value'),
-    (json.dumps({**MODEL, 'classes': ['pit']}), 'has 1 classes, exported were 2'),
-    (json.dumps({**MODEL, 'preprocess': [{'type': 'Blur'}]}), 'does not know Blur, but Resize')])
+    (json.dumps({**MODEL, 'preprocess': 'x'}), 'has no preprocess, or a wrong kind of value there'),
+    (json.dumps({**MODEL, 'classes': ['pit']}), 'has 1 classes, but 2 were exported'),
+    (json.dumps({**MODEL, 'preprocess': [{'type': 'Blur'}]}), 'runner knows Resize, .*, not Blur')])
 def test_a_card_that_cannot_be_read(content, message, tmp_path):
     (tmp_path / CARD).write_text(content)
     with pytest.raises(ValueError, match=message):
@@ -105,7 +105,7 @@ def test_files_of_another_model(runtime, names, tmp_path):
     for name in names:
         (tmp_path / name).write_bytes(b'cut off')
     with pytest.raises(ValueError, match=f'{names[-1]} is not the file that {CARD} was exported '
-                       'with: it is cut off or of another model'):
+                       'with: it is cut off or from another export'):
         Detector(str(tmp_path), runtime)
 
 
@@ -211,7 +211,7 @@ def test_a_file_without_such_thresholds(content, message, tmp_path):
 
 
 @pytest.mark.parametrize('options, message', [
-    (['--cpu_threads', '0'], 'expected a whole number from 1, got "0"'),
+    (['--cpu_threads', '0'], 'expected a whole number of at least 1, got "0"'),
     (['--save_images', 'maybe'], 'expected true or false, got "maybe"')])
 def test_values_of_flags(options, message, capsys):
     with pytest.raises(SystemExit):

@@ -151,15 +151,15 @@ def test_a_changed_slim_yaml_is_a_slim_yaml(folder):
     ([{**RUNS[0], 'seed': 1}], r'runs\[0\]: unknown key "seed" .did you mean "seeds"'),
     ([{'method': 'x'}], r'runs\[0\] needs epochs, seeds, config'),
     ([3], r'runs\[0\] takes "key: value" pairs, got 3'),
-    ([], r'runs is a list of methods, got \[\]'),
-    ([{**RUNS[0], 'seeds': 0}], r'runs\[0\].seeds is a list of integers, each once, got 0'),
+    ([], r'runs must be a list of methods, got \[\]'),
+    ([{**RUNS[0], 'seeds': 0}], r'runs\[0\].seeds must be a list of integers, each once, got 0'),
     ([{**RUNS[0], 'seeds': [1, 1]}], r'each once, got \[1, 1\]'),
-    ([{**RUNS[0], 'seeds': [True]}], r'seeds is .* got \[True\]'),
-    ([{**RUNS[0], 'epochs': 0}], 'epochs is an integer from 1, got 0'),
-    ([{**RUNS[0], 'method': '../x'}], 'method is a name of letters, .* got \'../x\''),
-    ([{**RUNS[0], 'options': 'epoch=3'}], 'options is a list of "key=value", got'),
-    ([{**RUNS[0], 'slim_changes': ['x']}], 'slim_changes is a mapping'),
-    ([{**RUNS[0], 'config': 3}], 'config is text, got 3'),
+    ([{**RUNS[0], 'seeds': [True]}], r'seeds must be .* got \[True\]'),
+    ([{**RUNS[0], 'epochs': 0}], 'epochs must be an integer of at least 1, got 0'),
+    ([{**RUNS[0], 'method': '../x'}], 'method must be a name of letters, .* got \'../x\''),
+    ([{**RUNS[0], 'options': 'epoch=3'}], 'options must be a list of "key=value", got'),
+    ([{**RUNS[0], 'slim_changes': ['x']}], 'slim_changes must be a mapping'),
+    ([{**RUNS[0], 'config': 3}], 'config must be text, got 3'),
 ])
 def test_a_wrong_comparison_is_refused(folder, runs, message):
     with pytest.raises(ValueError, match=message):
@@ -174,7 +174,7 @@ def test_a_change_that_leads_nowhere_is_refused(folder):
 
 @pytest.mark.parametrize('sets', [{}, ['val.json'], {'test': 'test.json'}, {'a/b': ['val.json']}])
 def test_sets_are_lists_of_files_by_name(folder, sets):
-    with pytest.raises(ValueError, match='sets is names of letters, .* got'):
+    with pytest.raises(ValueError, match='sets must be names of letters, .* got'):
         comparison(folder, sets=sets)
 
 

@@ -91,8 +91,8 @@ def test_rates_written_out_cannot_be_scaled(load):
 
 
 @pytest.mark.parametrize('options, message', [
-    ({'auto_scale_lr': 4}, 'auto_scale_lr is true or false, got 4'),
-    ({'base_batch_size': 0}, 'base_batch_size is an integer from 1, got 0'),
+    ({'auto_scale_lr': 4}, 'auto_scale_lr must be true or false, got 4'),
+    ({'base_batch_size': 0}, 'base_batch_size must be an integer of at least 1, got 0'),
     ({'auto_scale_learning_rate': True}, 'did you mean "auto_scale_lr"'),
 ])
 def test_wrong_values_are_found(load, options, message):

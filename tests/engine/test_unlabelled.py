@@ -55,8 +55,8 @@ def test_the_slim_yaml_may_name_them(make, tmp_path, log):
     trainer = make(images(tmp_path))
     said = [text for _, text in log if text.startswith('UnlabelledDataset: ')]
     assert 'first' in said[0] and 'val_0.png' in said[0], 'it is an image of EvalDataset'
-    assert said[1] == ('UnlabelledDataset: 3 images, 2 a step beside 2 labelled ones; an epoch '
-                       'sees 0.67 of them all')
+    assert said[1] == ('UnlabelledDataset: 3 images, 2 per step beside 2 labelled ones; an epoch '
+                       'is 0.67 passes over them')
     names = Names(trainer)
     trainer.register_callbacks([names])
     trainer.train()
@@ -73,9 +73,9 @@ def test_a_term_that_needs_labels_ends_the_run_before_it_starts(make, tmp_path):
 @pytest.mark.parametrize('options, message', [
     ({'UnlabelledDataset': {'image_dri': 'x'}}, r'UnlabelledDataset: unknown key "image_dri" \(did '
                                                 r'you mean "image_dir"'),
-    ({'UnlabelledDataset': {'pseudo_boxes': 1}}, 'UnlabelledDataset.pseudo_boxes is true or false'),
-    ({'UnlabelledDataset': {'score_threshold': 2}}, 'score_threshold is a number from 0 to 1'),
-    ({'UnlabelledReader': {'batch_size': 0}}, 'UnlabelledReader.batch_size is an integer from 1'),
+    ({'UnlabelledDataset': {'pseudo_boxes': 1}}, 'pseudo_boxes must be true or false'),
+    ({'UnlabelledDataset': {'score_threshold': 2}}, 'score_threshold must be a number from 0 to 1'),
+    ({'UnlabelledReader': {'batch_size': 0}}, 'batch_size must be an integer of at least 1'),
     ({'UnlabelledReader': {'sample_transforms': [{'Decod': {}}]}}, 'unknown name "Decod"'),
     ({'UnlabelledDatset': {}}, 'did you mean "UnlabelledDataset"'),
 ])

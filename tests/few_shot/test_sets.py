@@ -292,7 +292,7 @@ def test_wrong_classes(source, classes, message):
 
 @pytest.mark.parametrize('shots', [0, -1])
 def test_no_shots(source, shots):
-    with pytest.raises(ValueError, match=f'integers from 1, got {shots}'):
+    with pytest.raises(ValueError, match=f'integers of at least 1, got {shots}'):
         source.make([shots])
 
 
@@ -320,7 +320,7 @@ def test_missing_file(source):
     ('{"images": [{"id": 1}], "annotations": [], "categories": []}',
      r'train.json, images\[0\]: file_name is missing'),
     ('{"images": [], "categories": [{"id": 1, "name": null}]}',
-     r'train.json, categories\[0\]: name is'),
+     r'train.json, categories\[0\]: name must'),
 ])
 def test_damaged_file(source, text, reason):
     folder = source.write()

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from tiny import student_yaml
 
+from deploy.results import save_records
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.inference import detections
 
@@ -48,7 +49,7 @@ def test_says_so_when_there_is_no_box_at_all():
 
 
 def test_json_and_csv_hold_the_same_records(records, tmp_path):
-    as_json, as_csv = detections.save_records(records, str(tmp_path / 'new'))
+    as_json, as_csv = save_records(records, str(tmp_path / 'new'))
     with open(as_json) as f:
         assert json.load(f) == records
     with open(as_csv, newline='', encoding='utf-8-sig') as f:
@@ -138,7 +139,7 @@ def test_another_number_of_names_than_classes(tmp_path):
 
 @pytest.mark.parametrize('names', [[1, 2, 3, 4, 5, 6], ['a', 'a', 'b', 'c', 'd', 'e'], 'abcdef'])
 def test_class_names_that_are_none(tmp_path, names):
-    with pytest.raises(ValueError, match='class_names is a list of different names, got'):
+    with pytest.raises(ValueError, match='class_names must be a list of different names, got'):
         detections.find_labels({'TestDataset': {}, 'class_names': names})
 
 

@@ -83,7 +83,7 @@ def test_the_gradient_passes_through_to_what_lies_before():
 
 
 @pytest.mark.parametrize('parts, message', [
-    ('backbone', "freeze is a list of sublayers, like .backbone., got 'backbone'"),
+    ('backbone', "freeze must be a list of sublayers, like .backbone., got 'backbone'"),
     (['bakbone'], r'no sublayer "bakbone" \(did you mean "backbone"\?\); its parts are back'),
     ([3], 'no sublayer "3"'),
 ])

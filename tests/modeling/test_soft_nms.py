@@ -91,5 +91,5 @@ def test_a_detector_evaluates_with_it(tmp_path):
 
 
 def test_an_unknown_decay_is_an_error():
-    with pytest.raises(ValueError, match="decay is one of linear, gaussian, got 'hard'"):
+    with pytest.raises(ValueError, match="decay must be one of linear, gaussian, got 'hard'"):
         MultiClassSoftNMS(decay='hard')

@@ -153,7 +153,7 @@ def test_nothing_detected_in_one_image(tmp_path):
     assert model['accuracy']['mAP']['mean'] == 0
     assert model['classes']['patch']['AP']['mean'] is None  # a class without boxes
     assert not model['threshold']['chosen'] and model['at_threshold']['recall']['mean'] == 0
-    assert 'no threshold keeps to the rule' in html and 'Overkill cannot be measured' in html
+    assert 'no threshold meets the rule' in html and 'Overkill cannot be measured' in html
     assert content['image_decisions'][0]['threshold']['escape'] == 1
     assert content['gains'] == [] and WORDS['en']['title_plain'] in html
 

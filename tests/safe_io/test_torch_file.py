@@ -232,7 +232,7 @@ def test_a_dictionary_is_not_copied_a_thousand_times(tmp_path):
     ids=['bytearray', 'dup', 'pop', 'long', 'frozenset', 'extension'])
 def test_codes_that_pytorch_does_not_write_are_refused(tmp_path, codes):
     path = archive_of(tmp_path / 'codes.pth', b'\x80\x02' + codes + b'.')
-    with pytest.raises(ValueError, match='PyTorch writes no pickle code 0x'):
+    with pytest.raises(ValueError, match='PyTorch writes no pickle opcode 0x'):
         load_torch_state(path)
 
 

@@ -98,8 +98,8 @@ def test_unusual_batches_give_the_same_finite_names(build_crosskd, options):
 @pytest.mark.parametrize('options, message', [
     ({'aling': True}, r'CrossKDLoss: unknown key "aling" \(did you mean "align"\?\)'),
     ({'feature': 'neck'}, 'CrossKDLoss: unknown key "feature"'),
-    ({'alpha_cls': -1}, 'CrossKDLoss.alpha_cls is a number from 0, got -1'),
-    ({'weight': 'much'}, "CrossKDLoss.weight is a number from 0, got 'much'"),
+    ({'alpha_cls': -1}, 'CrossKDLoss.alpha_cls must be a number of at least 0, got -1'),
+    ({'weight': 'much'}, "CrossKDLoss.weight must be a number of at least 0, got 'much'"),
     ({'reused_teacher_head_idx': 2}, 'CrossKDLoss: reused_teacher_head_idx counts .*to 1 here'),
     ({'alpha_ld': 1.0}, 'CrossKDLoss compares the distributions that a GFLHead predicts'),
 ])

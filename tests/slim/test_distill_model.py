@@ -153,28 +153,28 @@ def test_unequal_strides_need_the_yamls_consent(build):
     ({'alpha_mdg': 1.0}, r'MGDFeatureLoss: unknown key "alpha_mdg" \(did you mean "alpha_mgd"'),
     ({'student_channels': 256}, r'delete student_channels .* read from the built models'),
     ({'feature': 'nack'}, r'no sublayer "nack"; near names: neck'),
-    ({'feature': {'student': 'neck'}}, r'feature is a sublayer name or'),
+    ({'feature': {'student': 'neck'}}, r'feature must be a sublayer name or'),
     ({'levels': [0, 7]}, r'levels \[7\] do not exist; student "neck" has 4'),
     ({'feature': {'student': 'neck', 'teacher': 'backbone'}}, r'has 4 levels, teacher .* 3; name'),
-    ('neck', r'every entry is a mapping'),
+    ('neck', r'every entry must be a mapping'),
     ({'loss': 'FocalLoss'}, r'FocalLoss is not a loss of distill_losses.*known: BoxMimic'),
     ({'loss': 'FGDFeatureLoss'}, r'FGDFeatureLoss is not a loss .* \(did you mean "FGDLoss"\?\)'),
     ({'loss': ['MGDFeatureLoss']}, r'no registered loss'),
-    ({'feature': ['neck']}, r"feature is a sublayer name or .*, got \['neck'\]"),
-    ({'levels': 2}, r'levels is a list of indices, each once, .* like \[0, 1\], or .*, got 2'),
-    ({'levels': [0, 0]}, r'levels is a list of indices, each once, .*, got \[0, 0\]'),
-    ({'levels': {'student': [0, 1], 'teacher': [1]}}, 'levels is a list of indices, .* or two of'),
+    ({'feature': ['neck']}, r"feature must be a sublayer name or .*, got \['neck'\]"),
+    ({'levels': 2}, r'levels must be a list of indices, each once, .* like \[0, 1\], or .*, got 2'),
+    ({'levels': [0, 0]}, r'levels must be a list of indices, each once, .*, got \[0, 0\]'),
+    ({'levels': {'student': [0, 1], 'teacher': [1]}}, 'must be a list of indices, .* or two of'),
     ({'levels': {'student': [0], 'teacher': [4]}}, r'levels \[4\] do not exist; student "neck"'),
-    ({'name': 'a.b'}, 'MGDFeatureLoss: name is a name of letters, digits, "_" and "-" .*a.b'),
+    ({'name': 'a.b'}, 'name must be a name of letters, digits, "_" and "-" .*a.b'),
     ({'name': 'Unlabelled_mgd'}, 'that does not begin with "unlabelled", got'),
-    ({'name': ''}, "name is a name of letters.*, got ''"),
-    ({'levels': ['p3']}, r"levels is a list of indices.*got \['p3'\]"),
-    ({'levels': []}, r'levels is a list of indices.*got \[\]'),
-    ({'weight': None}, r'mgd: weight is a number from 0, got None'),
-    ({'weight': -1}, r'mgd: weight is a number from 0, got -1'),
-    ({'alpha_mgd': 'small'}, r"MGDFeatureLoss.alpha_mgd is a number from 0, got 'small'"),
-    ({'alpha_mgd': -1}, r'MGDFeatureLoss.alpha_mgd is a number from 0, got -1'),
-    ({'interpolate': 'bilinar'}, r"interpolate is one of nearest, bilinear.*got 'bilinar'"),
+    ({'name': ''}, "name must be a name of letters.*, got ''"),
+    ({'levels': ['p3']}, r"levels must be a list of indices.*got \['p3'\]"),
+    ({'levels': []}, r'levels must be a list of indices.*got \[\]'),
+    ({'weight': None}, r'mgd: weight must be a number of at least 0, got None'),
+    ({'weight': -1}, r'mgd: weight must be a number of at least 0, got -1'),
+    ({'alpha_mgd': 'small'}, r"MGDFeatureLoss.alpha_mgd must be a number of at least 0, got"),
+    ({'alpha_mgd': -1}, r'MGDFeatureLoss.alpha_mgd must be a number of at least 0, got -1'),
+    ({'interpolate': 'bilinar'}, r"interpolate must be one of nearest, bilinear.*got 'bilinar'"),
 ])
 def test_wrong_wiring_is_found_when_building(build, entry, message):
     with pytest.raises(ValueError, match=message):
@@ -287,7 +287,7 @@ def test_inherits_what_the_yaml_names(tmp_path, build):
 
 
 def test_inheriting_what_does_not_fit_is_an_error(build):
-    with pytest.raises(ValueError, match="inherit is a list of sublayers, .* got 'head'"):
+    with pytest.raises(ValueError, match="inherit must be a list of sublayers, .* got 'head'"):
         build(inherit='head')
     with pytest.raises(ValueError, match='inherit: "neck" of the teacher does not fit the student'):
         build(inherit=['neck'])

@@ -195,10 +195,10 @@ def test_the_teacher_may_have_a_cosine_head(build_dkan, tmp_path):
 @pytest.mark.parametrize('slim, message', [
     ({'logit_loss': True}, 'logit_loss takes "key: value" pairs, got True'),
     ({'logit_loss': {'tua': 5.0}}, r'unknown key "tua" \(did you mean "tau"\?\)'),
-    ({'logit_loss': {'tau': 'hot'}}, "tau is a number from 0, got 'hot'"),
-    ({'logit_loss': {'tau': True}}, 'tau is a number from 0, got True'),
-    ({'logit_loss': {'loss_weight': -1}}, 'loss_weight is a number from 0, got -1'),
-    ({'logit_loss': {'use_scaled_logits': 1}}, 'use_scaled_logits is true or false, got 1'),
+    ({'logit_loss': {'tau': 'hot'}}, "tau must be a number of at least 0, got 'hot'"),
+    ({'logit_loss': {'tau': True}}, 'tau must be a number of at least 0, got True'),
+    ({'logit_loss': {'loss_weight': -1}}, 'loss_weight must be a number of at least 0, got -1'),
+    ({'logit_loss': {'use_scaled_logits': 1}}, 'use_scaled_logits must be true or false, got 1'),
     ({'logit_loss': {'num_base_classes': 2}}, 'unknown key "num_base_classes"'),
     ({'distill_losses': [{'levels': [0, 9]}]}, r'dkan_fka: levels \[9\] do not exist'),
 ])
@@ -223,7 +223,7 @@ def student_of(tmp_path, **overrides):
     ({'num_classes': 3}, 'the teacher detects 3 classes, the student 3; DKAN needs a teacher of'),
     ({'class_names': CLASSES[::-1]}, 'begin with scratches, rolled-in_scale, pitted_surface; the'),
     ({'pretrain_weights': None}, 'set pretrain_weights to the file that tools/expand_head.py'),
-    ({'freeze': 'backbone'}, "freeze is a list of sublayers, like .backbone., got 'backbone'"),
+    ({'freeze': 'backbone'}, "freeze must be a list of sublayers, like .backbone., got 'backbone'"),
     ({'freeze': ['bakbone']}, r'FasterRCNN has no sublayer "bakbone" \(did you mean "backbone"'),
 ])
 def test_a_student_that_does_not_fit_is_an_error(build_dkan, tmp_path, overrides, message):

@@ -220,9 +220,9 @@ def test_the_neck_itself_can_be_answered_with(build_tskd, tmp_path):
     ({'reused_teacher_head_idx': 2}, 'reused_teacher_head_idx counts .* from 0 to 1 here, got 2'),
     ({'reused_teacher_head_idx': '1'}, "from 0 to 1 here, got '1'"),
     ({'student_head_idx': -1, **RESPONSE}, 'student_head_idx counts .*, got -1'),
-    ({'alpha_cls': 'much', **RESPONSE}, "alpha_cls is a number from 0, got 'much'"),
-    ({'alpha_box': -1, **RESPONSE}, 'alpha_box is a number from 0, got -1'),
-    ({'align': 'yes', **RESPONSE}, "align is true or false, got 'yes'"),
+    ({'alpha_cls': 'much', **RESPONSE}, "alpha_cls must be a number of at least 0, got 'much'"),
+    ({'alpha_box': -1, **RESPONSE}, 'alpha_box must be a number of at least 0, got -1'),
+    ({'align': 'yes', **RESPONSE}, "align must be true or false, got 'yes'"),
     (True, 'cross_response takes "key: value" pairs, got True'),
     ([1], r'cross_response takes "key: value" pairs, got \[1\]'),
 ])

@@ -179,7 +179,7 @@ def test_an_entry_may_keep_to_the_labelled_images(build):
 
 
 def test_unlabelled_is_true_or_false(build):
-    with pytest.raises(ValueError, match="mgd: unlabelled is true or false, got 'no'"):
+    with pytest.raises(ValueError, match="mgd: unlabelled must be true or false, got 'no'"):
         build(distill_losses=[{'unlabelled': 'no'}])
 
 

@@ -51,7 +51,7 @@ def test_a_killed_comparison_goes_on_to_the_same_bits(tmp_path):
                               stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         assert done.returncode == 0, done.stdout
         assert '3 of 3 runs are finished' in done.stdout and '| MGD' in done.stdout
-        assert ('goes on' in done.stdout) == (output == 'killed')
+        assert ('continues' in done.stdout) == (output == 'killed')
         results = json.loads((tmp_path / output / 'comparison.json').read_text())['runs']
         assert [(run['method'], run['seed']) for run in results] == [
             ('teacher', 0), ('student', 0), ('MGD', 0)]
@@ -67,7 +67,7 @@ def test_a_killed_comparison_goes_on_to_the_same_bits(tmp_path):
     (None, 'comparison.yml'),
     ({'dataset_dir': 'x', 'sets': {}}, 'needs runs'),
     ({'dataset_dir': 'x', 'sets': {}, 'runs': [], 'seed': 3}, 'unknown key "seed"'),
-    ({'dataset_dir': 'x', 'sets': {'test': ['t.json']}, 'runs': []}, 'runs is a list of methods'),
+    ({'dataset_dir': 'x', 'sets': {'test': ['t.json']}, 'runs': []}, 'runs must be a list'),
 ])
 def test_a_wrong_yaml_is_one_line(tmp_path, monkeypatch, capsys, content, message):
     path = tmp_path / 'comparison.yml'

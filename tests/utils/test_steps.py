@@ -263,7 +263,7 @@ def test_bases_that_multiply_end_quickly(folder):
 @pytest.mark.parametrize('bases', ['a.yml', '3', '[3]', '{a: 1}', ''])
 def test_bases_that_are_no_list_of_paths(folder, bases):
     (folder / 'own.yml').write_text(f'_BASE_: {bases}')
-    with pytest.raises(ValueError, match='own.yml: _BASE_ is a list of paths'):
+    with pytest.raises(ValueError, match='own.yml: _BASE_ must be a list of paths'):
         check_bases('own.yml')
 
 

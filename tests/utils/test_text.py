@@ -7,7 +7,7 @@ import unicodedata
 import pytest
 
 from ppdet_ext.utils.files import open_text, read_json, read_text
-from ppdet_ext.utils.text import clean_name, decode_text
+from ppdet_ext.utils.text import clean_name, counted, decode_text
 
 
 @pytest.mark.parametrize('content', [
@@ -48,3 +48,8 @@ def test_files(tmp_path):
     assert read_json(str(path)) == ['划痕'] and read_text(str(path)) == '["划痕"]'
     with open_text(str(path)) as f:
         assert f.name == str(path) and f.read() == '["划痕"]'
+
+
+def test_numbers_agree_with_their_nouns():
+    assert [counted(n, 'fault') for n in (0, 1, 2)] == ['0 faults', '1 fault', '2 faults']
+    assert [counted(n, 'box') for n in (0, 1, 2)] == ['0 boxes', '1 box', '2 boxes']

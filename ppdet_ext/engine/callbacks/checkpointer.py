@@ -22,7 +22,7 @@ logger = setup_logger('ppdet.engine')
 
 
 class Checkpointer(Callback):
-    """Saves every ``snapshot_epoch`` and the best model, and what there is when asked to stop.
+    """Saves every ``snapshot_epoch``, the best model and, when asked to stop, the current state.
 
     ``<name>.pdparams`` and ``.pdopt`` are PaddleDetection's: the plain student, and the optimizer.
     ``<name>.pdstate`` holds what they have no place for: the distillation losses' own weights, the
@@ -30,10 +30,10 @@ class Checkpointer(Callback):
     callback that has one. With EMA ``.pdparams`` holds the averaged weights, and ``<name>.pdema``
     those that training continues from.
 
-    A snapshot is saved before its evaluation, whose results its sidecar is given afterwards.
+    A snapshot is saved before its evaluation; afterwards the results are added to its sidecar.
 
-    Only the first process saves. Comes last of the callbacks, so that it saves what the others
-    make of an epoch.
+    Only the first process saves. Must be the last callback, so that it saves what the others have
+    done in an epoch.
 
     Args:
         trainer (Trainer): whose model is saved.
@@ -44,18 +44,18 @@ class Checkpointer(Callback):
         self.save_dir = os.path.join(trainer.cfg.save_dir, trainer.cfg.filename)
         self.best_metric = -1.0
         self._snapshot = None  # path and checksums of the last one
-        self._current = None  # path of a checkpoint since which nothing was trained
+        self._current = None  # path of a checkpoint that is still up to date
         self._stop_request = DistributedStop(trainer.stop_request)
         self.resumed = False
         self.not_evaluated = None  # path of a resumed checkpoint that lacks its evaluation
 
     def on_epoch_begin(self, status):
-        """Notes the learning rate's step, to which an interrupted epoch returns."""
+        """Remembers the learning rate's step, to which an interrupted epoch returns."""
         if status['mode'] == 'train':
             self._schedule = copy.deepcopy(self.model.lr.state_dict())
 
     def on_step_begin(self, status):
-        """Ends the run if it was asked to: here the step before is complete.
+        """Ends the run if it was asked to stop: at this point the last step is complete.
 
         Raises:
             Interrupted: says how to continue.
@@ -187,7 +187,7 @@ class Checkpointer(Callback):
             'best_metric': float(self.best_metric),
             'evaluated': evaluated,
             'distill_losses': {} if losses is None else losses.state_dict(),
-            # What ppdet's ModelEMA hands out itself is corrected, and cannot be continued.
+            # The weights that ppdet's ModelEMA returns are bias-corrected and cannot be continued.
             'ema': {'weights': dict(trainer.ema.state_dict), 'step': trainer.ema.step,
                     'epoch': trainer.ema.epoch} if trainer.use_ema else {},
             'callbacks': {type(callback).__name__: callback.state_dict()
@@ -196,7 +196,7 @@ class Checkpointer(Callback):
 
 
 def _best_metric(path):
-    """float: of the best model so far; the next one is better than none and than a damaged one."""
+    """float: the best model's metric so far; -1 without one, or if it is damaged."""
     if not os.path.exists(path + SIDECAR_SUFFIX):
         return -1.0
     try:

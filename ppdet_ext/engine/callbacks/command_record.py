@@ -7,7 +7,9 @@ __all__ = ['CommandRecord']
 
 
 class CommandRecord(Callback):
-    """Keeps the command when nothing can refuse the run any more, so that an earlier one stays.
+    """Records the command once nothing can refuse the run any more.
+
+    A refused run thus leaves the record of an earlier one as it is.
 
     Args:
         trainer (Trainer): whose training it is; registered last.
@@ -19,5 +21,5 @@ class CommandRecord(Callback):
         self.keep = keep
 
     def on_train_begin(self, status):
-        """Writes it."""
+        """Writes the command."""
         self.keep()

@@ -15,7 +15,7 @@ logger = setup_logger('ppdet.engine')
 
 
 class MissedEvaluation(Callback):
-    """Evaluates a resumed snapshot first if its run did not get to it; else nothing.
+    """Evaluates a resumed snapshot first if its run ended before doing so.
 
     Args:
         trainer (Trainer): whose checkpoint may lack its evaluation.
@@ -43,7 +43,7 @@ class MissedEvaluation(Callback):
 
 
 def _prepare(trainer):
-    """Makes what ppdet's training makes before its first evaluation, which then uses it."""
+    """Sets up what ppdet's training sets up before its first evaluation and then reuses."""
     cfg = trainer.cfg
     trainer._eval_dataset = cfg.EvalDataset
     trainer._eval_batch_sampler = paddle.io.BatchSampler(

@@ -43,19 +43,19 @@ def set_seed(seed):
 
 
 def epoch_seed(seed, epoch):
-    """int: the seed of one epoch; those of two runs or two epochs have nothing in common."""
+    """int: the seed of one epoch, unrelated to those of other epochs and other runs."""
     return int(np.random.SeedSequence([seed, epoch]).generate_state(1)[0]) % LARGEST_SEED
 
 
 class EpochSeeds(Callback):
-    """Seeds every epoch again, so that its random numbers depend on nothing that was before it.
+    """Reseeds every epoch, so that its random numbers do not depend on anything before it.
 
-    A resumed epoch is then the one that an uninterrupted run has, whatever was done between two
-    epochs: evaluation, saving, another start. The order of the images follows from the epoch
+    A resumed epoch is then the same as in an uninterrupted run, whatever happens between two
+    epochs: evaluation, saving, a restart. The order of the images follows from the epoch
     alone, that of unlabelled ones from the seed too. With ``worker_num: 0`` the augmentation draws
     from Python's and NumPy's generators in this process. With more, Paddle seeds its worker
     processes, started again in every epoch, from NumPy's generator and deals the batches out in
-    turn: the numbers are the same again where ``worker_num`` is.
+    turn: the numbers repeat if ``worker_num`` is the same.
 
     Not covered is a detector that itself draws from Python's or NumPy's generator in its forward
     with ``worker_num: 0``, since the images are loaded in a thread that draws at the same time, and
@@ -73,5 +73,5 @@ class EpochSeeds(Callback):
             self.model.loader._batch_sampler.set_epoch(epoch)
             if self.model.unlabelled:
                 self.model.unlabelled.set_epoch(epoch, self.model.seed)
-            # GridMask gets more frequent with the images that were read.
+            # GridMask becomes more frequent with the number of images read.
             self.model.dataset._curr_iter = epoch * len(self.model.dataset)

@@ -13,7 +13,7 @@ from ...utils.files import read_json
 __all__ = ['draw_validation_images']
 
 LOWEST_SCORE = 0.3
-LARGEST_SIZE = 480  # pixels; a log has some of them for every evaluation
+LARGEST_SIZE = 480  # pixels; every evaluation adds some of them to the log
 GAP = 4  # pixels
 
 

@@ -40,7 +40,7 @@ class VisualDLWriter(Callback):
             the number of validation images to draw at an evaluation.
 
     Raises:
-        ValueError: ``vdl_images`` is not an integer from 0.
+        ValueError: ``vdl_images`` is not an integer of at least 0.
     """
 
     def __init__(self, trainer):
@@ -48,8 +48,8 @@ class VisualDLWriter(Callback):
         self.folder = trainer.cfg.get('vdl_log_dir', 'vdl_log_dir/scalar')
         self.images = trainer.cfg.get('vdl_images', 4)
         if type(self.images) is not int or self.images < 0:
-            raise ValueError(f'vdl_images is an integer from 0, got {self.images!r}')
-        self.log = None  # its file's name; until training begins, of the checkpoint's run
+            raise ValueError(f'vdl_images must be an integer of at least 0, got {self.images!r}')
+        self.log = None  # its file's name; until training begins, that of the checkpoint's run
         self.recording = False
 
     def state_dict(self):
@@ -115,7 +115,7 @@ class VisualDLWriter(Callback):
         except OSError as error:
             self.recording = False
             with contextlib.suppress(OSError):
-                os.truncate(path, size)  # after half a record VisualDL reads nothing of a log
+                os.truncate(path, size)  # VisualDL cannot read a log after half a record
             logger.warning(f'cannot write {path} ({error.strerror or error}): from here on no '
                            f'curves are recorded; training continues')
 
@@ -168,7 +168,7 @@ def _begin_log(folder, run, earlier, done):
 
 
 def _records_until(path, step):
-    """Yields the records of a log, as bytes, but those of later steps."""
+    """Yields the records of a log, as bytes, up to a step."""
     for data in RecordReader(path).get_all():
         try:
             values = Record.FromString(data).values

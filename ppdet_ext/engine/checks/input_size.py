@@ -21,8 +21,8 @@ class _Unequal(ValueError):
 def check_input_size(model, name, reader, find_sizes=None):
     """Makes sure that a network can take the images of a reader.
 
-    Looked at is what the reader's operators say of the size; after one that draws it at random
-    nothing is known until the next that fixes it.
+    The size is followed through the reader's operators; after one that draws it at random it is
+    unknown until the next one that fixes it.
 
     Args:
         model (nn.Layer): the detector, or both of a distillation.
@@ -32,15 +32,15 @@ def check_input_size(model, name, reader, find_sizes=None):
             reader's result depends on them; None where they are not known.
 
     Raises:
-        ValueError: images of one batch differ in size, or are not to be halved as often as the
-            network does, or are too small for it; names reader, size and remedy.
+        ValueError: images of one batch differ in size, cannot be halved as often as the network
+            does, or are too small for it; the message names reader, size and remedy.
     """
     parts = (getattr(model, 'student_model', model), getattr(model, 'teacher_model', None))
     detectors = [part for part in parts if part is not None]
     stride = max(map(_stride, detectors), default=1)
     try:
         found = batch_sizes(reader, None)
-        # Nothing is read where the operators hide the sizes anyway.
+        # Sizes are not read if the operators make them unknown anyway.
         if find_sizes and found is UNKNOWN and batch_sizes(reader, [ANY]) is not UNKNOWN:
             found = batch_sizes(reader, find_sizes())
     except _Unequal as error:
@@ -136,7 +136,7 @@ def _keeping_ratio(size, target):
 def _padded(sizes, stride, mixed):
     if sizes is UNKNOWN:
         return UNKNOWN
-    if mixed:  # the largest of a batch counts, so that more sizes may come than there are
+    if mixed:  # the largest height and width of a batch count, in any combination
         sizes = {(h, w) for h, _ in sizes for _, w in sizes}
     if stride < 1:
         return sizes
@@ -144,7 +144,7 @@ def _padded(sizes, stride, mixed):
 
 
 def _strides(detector):
-    """list of int: of the maps that the backbone gives to a neck, which halves them exactly."""
+    """list of int: strides of the maps that a neck takes from the backbone."""
     shapes = getattr(getattr(detector, 'backbone', None), 'out_shape', None)
     if not shapes or getattr(detector, 'neck', None) is None:
         return []

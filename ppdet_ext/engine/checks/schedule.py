@@ -17,7 +17,7 @@ LAST_MILESTONE = 11 / 12
 
 
 def check_schedule(cfg, steps_per_epoch):
-    """Warns of a learning rate that does not run as the training does, as after ``-o epoch=N``.
+    """Warns of a learning-rate schedule that does not fit the training, as after ``-o epoch=N``.
 
     Args:
         cfg (dict): configuration of a training.
@@ -37,7 +37,7 @@ def check_schedule(cfg, steps_per_epoch):
 def _option(written, schedulers, problems):
     """str: the option of the command line that makes all changes."""
     if not written or not all(isinstance(entry, dict) for entry in written):
-        return ''  # objects of a tag, or PaddleDetection's own
+        return ''  # objects built by tags, or PaddleDetection's defaults
     entries = [dict(entry) for entry in written]
     for _, scheduler, change in problems:
         entries[schedulers.index(scheduler)].update(change)
@@ -54,7 +54,7 @@ def schedule_problems(schedulers, epochs, steps_per_epoch):
         steps_per_epoch (int): batches of an epoch.
 
     Yields:
-        tuple: both numbers and the effect in words, the scheduler, and the options that fit.
+        tuple: a description of both numbers and the effect, the scheduler, and options that fit.
     """
     decay, *others = schedulers
     if hasattr(decay, 'max_epochs'):

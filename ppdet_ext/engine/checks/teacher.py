@@ -28,8 +28,8 @@ SAMPLE_SEED = 0  # of the choice of images
 def check_teacher(cfg):
     """Evaluates the teacher on some images of EvalDataset, logs its AP50 and warns of a weak one.
 
-    Only AP50 of the teacher's own classes counts. The first process does it alone, in itself. The
-    random streams, the model and the data set of the run stay as they are.
+    Only AP50 of the teacher's own classes counts. The first process evaluates alone. The random
+    streams, the model and the data set of the run are left unchanged.
 
     Args:
         cfg (dict): configuration of a run; nothing happens without a distillation model of ours in
@@ -51,12 +51,13 @@ def check_teacher(cfg):
         with _same_random_streams():
             ap50, sample, images = _evaluate(cfg, model, options['images'])
     except (ValueError, RuntimeError) as error:
-        # Heads with a fixed eval_size predict for images of that size only, but teach for all.
+        # Heads with a fixed eval_size predict only at that size, but can teach at any.
         logger.warning(f'teacher: not checked, it does not predict for the images of EvalReader: '
                        f'{str(error).strip().splitlines()[0][:200]}')
         return
     if ap50 is None:
-        logger.info(f'teacher: not checked, its classes are not on {sample} images of EvalDataset')
+        logger.info(f'teacher: not checked, none of its classes is in {sample} images of '
+                    f'EvalDataset')
         return
     logger.info(f'teacher: AP50 {ap50:.3f} on {sample} of {images} images of EvalDataset, '
                 f'{time.monotonic() - start:.1f} s')
@@ -114,7 +115,7 @@ def _read(cfg, dataset, batches):
     """Reads batches of indices as an evaluation of the student does, without worker processes."""
     options = {'collate_batch': False} if cfg['metric'] == 'VOC' else {}
     reader = create('EvalReader', **options)(dataset, 0, batch_sampler=batches)
-    # To the end of its batches and no further: there the reader would start again.
+    # The reader would start over at the end of its batches.
     return itertools.islice(reader, len(batches))
 
 

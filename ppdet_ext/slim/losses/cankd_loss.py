@@ -16,7 +16,7 @@ class CanKDLoss(AlignedLoss):
     """Loss of one feature level in CanKD, https://arxiv.org/abs/2511.21503
 
     Sun and Ohyama, Cross-Attention-based Non-local Operation for Feature-based Knowledge
-    Distillation, WACV 2026: before its map is compared, every cell of the student looks at all
+    Distillation, WACV 2026: before its map is compared, every cell of the student attends to all
     cells of the teacher. Does not use the ground truth.
 
     Args:

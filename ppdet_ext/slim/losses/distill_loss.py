@@ -5,7 +5,7 @@ from paddle import nn
 
 __all__ = ['DistillLoss', 'ONLY']
 
-# The name of the value of a loss that has one only.
+# The name of the value of a loss with a single value.
 ONLY = ''
 
 
@@ -16,8 +16,8 @@ class DistillLoss(nn.Layer):
     is in ``weights`` and nowhere else. Its trainable sublayers train with the student.
 
     Args:
-        weights (dict of str to float): what each raw value is multiplied with, by its name;
-            ``ONLY`` where there is one value.
+        weights (dict of str to float): factor of each raw value, by name; ``ONLY`` for a single
+            value.
     """
 
     def __init__(self, weights):

@@ -13,7 +13,7 @@ __all__ = ['FeatureKnowledgeAlignLoss', 'LogitKnowledgeAlignLoss']
 class FeatureKnowledgeAlignLoss(DistillLoss):
     """Feature knowledge alignment of one level, https://arxiv.org/abs/2209.00519
 
-    Without layers of its own: the student starts as a copy of the teacher, and the loss measures
+    Has no layers of its own: the student starts as a copy of the teacher, and the loss measures
     how far its maps have drifted since. Does not use the ground truth.
 
     Args:

@@ -15,10 +15,10 @@ __all__ = ['FGDLoss']
 class FGDLoss(AlignedLoss):
     """Loss of one feature level in focal and global distillation, https://arxiv.org/abs/2111.11837
 
-    Yang et al., CVPR 2022. Focal: ``fg`` and ``bg``, the features inside and outside of the boxes,
+    Yang et al., CVPR 2022. Focal: ``fg`` and ``bg``, the features inside and outside the boxes,
     weighted by the teacher's attention, and ``attention``, the attention itself. Global:
-    ``relation``, the maps after a block of global context each. The blocks train with the student.
-    Uses the ground-truth boxes.
+    ``relation``, the two maps after one global-context block each. The blocks train with the
+    student. Uses the ground-truth boxes.
 
     Args:
         student_channels (int): channels of the student's map.
@@ -72,11 +72,8 @@ class FGDLoss(AlignedLoss):
             ValueError: the shapes fit neither the other map nor the layer's channels.
         """
         preds_s, preds_t = self.aligned(preds_s, preds_t)
-        masks = functional.foreground_background_masks(gt_boxes, image_shapes, *preds_t.shape[2:])
-        foreground, background = functional.decoupled_feature_loss(
-            preds_s, preds_t, *(mask.astype(preds_s.dtype) for mask in masks),
-            functional.spatial_attention(preds_t, self.temp),
-            functional.channel_attention(preds_t, self.temp))
+        foreground, background = functional.foreground_background_error(
+            preds_s, preds_t, gt_boxes, image_shapes, self.temp)
         return {'fg': foreground, 'bg': background,
                 'attention': functional.attention_error(preds_s, preds_t, self.temp),
                 'relation': self._relation(preds_s, preds_t)}

@@ -10,8 +10,8 @@ from .distill_loss import ONLY
 
 __all__ = ['MGDFeatureLoss']
 
-# paddledet 2.6.0 registers a loss of this name that masks nothing and is built by its PP-YOLOE
-# distillation only, straight from the class: giving the name away does not touch that.
+# paddledet 2.6.0 registers a loss of this name that masks nothing. Only its PP-YOLOE distillation
+# builds it, directly from the class, so reassigning the name does not affect that.
 global_config.pop('MGDFeatureLoss', None)
 
 
@@ -40,8 +40,8 @@ class MGDFeatureLoss(AlignedLoss):
                  lambda_mgd=0.65):
         super().__init__({ONLY: alpha_mgd}, student_channels, teacher_channels)
         if not 0.0 <= lambda_mgd < 1.0:
-            raise ValueError(f'MGDFeatureLoss: lambda_mgd is the fraction of erased cells and must '
-                             f'lie in [0, 1), got {lambda_mgd}')
+            raise ValueError(f'MGDFeatureLoss: lambda_mgd, the fraction of erased cells, must lie '
+                             f'in [0, 1), got {lambda_mgd}')
         self.lambda_mgd = lambda_mgd
         self.generation = generation_block(teacher_channels)
 

@@ -45,7 +45,7 @@ class MimicLoss(AlignedLoss):
 
 @register
 class BoxMimicLoss(AlignedLoss):
-    """Squared distance between the features of one level inside of the boxes.
+    """Squared distance between the features of one level inside the boxes.
 
     Fine-grained feature imitation (Wang et al., CVPR 2019, https://arxiv.org/abs/1906.03609), whose
     code imitates where an anchor overlaps a box; here it is where the box itself is. Uses the

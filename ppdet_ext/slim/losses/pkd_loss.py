@@ -14,9 +14,9 @@ __all__ = ['PKDLoss']
 class PKDLoss(AlignedLoss):
     """Loss of one feature level in PKD, https://arxiv.org/abs/2207.02039
 
-    Cao et al., NeurIPS 2022: the maps are compared after each channel has got the mean 0 and the
-    deviation 1, so that neither the size of the teacher's features nor a large channel counts more
-    than its pattern. Does not use the ground truth.
+    Cao et al., NeurIPS 2022: the maps are compared after standardising each channel to mean 0 and
+    deviation 1, so that patterns count, not the scale of the teacher's features or of a channel.
+    Does not use the ground truth.
 
     Args:
         student_channels (int): channels of the student's map.

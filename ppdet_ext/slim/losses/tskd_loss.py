@@ -20,13 +20,13 @@ class TSKDFeatureLoss(DistillLoss):
     Wen et al., A Triple Semantic-aware Knowledge Distillation Network for Industrial Defect
     Detection, Computers in Industry 166 (2025), 104252. Terms: ``fg`` and ``bg`` (decoupled expert
     distillation), ``se`` (its structure term), ``ins_rea`` and ``pixel_rea`` (dual-relation
-    distillation). All are of the aligned map. Uses the ground-truth boxes. The defaults are the
-    released code's; the paper was not at hand.
+    distillation). All compare the aligned map. Uses the ground-truth boxes. The defaults are the
+    released code's; the paper was not available.
 
     The released code loses ``ins_rea``, ``pixel_rea`` and ``se`` in a statement without effect,
     ignores ``loss_weight`` and draws new graph units at every call. Here all terms count,
     ``loss_weight`` multiplies each, and the graph units are drawn once, from the run's seed, and
-    saved with the checkpoint. The one of the instances is an ``InstanceGraph``, which takes any
+    saved with the checkpoint. The unit for instances is an ``InstanceGraph``, which takes any
     number of boxes.
 
     Args:
@@ -42,7 +42,7 @@ class TSKDFeatureLoss(DistillLoss):
         loss_weight (float): further factor of every term.
         train_graph (bool): whether the graph units train with the student. Fixed ones are closest
             to the released code, without its noise.
-        clip_boxes (bool): whether pooled boxes are cut at the map's edge; see
+        clip_boxes (bool): whether pooled boxes are clipped to the map; see
             ``functional.instance_relation``.
 
     Raises:
@@ -110,7 +110,8 @@ class TSKDFeatureLoss(DistillLoss):
             preds_s = self.align(preds_s)
         weights, raw = self.weights, {name: paddle.zeros([]) for name in self.weights}
         if weights['fg'] or weights['bg']:
-            raw['fg'], raw['bg'] = self._expert(preds_s, preds_t, gt_boxes, image_shapes)
+            raw['fg'], raw['bg'] = functional.foreground_background_error(
+                preds_s, preds_t, gt_boxes, image_shapes, self.temp)
         if weights['ins_rea']:
             raw['ins_rea'] = self._instances(preds_s, preds_t, gt_boxes, image_shapes)
         if weights['pixel_rea']:
@@ -119,18 +120,11 @@ class TSKDFeatureLoss(DistillLoss):
             raw['se'] = (1.0 - functional.structural_similarity(preds_s, preds_t)) / 2.0
         return raw
 
-    def _expert(self, preds_s, preds_t, gt_boxes, image_shapes):
-        masks = functional.foreground_background_masks(gt_boxes, image_shapes, *preds_t.shape[2:])
-        return functional.decoupled_feature_loss(
-            preds_s, preds_t, *(mask.astype(preds_s.dtype) for mask in masks),
-            functional.spatial_attention(preds_t, self.temp),
-            functional.channel_attention(preds_t, self.temp))
-
     def _instances(self, preds_s, preds_t, gt_boxes, image_shapes):
         relation = functional.instance_relation(
             preds_s, preds_t, gt_boxes, image_shapes, self.instance_graph, self.temp,
             self.roi_output_size, self.clip_boxes)
-        # Several processes need a gradient of every trained parameter, without instances too.
+        # With several processes every trained parameter needs a gradient, even without instances.
         for parameter in self.instance_graph.parameters():
             if not parameter.stop_gradient:
                 relation = relation + 0.0 * parameter.sum()

@@ -14,9 +14,9 @@ class WKDLoss(AlignedLoss):
     """Loss of one feature level in WKD-F, https://arxiv.org/abs/2412.08139
 
     Lv et al., Wasserstein Distance Rivals Kullback-Leibler Divergence for Knowledge Distillation,
-    NeurIPS 2024: a channel of the map is taken as a normal distribution, and the Wasserstein
-    distance between the student's and the teacher's is ``mean`` and ``deviation``. Does not use the
-    ground truth.
+    NeurIPS 2024: a channel of the map is treated as a normal distribution, and ``mean`` and
+    ``deviation`` are the parts of the Wasserstein distance between the student's and the teacher's.
+    Does not use the ground truth.
 
     The paper applies it to the last features of a classifier and to the regions of Faster R-CNN,
     behind a convolution with batch norm and ReLU; here it is a level of the neck, behind ``align``
@@ -43,7 +43,7 @@ class WKDLoss(AlignedLoss):
         super().__init__({'mean': alpha_mean, 'deviation': alpha_deviation}, student_channels,
                          teacher_channels)
         if type(grid) is not int or grid < 1:
-            raise ValueError(f'WKDLoss: grid is an integer from 1, got {grid!r}')
+            raise ValueError(f'WKDLoss: grid must be an integer of at least 1, got {grid!r}')
         self.grid = grid
 
     def raw_values(self, preds_s, preds_t):

@@ -30,15 +30,15 @@ class DKANDistillModel(ConfiguredDistillModel):
     student's YAML lists under ``freeze`` stays as it is; the neck is held to the teacher's by
     ``FeatureKnowledgeAlignLoss``, the base classes' logits by ``LogitKnowledgeAlignLoss``.
 
-    The teacher's box head runs on the boxes that the student has sampled, so that both answer for
-    the same boxes, row by row. (In the released code each samples boxes of its own.) Options of
+    The teacher's box head runs on the boxes that the student has sampled, so that both classify the
+    same boxes, row by row. (In the released code each samples its own boxes.) Options of
     the slim YAML's section ``logit_loss``: ``tau``, ``loss_weight`` and ``use_scaled_logits``;
     false in the last compares the cosines without their scale, as the released code does.
     ``logit_loss: false`` leaves the term out.
 
     Raises:
-        ValueError: as ``ConfiguredDistillModel``; another detector than Faster R-CNN with a neck;
-            a student without weights, or whose weights do not fit whole; classes that do not begin
+        ValueError: as ``ConfiguredDistillModel``; a detector other than Faster R-CNN with a neck;
+            a student without weights, or whose weights do not all fit; classes that do not begin
             with the teacher's.
     """
 
@@ -70,7 +70,7 @@ class DKANDistillModel(ConfiguredDistillModel):
                              f'base classes come first, in the teacher\'s order')
 
     def build_terms(self, student, teacher, slim):
-        """The feature losses of ``distill_losses``, and that of the logits."""
+        """Builds the feature losses of ``distill_losses`` and the logit loss."""
         for role, model in (('student', student), ('teacher', teacher)):
             _check_detector(role, model)
         terms = super().build_terms(student, teacher, slim)
@@ -89,8 +89,8 @@ class LogitTerm(Term):
         student (nn.Layer): Faster R-CNN.
         teacher (nn.Layer): Faster R-CNN of the base classes.
         use_scaled_logits (bool): false compares cosines without their scale.
-        unlabelled (bool): must be false where the run has unlabelled images: the boxes that the
-            student samples are drawn by the labels.
+        unlabelled (bool): must be false if the run has unlabelled images: the student samples its
+            boxes with the help of the labels.
         options: keyword arguments of ``LogitKnowledgeAlignLoss``.
 
     Raises:

@@ -31,7 +31,7 @@ class TSKDDistillModel(ConfiguredDistillModel):
     method_keys = (*ConfiguredDistillModel.method_keys, 'cross_response')
 
     def build_terms(self, student, teacher, slim):
-        """The entries of ``distill_losses``, and the cross response."""
+        """Builds the entries of ``distill_losses`` and the cross response."""
         terms = super().build_terms(student, teacher, slim)
         options = slim.content.get('cross_response', ABSENT)
         if options is ABSENT:

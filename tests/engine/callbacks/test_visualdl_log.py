@@ -131,7 +131,7 @@ def test_no_images_if_none_are_wanted(tmp_path, dataset):
 
 @pytest.mark.parametrize('number', [-1, True, '4'])
 def test_a_wrong_number_of_images(tmp_path, dataset, number):
-    with pytest.raises(ValueError, match=f'vdl_images is an integer from 0, got {number!r}'):
+    with pytest.raises(ValueError, match=f'an integer of at least 0, got {number!r}'):
         make(tmp_path, dataset, vdl_images=number)
 
 

@@ -136,7 +136,8 @@ def test_a_sample_is_the_same_every_time_and_counts_alone(check, log):
 def test_a_sample_without_the_teachers_classes(check, log):
     images = check(0, check_teacher={'images': 1}).seen
     check(0, classes=min(images), check_teacher={'images': 1})
-    assert log[0][1] == 'teacher: not checked, its classes are not on 1 images of EvalDataset'
+    assert log[0][1] == ('teacher: not checked, none of its classes is in 1 images of '
+                         'EvalDataset')
 
 
 def test_the_random_streams_stay_and_no_process_is_started(check):
@@ -193,12 +194,12 @@ def test_the_first_process_does_it_alone(check, monkeypatch, log):
 
 
 @pytest.mark.parametrize('value, message', [
-    (3, 'check_teacher is true, false or a mapping of images, minimum_ap50, got 3'),
-    (None, 'check_teacher is true, false or a mapping'),
+    (3, 'check_teacher must be true, false or a mapping of images, minimum_ap50, got 3'),
+    (None, 'check_teacher must be true, false or a mapping'),
     ({'image': 3}, r'check_teacher: unknown key "image" \(did you mean "images"'),
-    ({'images': 0}, 'check_teacher.images is an integer from 1, got 0'),
-    ({'images': True}, 'check_teacher.images is an integer from 1, got True'),
-    ({'minimum_ap50': 30}, 'check_teacher.minimum_ap50 is a number from 0 to 1, got 30'),
+    ({'images': 0}, 'check_teacher.images must be an integer of at least 1, got 0'),
+    ({'images': True}, 'check_teacher.images must be an integer of at least 1, got True'),
+    ({'minimum_ap50': 30}, 'check_teacher.minimum_ap50 must be a number from 0 to 1, got 30'),
 ])
 def test_wrong_options_are_found_at_once(tmp_path, value, message):
     with pytest.raises(ValueError, match=message):
