@@ -12,7 +12,8 @@ __all__ = ['Fault', 'LabelledImage', 'Source', 'SourceCollector', 'enclosing_box
            'refuse_fractions', 'rotated_corners', 'unknown_class']
 
 DECIMALS = 2  # of a pixel: the precision that YOLO's six decimals give at 5000 pixels
-TWICE = 'boxes appear twice, with the same class and place; one of each is kept'
+REPEATED = ('boxes repeat another of the same class and place; they are kept, but no detector can '
+            'find both: remove those that were labelled twice by mistake')
 OVERHANG = 1.0  # pixels that a box, drawn with a mouse, may reach beyond the image
 
 
@@ -113,10 +114,10 @@ class SourceCollector:
         if lost_boxes and not image.boxes:
             self.left_out += 1
             return
-        boxes = [box for k, box in enumerate(image.boxes) if box not in image.boxes[:k]]
-        if len(boxes) < len(image.boxes):
-            self.note(TWICE, len(image.boxes) - len(boxes))
-        self.images.append(image._replace(boxes=boxes))
+        repeated = sum(box in image.boxes[:k] for k, box in enumerate(image.boxes))
+        if repeated:
+            self.note(REPEATED, repeated)
+        self.images.append(image)
         self.lost_boxes += lost_boxes
 
     def leave_out(self):

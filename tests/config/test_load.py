@@ -176,11 +176,11 @@ def test_transforms_that_make_folders_make_none_before_they_are_used(tmp_path):
 
 
 @pytest.mark.parametrize('decay, message', [
-    ({'milestones': [0]}, r'milestones is a list of rising epochs from 1, like .*, got \[0\]'),
-    ({'milestones': 8}, r'milestones is a list of rising epochs from 1, .* got 8'),
-    ({'milestones': '8,11'}, r"milestones is a list of rising epochs from 1, .* got '8,11'"),
-    ({'milestones': [11, 8]}, r'milestones is a list of rising epochs from 1, .* got \[11, 8\]'),
-    ({'gamma': 10}, r'gamma is a number from 0 to 1, or a list of them, got 10'),
+    ({'milestones': [0]}, r'milestones must be a list of rising epochs from 1, like .*, got \[0\]'),
+    ({'milestones': 8}, r'milestones must be a list of rising epochs from 1, .* got 8'),
+    ({'milestones': '8,11'}, r"milestones must be a list of rising epochs from 1, .* got '8,11'"),
+    ({'milestones': [11, 8]}, r'milestones must be a list of rising epochs .* got \[11, 8\]'),
+    ({'gamma': 10}, r'gamma must be a number from 0 to 1, or a list of them, got 10'),
     ({'milestones': [8]}, r'gamma has 2 numbers, but the 1 milestones \[8\] need 1; give as many'),
     ({'values': [0.1, 0.01]}, r'values has 2 numbers, but the 2 milestones \[8, 11\] need 3'),
 ])
@@ -194,14 +194,14 @@ def test_milestones_of_a_tag(tmp_path):
     tagged = tmp_path / 'tagged.yml'
     tagged.write_text(f'_BASE_: [{student_yaml(tmp_path)}]\nLearningRate:\n  schedulers:\n'
                       f'  - !PiecewiseDecay {{milestones: [0]}}\n  - !LinearWarmup {{steps: 5}}\n')
-    with pytest.raises(ValueError, match='PiecewiseDecay.milestones is a list of rising epochs'):
+    with pytest.raises(ValueError, match='PiecewiseDecay.milestones must be a list of rising'):
         load_run_config(str(tagged))
 
 
 @pytest.mark.parametrize('options, message', [
-    ({'max_epochs': 0}, 'CosineDecay.max_epochs is an integer from 1, got 0'),
-    ({'min_lr_ratio': 2}, 'CosineDecay.min_lr_ratio is a number from 0 to 1, got 2'),
-    ({'last_plateau_epochs': -1}, 'CosineDecay.last_plateau_epochs is an integer from 0, got -1'),
+    ({'max_epochs': 0}, 'CosineDecay.max_epochs must be an integer of at least 1, got 0'),
+    ({'min_lr_ratio': 2}, 'CosineDecay.min_lr_ratio must be a number from 0 to 1, got 2'),
+    ({'last_plateau_epochs': -1}, 'last_plateau_epochs must be an integer of at least 0, got -1'),
 ])
 def test_options_of_a_decay(tmp_path, options, message):
     with pytest.raises(ValueError, match=message):
@@ -214,9 +214,9 @@ def test_options_of_a_decay(tmp_path, options, message):
      'has no Decode, without which .*; add "- Decode: {}" as its first entry'),
     ([{'Decode': {}}], 'has no Permute, without which .*; add "- Permute: {}" as its last entry'),
     ([{'Decode': {}}, {'Resize': {'target_size': [64], 'keep_ratio': False}}, {'Permute': {}}],
-     r'Resize.target_size is a size in pixels, or \[height, width\], got \[64\]'),
+     r'Resize.target_size must be a size in pixels, or \[height, width\], got \[64\]'),
     ([{'Decode': {}}, {'Resize': {'target_size': '64x64', 'keep_ratio': False}}, {'Permute': {}}],
-     r"Resize.target_size is a size in pixels, or \[height, width\], got '64x64'"),
+     r"Resize.target_size must be a size in pixels, or \[height, width\], got '64x64'"),
 ])
 def test_transforms_that_lead_to_no_image_of_the_network(tmp_path, transforms, message):
     with pytest.raises(ValueError, match=f'EvalReader.sample_transforms.*{message}'):
