@@ -22,19 +22,16 @@ HATCHES = ('', '//', '..', 'xx', '\\\\', 'oo')
 STRIDES = (8, 16, 32, 64, 128)  # of the levels of an FPN, in pixels
 
 
-def _svg(figure):
-    buffer = io.BytesIO()
-    with matplotlib.rc_context({'svg.hashsalt': 'report'}):  # the same values give the same file
-        figure.savefig(buffer, format='svg', metadata={'Date': None})
-    return buffer.getvalue().decode('utf-8')
-
-
 def _drawn(draw):
     """Decorator that turns a function returning a figure into one returning its SVG."""
     def svg(*arguments):
+        buffer = io.BytesIO()
+        # With a salt and no date, the same values give the same file.
         with matplotlib.rc_context({**text_style(10), 'axes.grid': True, 'grid.alpha': 0.3,
-                                    'axes.axisbelow': True, 'hatch.linewidth': 0.6}):
-            return _svg(draw(*arguments))
+                                    'axes.axisbelow': True, 'hatch.linewidth': 0.6,
+                                    'svg.hashsalt': 'report'}):
+            draw(*arguments).savefig(buffer, format='svg', metadata={'Date': None})
+        return buffer.getvalue().decode('utf-8')
     svg.__doc__ = draw.__doc__
     return svg
 

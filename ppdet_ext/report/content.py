@@ -171,7 +171,9 @@ def report_content(models, evaluations, settings):
     gains = [_gain(model, _baseline(model, models)) for model in models
              if model.role == 'distilled' and _baseline(model, models)]
     return {
-        'synthetic': _is_synthetic(truth.info),
+        # What the data set says of itself, or of the one that a few-shot set was made of.
+        'synthetic': any('synthetic' in str(truth.info.get(key)).lower()
+                         for key in ('description', 'source')),
         'rule': {key: value for key, value in settings.rule._asdict().items() if value is not None},
         'costs': {'escape': settings.cost_of_escape, 'overkill': settings.cost_of_overkill},
         'validated': 'validation' in evaluations,
@@ -185,22 +187,15 @@ def report_content(models, evaluations, settings):
     }
 
 
-def _is_synthetic(info):
-    """bool: what a data set says of itself, or of the one that a few-shot set was made of."""
-    return any('synthetic' in str(info.get(key)).lower() for key in ('description', 'source'))
-
-
 def _mean(values):
     known = [value for value in values if value is not None]
     return statistics.mean(known) if known else None
 
 
-def _deviation(values):
-    return statistics.stdev(values) if len(values) > 1 and None not in values else None
-
-
 def _summary(values):
-    return {'mean': _mean(values), 'deviation': _deviation(values), 'by_seed': values}
+    varies = len(values) > 1 and None not in values
+    return {'mean': _mean(values), 'deviation': statistics.stdev(values) if varies else None,
+            'by_seed': values}
 
 
 def _data(evaluations, models):

@@ -38,15 +38,13 @@ def image_results(truth, matches, thresholds):
     hit = np.zeros(len(truth.boxes), bool)
     hit[matches.boxes[right]] = True
     count = len(truth.file_names)
-    parts = [_by_image(np.flatnonzero(which), images, count) for which, images in (
-        (right, detections.images), (wrong, detections.images), (hit, truth.images),
-        (~hit & ~truth.crowd, truth.images))]
+    parts = []
+    for which, images in ((right, detections.images), (wrong, detections.images),
+                          (hit, truth.images), (~hit & ~truth.crowd, truth.images)):
+        positions = np.flatnonzero(which)
+        order = positions[np.argsort(images[positions], kind='stable')]
+        parts.append(np.split(order, np.searchsorted(images[order], np.arange(1, count))))
     return [ImageResult(*image) for image in zip(*parts)]
-
-
-def _by_image(positions, images, count):
-    order = positions[np.argsort(images[positions], kind='stable')]
-    return np.split(order, np.searchsorted(images[order], np.arange(1, count)))
 
 
 def confusion_matrix(truth, matches, results):

@@ -21,6 +21,7 @@ from .sections import (
     Picture,
     Source,
     Table,
+    Text,
     make_sections,
     thresholds_name,
 )
@@ -60,20 +61,17 @@ def write_report(runs, files, dataset_dir, settings, output, tools, language='en
     models = analyse(runs, evaluations, settings, words)
     content = report_content(models, evaluations, settings)
     for model in models if content['validated'] else ():
-        write_json(os.path.join(output, thresholds_name(model)), _thresholds(model, content))
+        run, truth = model.first.run, model.first.evaluation.truth
+        write_json(os.path.join(output, thresholds_name(model)), {
+            'threshold': model.first.threshold,
+            'classes': dict(zip(truth.names, model.first.thresholds)),
+            'rule': content['rule'], 'weights': run.weights,
+            'chosen_on': content['data']['validation']['path']})
     sections = make_sections(Source(content, models, words, output, pictures))
     write_json(os.path.join(output, 'report.json'), content)
     _write(os.path.join(output, 'report.html'), _html(sections, content, words))
     _write_markdown(sections, content, words, output)
     return sections[0].blocks[0].text
-
-
-def _thresholds(model, content):
-    run, truth = model.first.run, model.first.evaluation.truth
-    return {'threshold': model.first.threshold,
-            'classes': dict(zip(truth.names, model.first.thresholds)),
-            'rule': content['rule'], 'weights': run.weights,
-            'chosen_on': content['data']['validation']['path']}
 
 
 def _write(path, text):
@@ -123,12 +121,8 @@ def _write_markdown(sections, content, words, output):
     for section in sections:
         lines += [f'## {section.title}', '']
         for block in section.blocks:
-            lines += [_markdown(block, folder), '']
+            lines += [MARKDOWN[type(block)](block, folder), '']
     _write(os.path.join(output, 'report.md'), '\n'.join([*lines, _footer(words), '']))
-
-
-def _markdown(block, folder):
-    return MARKDOWN.get(type(block), lambda block, _: _plain(block.text))(block, folder)
 
 
 def _plain(text):
@@ -154,6 +148,7 @@ def _markdown_picture(block, folder):
 
 
 MARKDOWN = {
+    Text: lambda block, _: _plain(block.text),
     Note: lambda block, _: f'**{_plain(block.text)}**',
     Items: lambda block, _: '\n'.join(f'- {_plain(item)}' for item in block.items),
     Code: lambda block, _: (f'{_plain(block.title)}:\n\n' if block.title else '')

@@ -154,9 +154,9 @@ def _verdict(source):
     words, models = source.words, source.content['models']
     yield Note(_verdict_text(source))
     rows = [[m['title'], f'{m["cost"]["parameters"]:,}', f'{m["cost"]["megabytes"]:.1f}',
-             _milliseconds(m), _spread(m['accuracy']['mAP']), _spread(m['accuracy']['AP50']),
-             _spread(m['at_threshold']['recall']), _spread(m['at_threshold']['false_alarms'],
-                                                           _rate)] for m in models]
+             _measured(m, 'milliseconds'), _spread(m['accuracy']['mAP']),
+             _spread(m['accuracy']['AP50']), _spread(m['at_threshold']['recall']),
+             _spread(m['at_threshold']['false_alarms'], _rate)] for m in models]
     yield Table(words['verdict_table'],
                 [words[key] for key in ('model_column', 'parameters', 'file', 'ms')]
                 + ['mAP', 'AP50', words['recall'], words['false_alarms']], rows)
@@ -171,9 +171,9 @@ def _verdict(source):
         yield _gains_table(source)
 
 
-def _milliseconds(model):
-    value = model['cost']['milliseconds']
-    return '-' if value is None else f'{value:.1f}'
+def _measured(model, key, divisor=1):
+    value = model['cost'][key]
+    return '-' if value is None else f'{value / divisor:.1f}'
 
 
 def _verdict_text(source):
@@ -485,16 +485,12 @@ def _pictures(source):
 
 def _cost(source):
     words, models = source.words, source.content['models']
-
-    def cell(model, key, divisor=1):
-        value = model['cost'][key]
-        return '-' if value is None else f'{value / divisor:.1f}'
-
     yield Table(words['cost_table'], [words[key] for key in (
         'model_column', 'parameters', 'file', 'flops', 'ms', 'ms_95', 'memory')], [
-            [model['title'], f'{model["cost"]["parameters"]:,}', cell(model, 'megabytes'),
-             cell(model, 'flops', 1e9), cell(model, 'milliseconds'),
-             cell(model, 'milliseconds_95'), cell(model, 'memory_megabytes')] for model in models])
+            [model['title'], f'{model["cost"]["parameters"]:,}', _measured(model, 'megabytes'),
+             _measured(model, 'flops', 1e9), _measured(model, 'milliseconds'),
+             _measured(model, 'milliseconds_95'), _measured(model, 'memory_megabytes')]
+            for model in models])
     measured = [model for model in models if model['cost']['milliseconds']]
     if not measured:
         yield Text(words['cost_none'])
