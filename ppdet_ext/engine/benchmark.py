@@ -42,26 +42,23 @@ class NoiseImages(DetDataset):
     def __init__(self, images, boxes, num_classes, seed=0):
         super().__init__()
         rng = np.random.default_rng(seed)
-        self.roidbs = [_noise_record(number, boxes, num_classes, rng) for number in range(images)]
+        self.roidbs = []
+        for number in range(images):
+            pixels = rng.integers(0, 256, [IMAGE_SIZE, IMAGE_SIZE, 3], dtype='uint8')
+            corners = rng.uniform(0, IMAGE_SIZE / 2, [boxes, 2])
+            sides = rng.uniform(IMAGE_SIZE / 8, IMAGE_SIZE / 2, [boxes, 2])
+            self.roidbs.append({
+                'im_id': np.array([number]), 'h': IMAGE_SIZE, 'w': IMAGE_SIZE,
+                'image': cv2.imencode('.png', pixels)[1].tobytes(),
+                'gt_bbox': np.concatenate([corners, corners + sides], axis=1).astype('float32'),
+                'gt_class': rng.integers(0, num_classes, [boxes, 1]).astype('int32'),
+                'is_crowd': np.zeros([boxes, 1], 'int32')})
 
     def check_or_download_dataset(self):
         """Nothing: the images are there."""
 
     def parse_dataset(self):
         """Nothing: the records are complete."""
-
-
-def _noise_record(number, boxes, num_classes, rng):
-    pixels = rng.integers(0, 256, [IMAGE_SIZE, IMAGE_SIZE, 3], dtype='uint8')
-    corners = rng.uniform(0, IMAGE_SIZE / 2, [boxes, 2])
-    sides = rng.uniform(IMAGE_SIZE / 8, IMAGE_SIZE / 2, [boxes, 2])
-    return {
-        'im_id': np.array([number]), 'h': IMAGE_SIZE, 'w': IMAGE_SIZE,
-        'image': cv2.imencode('.png', pixels)[1].tobytes(),
-        'gt_bbox': np.concatenate([corners, corners + sides], axis=1).astype('float32'),
-        'gt_class': rng.integers(0, num_classes, [boxes, 1]).astype('int32'),
-        'is_crowd': np.zeros([boxes, 1], 'int32'),
-    }
 
 
 def training_batch(cfg, boxes, seed=0):

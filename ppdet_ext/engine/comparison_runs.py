@@ -203,22 +203,19 @@ def _schedule(entry):
     if cfg.epoch == entry.epochs:
         return []
     factor = entry.epochs / cfg.epoch
-    schedulers = [_plain(scheduler) for scheduler in cfg.LearningRate['schedulers']]
-    for scheduler in schedulers:
+    schedulers = []
+    for written in cfg.LearningRate['schedulers']:
+        if not isinstance(written, dict):  # -o can only express a mapping with a name
+            name = type(written).__name__
+            raise ValueError(f'the learning-rate schedule {name} is written with a YAML tag; write '
+                             f'it as "name: {name}"')
+        scheduler = dict(written)
         if 'max_epochs' in scheduler:
             scheduler['max_epochs'] = round(factor * scheduler['max_epochs'])
         if 'milestones' in scheduler:
             scheduler['milestones'] = [round(factor * epoch) for epoch in scheduler['milestones']]
+        schedulers.append(scheduler)
     return [f'epoch={entry.epochs}', f'LearningRate.schedulers={json.dumps(schedulers)}']
-
-
-def _plain(scheduler):
-    """dict: a scheduler written as a mapping with a name, the only form ``-o`` can express."""
-    if not isinstance(scheduler, dict):
-        name = type(scheduler).__name__
-        raise ValueError(f'the learning-rate schedule {name} is written with a YAML tag; write it '
-                         f'as "name: {name}"')
-    return dict(scheduler)
 
 
 def _slim_config(entry, output):

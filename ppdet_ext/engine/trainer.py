@@ -85,7 +85,11 @@ class Trainer(ppdet.engine.Trainer):
         if mode == 'train':
             student = getattr(self.model, 'student_model', self.model)
             freeze_modules(student, cfg.get('freeze'))
-            self._check_size()
+            if len(self.loader) == 0:
+                raise ValueError(
+                    f'TrainDataset has {len(self.dataset)} images, TrainReader.batch_size is '
+                    f'{cfg.TrainReader["batch_size"]} in each of {self._nranks} processes: less '
+                    f'than one batch; lower it with -o TrainReader.batch_size=N')
             self.unlabelled = add_unlabelled(cfg, self.model, self.loader)
             check_crowd(student, self.dataset)
             if dist.get_rank() == 0:
@@ -93,13 +97,6 @@ class Trainer(ppdet.engine.Trainer):
         if mode in READERS:
             check_input_size(self.model, READERS[mode], cfg[READERS[mode]], lambda: image_sizes(
                 record['im_file'] for record in self.dataset.roidbs))
-
-    def _check_size(self):
-        if len(self.loader) == 0:
-            raise ValueError(
-                f'TrainDataset has {len(self.dataset)} images, TrainReader.batch_size is '
-                f'{self.cfg.TrainReader["batch_size"]} in each of {self._nranks} processes: less '
-                f'than one batch; lower it with -o TrainReader.batch_size=N')
 
     def load_weights(self, weights):
         """Loads pretrained or trained weights and reports how many tensors fitted."""
@@ -234,8 +231,12 @@ class Trainer(ppdet.engine.Trainer):
         if self.mode != 'test':
             os.makedirs(self.cfg['output_eval'], exist_ok=True)
         super()._init_metrics(validate)
-        self._metrics = [_classwise(metric, self.cfg.get('base_metrics'), self._fingerprint)
-                         if type(metric) is COCOMetric else metric for metric in self._metrics]
+        for index, metric in enumerate(self._metrics):
+            if type(metric) is COCOMetric:
+                self._metrics[index] = ClasswiseCOCOMetric(
+                    metric.anno_file, metric.output_eval, self.cfg.get('base_metrics'),
+                    self._fingerprint, clsid2catid=metric.clsid2catid, bias=metric.bias,
+                    IouType=metric.iou_type, save_prediction_only=metric.save_prediction_only)
 
     def _fingerprint(self):
         return fingerprint(getattr(self.model, 'student_model', self.model).state_dict())
@@ -256,9 +257,3 @@ def _find(path):
             raise
         raise FileNotFoundError(f'{error}. It is on the first computer: copy all files of the '
                                 f'checkpoint here, or use a folder that both share') from error
-
-
-def _classwise(metric, base_metrics, weights):
-    return ClasswiseCOCOMetric(
-        metric.anno_file, metric.output_eval, base_metrics, weights, clsid2catid=metric.clsid2catid,
-        bias=metric.bias, IouType=metric.iou_type, save_prediction_only=metric.save_prediction_only)

@@ -22,21 +22,17 @@ def check_crowd(model, dataset):
         ValueError: the reader, the RPN or the box head does not ignore them; says what to set.
     """
     path = os.path.join(dataset.dataset_dir or '', dataset.anno_path or '')
-    if not _has_crowd(path):
+    if not (path.endswith('.json') and os.path.isfile(path)):
+        return
+    content = read_json(path)
+    if content.get('info', {}).get('unlabelled') != 'crowd' or not any(
+            box['iscrowd'] for box in content['annotations']):
         return
     problems = list(_problems(model, dataset))
     if problems:
         raise ValueError(f'{path} marks objects as crowd that are not to be learned as '
                          f'background, but {"; ".join(problems)}; make the set again with '
                          '--unlabelled drop_image if this cannot be set')
-
-
-def _has_crowd(path):
-    if not (path.endswith('.json') and os.path.isfile(path)):
-        return False
-    content = read_json(path)
-    return content.get('info', {}).get('unlabelled') == 'crowd' and any(
-        box['iscrowd'] for box in content['annotations'])
 
 
 def _problems(model, dataset):

@@ -37,7 +37,7 @@ def check_input_size(model, name, reader, find_sizes=None):
     """
     parts = (getattr(model, 'student_model', model), getattr(model, 'teacher_model', None))
     detectors = [part for part in parts if part is not None]
-    stride = max(map(_stride, detectors), default=1)
+    stride = max((stride for detector in detectors for stride in _strides(detector)), default=1)
     try:
         found = batch_sizes(reader, None)
         # Sizes are not read if the operators make them unknown anyway.
@@ -80,10 +80,14 @@ def batch_sizes(reader, sizes):
     """
     found = set(sizes) if sizes else UNKNOWN
     for operator, options in _operators(reader, 'sample_transforms'):
-        found = _after(operator, options or {}, found)
+        if operator == 'Resize':
+            found = _targets({'keep_ratio': True, **options, 'random_size': False}, found)
+        elif operator == 'RandomResize':
+            found = _targets(options, found)
+        elif operator not in SAME_SIZE:
+            found = UNKNOWN
     mixed = found is not UNKNOWN and len(found) > 1
     for operator, options in _operators(reader, 'batch_transforms'):
-        options = options or {}
         if operator == 'PadBatch':
             found, mixed = _padded(found, options.get('pad_to_stride', 0), mixed), False
         elif operator == 'BatchRandomResize':
@@ -97,19 +101,8 @@ def batch_sizes(reader, sizes):
 
 
 def _operators(reader, key):
-    return [pair for entry in reader.get(key) or () if isinstance(entry, dict)
-            for pair in entry.items()]
-
-
-def _after(operator, options, sizes):
-    """The sizes after an operator on single images."""
-    if operator == 'Resize':
-        return _targets({'keep_ratio': True, **options, 'random_size': False}, sizes)
-    if operator == 'RandomResize':
-        return _targets(options, sizes)
-    if operator in SAME_SIZE:
-        return sizes
-    return UNKNOWN
+    return [(operator, options or {}) for entry in reader.get(key) or () if isinstance(entry, dict)
+            for operator, options in entry.items()]
 
 
 def _targets(options, sizes):
@@ -150,10 +143,6 @@ def _strides(detector):
         return []
     strides = [shape.stride for shape in shapes]
     return sorted(strides) if all(strides) else []
-
-
-def _stride(detector):
-    return max(_strides(detector), default=1)
 
 
 def _halves(size, strides):

@@ -103,20 +103,16 @@ def _evaluate(cfg, model, images):
     order = np.random.default_rng(SAMPLE_SEED).permutation(len(dataset)).tolist()
     chosen, size = sorted(order[:images]), create('EvalReader').batch_size
     batches = [chosen[k:k + size] for k in range(0, len(chosen), size)]
+    # As an evaluation of the student reads them, but without worker processes.
+    options = {'collate_batch': False} if cfg['metric'] == 'VOC' else {}
+    reader = create('EvalReader', **options)(dataset, 0, batch_sampler=batches)
     teacher = model.teacher_model
     teacher.eval()
     with paddle.no_grad():
-        answers = ((data, teacher(data)) for data in _read(cfg, dataset, batches))
+        # The reader would start over at the end of its batches.
+        answers = ((data, teacher(data)) for data in itertools.islice(reader, len(batches)))
         ap50 = METRICS[cfg['metric']](cfg, dataset, answers, model.teacher_classes)
     return ap50, len(chosen), len(dataset)
-
-
-def _read(cfg, dataset, batches):
-    """Reads batches of indices as an evaluation of the student does, without worker processes."""
-    options = {'collate_batch': False} if cfg['metric'] == 'VOC' else {}
-    reader = create('EvalReader', **options)(dataset, 0, batch_sampler=batches)
-    # The reader would start over at the end of its batches.
-    return itertools.islice(reader, len(batches))
 
 
 def _coco_ap50(cfg, dataset, answers, classes):
