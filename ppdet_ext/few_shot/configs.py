@@ -42,10 +42,20 @@ def dataset_configs(folder, name, classes, sets, dataset_dir):
     stages = {'base': (classes.base, 'base_train', f'base_{evaluation}', 'Base training.'),
               'all': (classes.all, shots, evaluation,
                       f'Fine-tuning; the novel classes are {", ".join(classes.novel)}.')}
-    return {f'{name}_{stage}.yml': _text(comment, _dataset(
-                names, dataset_dir, *(annotation_path(folder, key, dataset_dir)
-                                      for key in (train, evaluate))))
-            for stage, (names, train, evaluate, comment) in stages.items()}
+    images = {'name': 'COCODataSet', 'image_dir': 'images'}
+    texts = {}
+    for stage, (names, *keys, comment) in stages.items():
+        train, evaluate = (annotation_path(folder, key, dataset_dir) for key in keys)
+        texts[f'{name}_{stage}.yml'] = _text(comment, {
+            'metric': 'COCO', 'num_classes': len(names), 'class_names': list(names),
+            'TrainDataset': {**images, 'anno_path': train, 'dataset_dir': dataset_dir,
+                             'data_fields': ['image', 'gt_bbox', 'gt_class', 'is_crowd']},
+            # Images that show only other defects are evaluated too: any detection there is false.
+            'EvalDataset': {**images, 'anno_path': evaluate, 'dataset_dir': dataset_dir,
+                            'allow_empty': True},
+            'TestDataset': {'name': 'ImageFolder', 'anno_path': evaluate,
+                            'dataset_dir': dataset_dir}})
+    return texts
 
 
 def detector_configs(folder, name, detector, templates, split=None):
@@ -89,15 +99,3 @@ def detector_configs(folder, name, detector, templates, split=None):
 
 def _text(comment, content):
     return HEADER.format(comment) + yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
-
-
-def _dataset(names, dataset_dir, train, evaluate):
-    images = {'name': 'COCODataSet', 'image_dir': 'images'}
-    return {
-        'metric': 'COCO', 'num_classes': len(names), 'class_names': list(names),
-        'TrainDataset': {**images, 'anno_path': train, 'dataset_dir': dataset_dir,
-                         'data_fields': ['image', 'gt_bbox', 'gt_class', 'is_crowd']},
-        # Images that show only other defects are evaluated too: any detection there is false.
-        'EvalDataset': {**images, 'anno_path': evaluate, 'dataset_dir': dataset_dir,
-                        'allow_empty': True},
-        'TestDataset': {'name': 'ImageFolder', 'anno_path': evaluate, 'dataset_dir': dataset_dir}}

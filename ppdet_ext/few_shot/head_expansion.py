@@ -109,8 +109,15 @@ def _check_classes(target, base, novel):
             raise ValueError(f'{novel.source} has {novel.num_classes} classes, but {target.source} '
                              f'has {expected} more than {base.source}')
         _check_class_names(target, novel, slice(base.num_classes, None), 'end with')
+    name = f'{LAYERS[0].prefix}weight'
     for detector in filter(None, (base, novel)):
-        _check_class_count(detector)
+        if name not in detector.tensors:
+            raise ValueError(f'{detector.source} has no {name}: it is not a Faster R-CNN of '
+                             f'PaddleDetection')
+        found = detector.tensors[name].shape[-1] - LAYERS[0].background
+        if found != detector.num_classes:
+            raise ValueError(f'{detector.source} classifies {found} classes, its config says '
+                             f'{detector.num_classes}')
 
 
 def _check_class_names(target, part, where, words):
@@ -120,17 +127,6 @@ def _check_class_names(target, part, where, words):
                          f'class_names of {target.source} {words} '
                          f'{", ".join(target.class_names[where])}; base classes come first, each '
                          f'part in its own order')
-
-
-def _check_class_count(detector):
-    name = f'{LAYERS[0].prefix}weight'
-    if name not in detector.tensors:
-        raise ValueError(f'{detector.source} has no {name}: it is not a Faster R-CNN of '
-                         f'PaddleDetection')
-    found = detector.tensors[name].shape[-1] - LAYERS[0].background
-    if found != detector.num_classes:
-        raise ValueError(f'{detector.source} classifies {found} classes, its config says '
-                         f'{detector.num_classes}')
 
 
 def _check_names(target, base, may_be_new, may_be_dropped):
