@@ -45,12 +45,6 @@ def read_card(folder):
     return card
 
 
-def _sha256(path):
-    """str: the SHA-256 of a file, in hexadecimal digits."""
-    with open(path, 'rb') as f:
-        return hashlib.sha256(f.read()).hexdigest()
-
-
 def check_files(paths):
     """Makes sure that the files of an exported folder exist and are those of its card.
 
@@ -65,6 +59,8 @@ def check_files(paths):
                                     f'--int8 for INT8)')
         folder, name = os.path.split(path)
         expected = read_card(folder)['files'].get(name)
-        if expected not in (None, _sha256(path)):
+        with open(path, 'rb') as f:
+            found = hashlib.sha256(f.read()).hexdigest()
+        if expected not in (None, found):
             raise ValueError(f'{path} is not the file that {CARD} was exported with: it is cut off '
                              f'or from another export; copy the whole folder again')

@@ -45,12 +45,9 @@ class PaddleInference:
         for name, handle in self._inputs.items():
             handle.copy_from_cpu(inputs[name])
         self._predictor.run()
-        return [_copied(handle) for handle in self._outputs]
-
-
-def _copied(output):
-    """ndarray: an output; without boxes Paddle has neither memory to copy from nor columns."""
-    return output.copy_to_cpu() if all(output.shape()) else np.zeros([0, 6], 'float32')
+        # Without boxes Paddle has neither memory to copy from nor columns.
+        return [handle.copy_to_cpu() if all(handle.shape()) else np.zeros([0, 6], 'float32')
+                for handle in self._outputs]
 
 
 class OnnxRuntime:
