@@ -36,24 +36,16 @@ def compared_images(cfg, folder=None):
     """
     maximum = cfg.get('image_maximum')
     with tempfile.TemporaryDirectory() as synthetic:
-        images = find_images(None, folder, maximum) if folder else _evaluated(cfg)
+        images = (find_images(None, folder, maximum) if folder else
+                  sorted(filter(os.path.isfile, image_files(cfg, 'EvalDataset'))))
         if not images:
             logger.warning('there are no images of EvalDataset: the files are compared on '
                            'synthetic steel; give images with --infer_dir')
-            _draw(synthetic)
+            for index in range(COUNT):
+                name = NEU_DET_CLASSES[index % len(NEU_DET_CLASSES)]
+                pixels, _ = render_image(SYNTHETIC_SEED, name, index)
+                cv2.imwrite(os.path.join(synthetic, f'{name}_{index}.png'), pixels)
             images = find_images(None, synthetic)
         images = images[::max(1, len(images) // COUNT)][:COUNT]
         yield images if folder else [path for image in images
                                      for path in find_images(image, None, maximum)]
-
-
-def _evaluated(cfg):
-    """list of str: the images of EvalDataset that are there, sorted."""
-    return sorted(filter(os.path.isfile, image_files(cfg, 'EvalDataset')))
-
-
-def _draw(folder):
-    for index in range(COUNT):
-        name = NEU_DET_CLASSES[index % len(NEU_DET_CLASSES)]
-        pixels, _ = render_image(SYNTHETIC_SEED, name, index)
-        cv2.imwrite(os.path.join(folder, f'{name}_{index}.png'), pixels)

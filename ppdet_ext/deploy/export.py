@@ -90,7 +90,9 @@ def export_detector(trainer, size, images, formats, folder, source, int8=None):
     model.eval()
     if _has_candidates(formats):
         suppression_of(model)
-    cost = {'parameters': count_parameters(model), 'flops': count_flops(model, _blank(size))}
+    blank = {'image': paddle.zeros([1, 3, *size]), 'scale_factor': paddle.ones([1, 2]),
+             'im_shape': paddle.to_tensor([size], 'float32')}
+    cost = {'parameters': count_parameters(model), 'flops': count_flops(model, blank)}
     expected = _eager_boxes(trainer, images)
     parent = os.path.dirname(os.path.abspath(folder))
     os.makedirs(parent, exist_ok=True)
@@ -116,12 +118,6 @@ def export_detector(trainer, size, images, formats, folder, source, int8=None):
 
 def _has_candidates(formats):
     return bool({'onnx', 'openvino'} & set(formats))
-
-
-def _blank(size):
-    """dict of str to Tensor: an image of the size, as the model takes it."""
-    return {'image': paddle.zeros([1, 3, *size]), 'scale_factor': paddle.ones([1, 2]),
-            'im_shape': paddle.to_tensor([size], 'float32')}
 
 
 def _eager_boxes(trainer, images):
