@@ -55,7 +55,11 @@ def check_keys(cfg, modules, options=()):
         if isinstance(section, SchemaDict):
             _check_section(name, section, modules)
         elif name in modules and name not in shared and not _is_object(section):
-            _check_replaced(name, section)
+            # A data set may be null, for none.
+            if section is not None or not name.endswith('Dataset'):
+                raise ConfigError(name, f'{name} must be a section of "key: value" lines, got '
+                                        f'{section!r}; to set one of its keys, write '
+                                        f'{name}.KEY=VALUE after -o')
     for key in REQUIRED_KEYS:
         if key not in cfg:
             raise ConfigError(key, f'the config has no "{key}"; is a file missing in its _BASE_?')
@@ -107,13 +111,6 @@ def teacher_check_options(cfg):
 def _is_object(value):
     """bool: built by a tag of the YAML, such as ``TrainDataset: !COCODataSet``."""
     return hasattr(value, '__dict__') and not isinstance(value, SchemaDict)
-
-
-def _check_replaced(name, value):
-    """Checks what replaces a section; a data set may be null, for none."""
-    if value is not None or not name.endswith('Dataset'):
-        raise ConfigError(name, f'{name} must be a section of "key: value" lines, got {value!r}; '
-                                f'to set one of its keys, write {name}.KEY=VALUE after -o')
 
 
 def _check_section(name, section, modules):

@@ -40,20 +40,17 @@ def _warn_of_repeated_keys(path):
     with open_text(path) as f:
         nodes = [yaml.compose(f, Loader=ConfigLoader)]
     for node in nodes:
-        if isinstance(node, yaml.MappingNode):
-            _warn_of_repeated(path, [key for key, _ in node.value])
-            nodes += [value for _, value in node.value]
-        elif isinstance(node, yaml.SequenceNode):
+        if isinstance(node, yaml.SequenceNode):
             nodes += node.value
-
-
-def _warn_of_repeated(path, keys):
-    first = {}
-    for key in keys:
-        line = first.setdefault(key.value, key.start_mark.line)
-        if line != key.start_mark.line:
-            logger.warning(f'{path}, line {key.start_mark.line + 1}: "{key.value}" was set in line '
-                           f'{line + 1} already, which has no effect')
+        elif isinstance(node, yaml.MappingNode):
+            first = {}
+            for key, value in node.value:
+                line = key.start_mark.line + 1
+                earlier = first.setdefault(key.value, line)
+                if earlier != line:
+                    logger.warning(f'{path}, line {line}: "{key.value}" was set in line {earlier} '
+                                   f'already, which has no effect')
+                nodes.append(value)
 
 
 def check_bases(path):
