@@ -92,12 +92,8 @@ def registered_classes(module):
         dict: by name.
     """
     return {name: value for name, value in vars(module).items()
-            if name not in REFUSED and _is_registered(value)}
-
-
-def _is_registered(value):
-    return inspect.isclass(value) and any(
-        registered_class(base.__name__) is base for base in value.__mro__)
+            if name not in REFUSED and inspect.isclass(value)
+            and any(registered_class(base.__name__) is base for base in value.__mro__)}
 
 
 def _written(tag):
