@@ -84,15 +84,11 @@ def _renamed(state, path, layers):
         if UNUSED.fullmatch(name):
             continue
         if layer not in layers or part not in PARTS:
-            raise ValueError(f'{path}: {_shown(name)} is not part of the network that the other '
-                             f'names belong to; give the file of a plain classifier')
+            shown = ascii(name)[1:-1][:100]  # on one short line: the file may contain any text
+            raise ValueError(f'{path}: "{shown}" is not part of the network that the other names '
+                             f'belong to; give the file of a plain classifier')
         renamed[f'{layers[layer]}.{PARTS[part]}'] = value
     return renamed
-
-
-def _shown(name):
-    """str: a name for a message, on one short line, since the file may contain any text."""
-    return f'"{ascii(name)[1:-1][:100]}"'
 
 
 def _efficientnet_lite(state, path):

@@ -110,7 +110,9 @@ def load_tensors(path):
     else:
         state = load_state(path, return_numpy=True)
     for name, value in state.items():
-        value = state[name] = _widened(value)
+        if isinstance(value, np.ndarray) and value.dtype == np.uint16:
+            # Paddle stores bfloat16 as 16-bit integers.
+            value = state[name] = (value.astype(np.uint32) << 16).view(np.float32)
         if not isinstance(value, np.ndarray) or value.dtype.kind not in NUMBERS:
             kind = getattr(value, 'dtype', type(value).__name__)
             raise ValueError(f'{path}: {name!r} is of type {kind}, expected a tensor; save the '
@@ -121,13 +123,6 @@ def load_tensors(path):
 def is_torch_file(path):
     """bool: whether a file of weights is PyTorch's, by its name."""
     return path.endswith(torch_file.SUFFIXES)
-
-
-def _widened(value):
-    """Converts bfloat16, which Paddle stores as 16-bit integers, to float32."""
-    if isinstance(value, np.ndarray) and value.dtype == np.uint16:
-        return (value.astype(np.uint32) << 16).view(np.float32)
-    return value
 
 
 def load_weights(model, weights, role, minimum=0.0):
