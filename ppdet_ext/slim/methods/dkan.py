@@ -72,7 +72,10 @@ class DKANDistillModel(ConfiguredDistillModel):
     def build_terms(self, student, teacher, slim):
         """Builds the feature losses of ``distill_losses`` and the logit loss."""
         for role, model in (('student', student), ('teacher', teacher)):
-            _check_detector(role, model)
+            if not isinstance(model, FasterRCNN) or model.neck is None or not isinstance(
+                    model.bbox_head, BBoxHead):
+                raise ValueError(f'DKAN is for FasterRCNN with a neck and a BBoxHead or '
+                                 f'CosineSimBBoxHead; the {role} is {type(model).__name__}')
         terms = super().build_terms(student, teacher, slim)
         options = slim.content.get('logit_loss')
         if options is False:
@@ -138,10 +141,3 @@ class LogitTerm(Term):
         logits_t, = tap[CLASSIFIER]
         tap.clear()
         return logits_s, logits_t
-
-
-def _check_detector(role, model):
-    if not isinstance(model, FasterRCNN) or model.neck is None or not isinstance(
-            model.bbox_head, BBoxHead):
-        raise ValueError(f'DKAN is for FasterRCNN with a neck and a BBoxHead or '
-                         f'CosineSimBBoxHead; the {role} is {type(model).__name__}')

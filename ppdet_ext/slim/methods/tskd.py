@@ -35,16 +35,12 @@ class TSKDDistillModel(ConfiguredDistillModel):
         terms = super().build_terms(student, teacher, slim)
         options = slim.content.get('cross_response', ABSENT)
         if options is ABSENT:
-            options = {} if _heads_are_known(student, teacher) else False
+            options = {}
+            if not all(map(find_head_adapter, (student, teacher))):
+                logger.info(f'TSKD runs without its cross-response term: that needs a head of '
+                            f'{", ".join(head_families())}')
+                return terms
         if options is False:
             return terms
         options = {} if options is None else options  # the key alone, without options
         return [*terms, build_cross_response(student, teacher, options, name='tskd')]
-
-
-def _heads_are_known(student, teacher):
-    known = all(find_head_adapter(model) for model in (student, teacher))
-    if not known:
-        logger.info(f'TSKD runs without its cross-response term: that needs a head of '
-                    f'{", ".join(head_families())}')
-    return known
