@@ -61,7 +61,11 @@ def check_coco_folder(folder):
     if not os.path.isdir(folder):
         raise FileNotFoundError(f'{folder}: expected a folder with a prepared data set')
     counts, faults, seen = {}, [], {}
-    class_names = _checked_class_names(folder, faults)
+    class_names = None
+    try:
+        class_names = read_class_names(os.path.join(folder, 'label_list.txt'))
+    except (OSError, ValueError) as error:
+        faults.append(Fault('label_list.txt', None, f'cannot be read: {error}'))
     for split in SPLITS:
         file = os.path.join('annotations', f'{split}.json')
         try:
@@ -80,14 +84,6 @@ def check_coco_folder(folder):
         ]
         faults += [Fault(file, None, message) for message in messages]
     return counts, faults
-
-
-def _checked_class_names(folder, faults):
-    try:
-        return read_class_names(os.path.join(folder, 'label_list.txt'))
-    except (OSError, ValueError) as error:
-        faults.append(Fault('label_list.txt', None, f'cannot be read: {error}'))
-        return None
 
 
 def _part_messages(content, split):
@@ -115,23 +111,17 @@ def _image_messages(images, folder, split):
             yield f'image {name}: is {size[0]}x{size[1]}, stated as {stated[0]}x{stated[1]}'
 
 
-def _box_messages(content):
+def _box_messages(content, tolerance=1e-6):
     images = {image['id']: image for image in content.images}
     for annotation in content.annotations:
-        image = images[annotation['image_id']]
-        problem = _box_problem(annotation['bbox'], image['width'], image['height'])
-        if problem:
-            yield f'annotation {annotation["id"]} of {image["file_name"]}: {problem}'
-
-
-def _box_problem(bbox, width, height, tolerance=1e-6):
-    """Returns what is wrong with ``bbox`` = [x, y, width, height] in pixels, or None."""
-    x, y, w, h = bbox
-    if w == 0 or h == 0:
-        return f'bbox {bbox} has no positive size'
-    if min(x, y) < -tolerance or x + w > width + tolerance or y + h > height + tolerance:
-        return f'bbox {bbox} is not inside the image of {width}x{height}'
-    return None
+        image, bbox = images[annotation['image_id']], annotation['bbox']
+        width, height = image['width'], image['height']
+        place = f'annotation {annotation["id"]} of {image["file_name"]}'
+        x, y, w, h = bbox
+        if w == 0 or h == 0:
+            yield f'{place}: bbox {bbox} has no positive size'
+        elif min(x, y) < -tolerance or x + w > width + tolerance or y + h > height + tolerance:
+            yield f'{place}: bbox {bbox} is not inside the image of {width}x{height}'
 
 
 def _overlap_messages(images, split, seen):

@@ -74,7 +74,9 @@ def read_coco_source(source, class_names, unlabelled_sound=False, encoding=None)
             notes.update(_complete(content))
             notes[SIZES] += _complete_sizes(content, images, os.path.dirname(path))
             contents[path] = content, check_coco(path, content)
-    stated = _class_names({path: sound for path, (_, sound) in contents.items()})
+    stated = agreed_names({  # in the order of the ids
+        path: tuple(c['name'] for c in sorted(sound.categories, key=lambda c: c['id']))
+        for path, (_, sound) in contents.items()})
     collector, listed = SourceCollector(source, class_names or stated), Counter()
     for path, problem in unreadable.items():
         collector.fault(path, None, problem)
@@ -216,13 +218,6 @@ def _around_mask(box):
             runs = mask.frPyObjects(runs, height, width)
         around = mask.toBbox(runs).tolist()
         return around if around[2] and around[3] else None
-
-
-def _class_names(contents):
-    """tuple of str: in the order of the ids; the same in all files."""
-    return agreed_names({
-        path: tuple(c['name'] for c in sorted(content.categories, key=lambda c: c['id']))
-        for path, content in contents.items()})
 
 
 class _CocoReader:

@@ -93,15 +93,6 @@ def overview(folder, names, images, group_by=None, input_size=None):
     return result
 
 
-def _depth_warning(folder, images):
-    """str or None: what is missing for images of 16 bits."""
-    found = max((own_maximum(_path(folder, image)) or 0 for image in images), default=0)
-    if not found or _set_maximum(folder):
-        return None
-    return (f'the images have 16 bits per channel, with values up to {found}: set '
-            f'image_maximum: {found} in the config')
-
-
 def _identical(folder, images):
     """list of list of str: split/name of images that show the same pixels."""
     same = defaultdict(list)
@@ -186,7 +177,10 @@ def write_overview(folder, output, group_by=None, input_size=None, font=None):
     """
     names, images = read_images(folder)
     result = overview(folder, names, images, group_by, input_size)
-    result['warnings'] += filter(None, [_depth_warning(folder, images)])
+    maximum = max((own_maximum(_path(folder, image)) or 0 for image in images), default=0)
+    if maximum and not _set_maximum(folder):
+        result['warnings'].append(f'the images have 16 bits per channel, with values up to '
+                                  f'{maximum}: set image_maximum: {maximum} in the config')
     os.makedirs(output, exist_ok=True)
     paths = [os.path.join(output, name) for name in ('overview.json', 'overview.png',
                                                      'samples.png')]

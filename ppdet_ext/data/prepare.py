@@ -293,8 +293,10 @@ def _other_files(folder):
 
 
 def _class_notes(data, splits):
-    for name, twin in zip(data.class_names, _twins(data.class_names)):
-        if twin:
+    known = {}
+    for name in data.class_names:
+        twin = known.setdefault(alike(name), name)
+        if twin != name:
             yield (f'note: the classes {twin} and {name} differ in case, width or blanks only; if '
                    f'they are one, write it alike in the labels')
     for split, indices in splits.items():
@@ -302,13 +304,6 @@ def _class_notes(data, splits):
         missing = [name for name in data.class_names if name not in found]
         if indices and missing:
             yield f'note: {split} has no box of {", ".join(missing)}'
-
-
-def _twins(names):
-    """list of str or None: for each name an earlier one that is nearly the same."""
-    known = {}
-    return [None if known.setdefault(alike(name), name) == name else known[alike(name)]
-            for name in names]
 
 
 def _group_notes(images, splits, group_by):

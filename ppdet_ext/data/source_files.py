@@ -116,21 +116,19 @@ class ImageFiles:
         Returns:
             list of str: the paths that fit best; a single one if the match is unambiguous.
         """
-        parts = _parts(name)
-        candidates = self._by_name.get(_key(parts[-1]), []) or self._by_stem.get(
-            _key(parts[-1]), []) or self._named_alike(parts[-1])
-        candidates = candidates or self._bare_names.find(parts[-1])
+        *folders, name = _parts(name)
+        candidates = self._by_name.get(_key(name), []) or self._by_stem.get(_key(name), [])
+        if not candidates and is_image_name(name):
+            # Only the suffix differs, as when the images were converted.
+            candidates = self._by_stem.get(_key(stem(name)), [])
+        candidates = candidates or self._bare_names.find(name)
         if len(candidates) < 2:
             return candidates
         beside = os.path.relpath(beside, self.folder).split(os.sep)
-        ranks = {path: (_common_end(_parts(path)[:-1], parts[:-1]), _common_start(
+        ranks = {path: (_common_end(_parts(path)[:-1], folders), _common_start(
             os.path.relpath(path, self.folder).split(os.sep)[:-1], beside)) for path in candidates}
         best = max(ranks.values())
         return [path for path in candidates if ranks[path] == best]
-
-    def _named_alike(self, name):
-        """list of str: images that only have another suffix, as when they were converted."""
-        return self._by_stem.get(_key(stem(name)), []) if is_image_name(name) else []
 
     def name_of(self, path):
         """str: where an image lies below the folder of its set, ``images``, ``train`` ..."""

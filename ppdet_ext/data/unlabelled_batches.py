@@ -38,11 +38,11 @@ class CyclingSampler:
         processes, rank = dist.get_world_size(), dist.get_rank()
         for step in range(self.steps):
             start = ((self.epoch * self.steps + step) * processes + rank) * self.batch_size
-            yield [self._index(place) for place in range(start, start + self.batch_size)]
-
-    def _index(self, place):
-        number, place = divmod(place, self.images)
-        return int(self._order(number)[place])
+            batch = []
+            for place in range(start, start + self.batch_size):
+                number, index = divmod(place, self.images)
+                batch.append(int(self._order(number)[index]))
+            yield batch
 
     def _order(self, number):
         if getattr(self, '_kept', None) != (number, self.seed):

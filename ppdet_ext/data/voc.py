@@ -247,10 +247,13 @@ class _VocReader:
             faults += [(xml_paths[0], *message) for message in _size_messages(root, size)]
         usable = not faults
         if root is not None:
-            boxes, messages = self._read_boxes(root, size)
-            lost = sum(box is None for box in boxes)
-            boxes = [box for box in boxes if box is not None]
-            faults += [(xml_paths[0], *message) for message in messages]
+            for element in root.iter('object'):
+                box, messages = self._read_box(element, size)
+                faults += [(xml_paths[0], *message) for message in messages]
+                if messages:
+                    lost += 1
+                else:
+                    boxes.append(box)
         for fault in faults:
             self.collector.fault(*fault)
         if usable:
@@ -269,16 +272,8 @@ class _VocReader:
             self.collector.note(ROTATED, rotated)
         return root
 
-    def _read_boxes(self, root, size):
-        """Returns each box, None for a faulty one, and (line, message) of each fault."""
-        boxes, messages = [], []
-        for element in root.iter('object'):
-            box, box_messages = self._read_box(element, size)
-            messages += box_messages
-            boxes.append(None if box_messages else box)
-        return boxes, messages
-
     def _read_box(self, element, size):
+        """Returns a box, and (line, message) of each fault; the box counts only without one."""
         name, difficult, corners, messages = read_object(element, self.class_names)
         self.collector.see(name)
         if corners is None:
@@ -337,7 +332,8 @@ def _turn(element, box_origin):
 
 
 def _duplicate_faults(paths):
-    if all(_same_file(paths[0], path) for path in paths[1:]):
+    if all(os.path.basename(path) == os.path.basename(paths[0])
+           and filecmp.cmp(paths[0], path, shallow=False) for path in paths[1:]):
         return []
     return [(path, None, f'one of {len(paths)} files of this name that differ')
             for path in paths]
@@ -352,11 +348,6 @@ def _noting_faults(read, path, faults):
     except (OSError, ValueError) as error:
         faults.append((path, None, str(error)))
     return None
-
-
-def _same_file(first, second):
-    return (os.path.basename(first) == os.path.basename(second)
-            and filecmp.cmp(first, second, shallow=False))
 
 
 def _stated_size(root):
