@@ -3,7 +3,7 @@
 """The mAP of timed models, and a chart of mAP against time."""
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import ScalarFormatter
+from matplotlib.ticker import LogFormatter
 
 from .accuracy import mean_average_precision
 
@@ -52,7 +52,8 @@ def draw(results):
                    markerfacecolor=fillings[row['folder']],
                    marker=markers[f'{row["runtime"]}, {row["precision"]}'])
     panel.set(xscale='log', xlabel='milliseconds per image, one thread', ylabel='mAP, percent')
-    panel.xaxis.set_major_formatter(ScalarFormatter())
+    panel.xaxis.set_major_formatter(LogFormatter())
+    panel.xaxis.set_minor_formatter(LogFormatter())
     panel.grid(True, color='#dddddd')
     panel.margins(0.1, 0.2)
     handles = [_handle(marker, 'white', kind) for kind, marker in markers.items()]
