@@ -4,9 +4,7 @@
 import logging
 import os
 
-import yaml
-
-from ..safe_io.safe_yaml import ConfigLoader, load_yaml
+from ..safe_io.safe_yaml import load_yaml, repeated_keys
 from ..utils.files import open_text
 from ..utils.suggest import near_file
 
@@ -33,24 +31,6 @@ def read_yaml(path):
     if not isinstance(content, dict):
         raise ValueError(f'{path}: expected "key: value" sections, got {type(content).__name__}')
     return content
-
-
-def _warn_of_repeated_keys(path):
-    """Warns of keys that appear twice in one mapping: PaddleDetection takes the second."""
-    with open_text(path) as f:
-        nodes = [yaml.compose(f, Loader=ConfigLoader)]
-    for node in nodes:
-        if isinstance(node, yaml.SequenceNode):
-            nodes += node.value
-        elif isinstance(node, yaml.MappingNode):
-            first = {}
-            for key, value in node.value:
-                line = key.start_mark.line + 1
-                earlier = first.setdefault(key.value, line)
-                if earlier != line:
-                    logger.warning(f'{path}, line {line}: "{key.value}" was set in line {earlier} '
-                                   f'already, which has no effect')
-                nodes.append(value)
 
 
 def check_bases(path):
@@ -80,7 +60,8 @@ def _followed(path, chain):
         raise ValueError(f'{chain[-1]}: _BASE_ {path} leads back to itself; remove it')
     yield path
     bases = _bases(path)
-    _warn_of_repeated_keys(path)
+    for repeated in repeated_keys(path):
+        logger.warning(f'{repeated}, which has no effect')
     for base in bases:
         base = os.path.expanduser(base)
         yield from _followed(os.path.join(os.path.dirname(path), base), (*chain, path))

@@ -13,6 +13,7 @@ from terminaltables import AsciiTable
 from ..safe_io.safe_yaml import load_yaml
 from ..utils.files import open_text, write_json
 from ..utils.progress import progress
+from ..utils.text import counted
 from .coco import SPLITS
 from .coco_file import read_coco
 from .images import open_rgb, own_maximum
@@ -125,14 +126,14 @@ def _warnings(result):
     apart = [names for names in result['identical_images']
              if len({name.split('/')[0] for name in names}) > 1]
     if apart:
-        yield (f'{len(apart)} images are in several splits under several names, so that '
+        yield (f'{counted(len(apart), "image")} in several splits under several names, so that '
                f'evaluation sees images of the training: {_some(" = ".join(n) for n in apart)}; '
                f'remove all but one of each')
     within = len(result['identical_images']) - len(apart)
     if within:
-        yield f'{within} images occur more than once in one split'
+        yield f'{counted(within, "image")} more than once in one split'
     if result['groups_apart']:
-        yield (f'{len(result["groups_apart"])} groups are in several splits: '
+        yield (f'{counted(len(result["groups_apart"]), "group")} in several splits: '
                f'{_some(result["groups_apart"])}; prepare the data with --split new --group-by')
     small = result['boxes_below_stride'].get(8, 0)
     if small > 0.1:

@@ -288,7 +288,7 @@ def _other_files(folder):
     names = [os.path.basename(path) for path in files_below(folder)
              if not path.lower().endswith((*IMAGE_SUFFIXES, *LABEL_SUFFIXES))]
     more = ' ...' if len(names) > SHOWN else ''
-    return [f'note: {len(names)} files are neither images nor labels and were left out: '
+    return [f'note: {counted(len(names), "file")} left out, neither image nor label: '
             f'{", ".join(names[:SHOWN])}{more}'] if names else []
 
 

@@ -131,8 +131,8 @@ def _check(flags, group_by):
     counts, faults = check_coco_folder(folder)
     if faults:
         print(*faults, sep='\n')
-        raise ValueError(f'{folder}: {counted(len(faults), "fault")}, listed above; correct them, '
-                         f'or prepare the data set again')
+        raise ValueError(f'{folder}: {counted(len(faults), "fault")}, listed above; correct the '
+                         f'data set, or prepare it again')
     # Not inside the data set, which may be the source of another.
     check_dir = flags.check_dir or f'{os.path.abspath(folder)}-check'
     result, paths = write_overview(folder, check_dir, group_by, flags.input_size, flags.font)

@@ -5,7 +5,7 @@ import math
 import os
 from collections import Counter, defaultdict
 
-from ..safe_io.safe_yaml import load_yaml
+from ..safe_io.safe_yaml import load_yaml, repeated_keys
 from ..utils.files import open_text, read_text
 from ..utils.progress import progress
 from ..utils.text import clean_name, same_name
@@ -245,7 +245,7 @@ def _data_yamls(source, encoding):
     """dict: path to content of the YAMLs that describe the set, dictionaries with ``names``.
 
     Raises:
-        ValueError: the only candidates cannot be read.
+        ValueError: the only candidates cannot be read, or one has a key twice.
     """
     found, unreadable = {}, []
     for path in files_below(source, ('.yaml', '.yml')):
@@ -255,6 +255,8 @@ def _data_yamls(source, encoding):
             unreadable.append(f'{error}; correct it')
         else:
             if isinstance(content, dict) and 'names' in content:
+                for repeated in repeated_keys(path, encoding):
+                    raise ValueError(f'{repeated}; remove one of the two')
                 found[path] = content
     if unreadable and not found:
         raise ValueError(unreadable[0])

@@ -24,6 +24,7 @@ import yaml
 from ..config.load import load_run_config
 from ..config.yaml_file import read_yaml, yaml_files
 from ..data.coco_file import read_sound_coco
+from ..safe_io.safe_yaml import repeated_keys
 from ..utils.files import write_json
 from ..utils.options import TEXT, Kind, check_options, integer, list_of
 from ..utils.steps import Step, check_finished, run_steps
@@ -116,9 +117,11 @@ def read_comparison(path):
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a key is missing or unknown, or names an entry that does not exist.
+        ValueError: a key is missing, unknown or set twice, or names an entry that does not exist.
     """
     content = read_yaml(path)
+    for repeated in repeated_keys(path):
+        raise ValueError(f'{repeated}; remove one of the two')
     check_options(path, content, KEYS, KEYS)
     entries = []
     for number, run in enumerate(content['runs']):

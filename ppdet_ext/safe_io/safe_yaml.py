@@ -6,6 +6,8 @@ import math
 
 import yaml
 
+from ..utils.files import open_text
+
 REGISTRY = 'ppdet.core.config.yaml_helpers'  # where ppdet's @serializable adds its tags
 # The first calls anything; the second passes the name of its video to the shell.
 REFUSED = ('Callable', 'MOTImageFolder')
@@ -138,6 +140,31 @@ def load_yaml(stream, Loader=None):
         raise YamlError(_name(stream), 'it is nested too deeply') from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise YamlError(_name(stream), ' '.join(str(error).split())) from error
+
+
+def repeated_keys(path, encoding=None):
+    """Finds keys that a mapping has more than once; all but the last have no effect.
+
+    Args:
+        path (str): a YAML that :func:`load_yaml` reads.
+        encoding (str or None): of the file; None for UTF-8.
+
+    Yields:
+        str: place, key and place of the earlier one, as the beginning of a message.
+    """
+    with open_text(path, encoding) as stream:
+        nodes = [yaml.compose(stream, Loader=ConfigLoader)]
+    for node in nodes:
+        if isinstance(node, yaml.SequenceNode):
+            nodes += node.value
+        elif isinstance(node, yaml.MappingNode):
+            first = {}
+            for key, value in node.value:
+                line = key.start_mark.line + 1
+                earlier = first.setdefault(key.value, line)
+                if earlier != line:
+                    yield f'{path}, line {line}: "{key.value}" was set in line {earlier} already'
+                nodes.append(value)
 
 
 def _name(stream):

@@ -173,7 +173,7 @@ def test_images_of_an_unknown_suffix_are_named_beside_the_faults(tmp_path):
     write_voc(tmp_path / 'voc', CONTENT)
     path = tmp_path / 'voc' / 'JPEGImages' / 'part.000.png'
     path.rename(path.with_suffix('.jfif'))
-    with pytest.raises(InvalidDataError, match='neither images nor labels .*: part.000.jfif'):
+    with pytest.raises(InvalidDataError, match='neither image nor label: part.000.jfif'):
         prepare_data(str(tmp_path / 'voc'), str(tmp_path / 'out'))
 
 
@@ -362,6 +362,8 @@ def test_numbers_without_names_are_listed_in_their_order(tmp_path):
     ('classes.txt', 'dent\n\nscratch\n', 'different class names, one per line'),
     ('data.yaml', 'names: [no, dent]\n', 'YAML reads one of the names as False'),
     ('data.yaml', 'names: [1.0, dent]\n', 'YAML reads one of the names as 1.0'),
+    ('data.yaml', 'names:\n  0: dent\n  1: scratch\n  1: hole\n',
+     'data.yaml, line 4: "1" was set in line 3 already; remove one of the two'),
     ('data.yaml', 'names: dent\n', "names must be a list of the classes, got 'dent'; write"),
     ('data.yaml', 'names:\n\t- dent\n', 'data.yaml, line 2: .*; indent with blanks instead'),
 ])

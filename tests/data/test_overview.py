@@ -67,9 +67,9 @@ def test_what_may_spoil_a_training_is_warned_of(prepared, tmp_path):
     (first, second), = result['identical_images']
     text = describe_overview(result)
     apart = first.split('/')[0] != second.split('/')[0]
-    assert ('1 images are in several splits under several names' if apart else
-            '1 images occur more than once in one split') in text
-    assert result['groups_apart'] and 'groups are in several splits: coil' in text
+    assert ('1 image in several splits under several names' if apart else
+            '1 image more than once in one split') in text
+    assert result['groups_apart'] and 'groups in several splits: coil' in text
     assert 'train: fewer than 50 boxes of scratch' in text
 
 

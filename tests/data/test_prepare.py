@@ -519,7 +519,7 @@ def test_files_that_are_left_out_are_named(source, tmp_path):
     write_yolo(source, objects(3))
     (source / 'images' / 'x.heic').write_text('x')
     report = prepared(source, tmp_path / 'out')
-    assert 'note: 1 files are neither images nor labels and were left out: x.heic' in report
+    assert 'note: 1 file left out, neither image nor label: x.heic' in report
 
 
 @pytest.mark.parametrize('where', ['.', 'source'])

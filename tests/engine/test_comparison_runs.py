@@ -183,6 +183,14 @@ def test_an_unknown_key_is_refused(folder):
         comparison(folder, set={})
 
 
+def test_a_key_that_appears_twice_is_refused(folder):
+    path = folder / 'comparison.yml'
+    comparison(folder)
+    path.write_text(f'{path.read_text()}dataset_dir: elsewhere\n')
+    with pytest.raises(ValueError, match='"dataset_dir" was set in line 1 already; remove one of'):
+        read_comparison(str(path))
+
+
 @pytest.mark.parametrize('path', sorted(PUBLISHED.glob('*.yml')), ids=lambda path: path.stem)
 def test_published_comparisons_can_be_planned(path, monkeypatch, folder):
     content = read_yaml(str(path))
