@@ -19,7 +19,7 @@ install() {
         stop "pip could not install, its message is above. Is the network there? Then try again"
 }
 
-echo "== Installing into $folder with $python (about 1.6 GB, takes minutes)"
+echo "== Installing into $folder with $python (up to 2.5 GB, takes minutes)"
 # An environment that renews itself is not emptied first: a training may be running in it.
 clear=--clear
 [ "$python" != "$folder/bin/python" ] || clear=
