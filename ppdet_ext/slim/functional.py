@@ -12,7 +12,7 @@ from ..modeling.cosine_head import cosine_logits
 
 __all__ = [
     'random_mask', 'masked_generation_error', 'spatial_attention', 'channel_attention',
-    'foreground_background_masks', 'box_cells', 'decoupled_feature_loss',
+    'foreground_background_masks', 'covered_cells', 'box_cells', 'decoupled_feature_loss',
     'foreground_background_error', 'attention_error', 'imitation_error', 'instance_relation',
     'pixel_relation', 'structural_similarity', 'align_scale', 'quality_focal_kd_loss',
     'weighted_giou_loss', 'channel_wise_divergence', 'base_class_divergence', 'row_divergence',
@@ -116,19 +116,51 @@ def foreground_background_masks(gt_boxes, image_shapes, height, width):
     """
     cells, valid = _padded(box_cells(gt_boxes, image_shapes, height, width), gt_boxes)
     x0, y0, x3, y3 = (cells[:, :, k:k + 1] for k in range(4))
-    columns = paddle.arange(width, dtype=cells.dtype)
-    rows = paddle.arange(height, dtype=cells.dtype)
-    in_columns = paddle.logical_and(columns >= x0, columns <= x3).astype(cells.dtype)
-    in_rows = paddle.logical_and(rows >= y0, rows <= y3).astype(cells.dtype)
-    in_rows = in_rows * valid / ((x3 + 1 - x0) * (y3 + 1 - y0))
-    foreground = (in_rows.unsqueeze(3) * in_columns.unsqueeze(2)).max(axis=1)
+    foreground = _painted(cells, valid / ((x3 + 1 - x0) * (y3 + 1 - y0)), height, width)
     background = (foreground == 0).astype(cells.dtype)
     covered = background.sum(axis=[1, 2], keepdim=True)
     return foreground, background / covered.clip(min=1.0)
 
 
+def _painted(cells, weights, height, width):
+    """Maps that hold, in every cell of a box, its weight, and the largest where boxes overlap.
+
+    Args:
+        cells (Tensor): shape [N, M, 4]; first column and row, last column and row.
+        weights (Tensor): shape [N, M, 1].
+        height (int): H of the map.
+        width (int): W of the map.
+
+    Returns:
+        Tensor: shape [N, H, W]; 0 in cells without a box.
+    """
+    x0, y0, x3, y3 = (cells[:, :, k:k + 1] for k in range(4))
+    columns = paddle.arange(width, dtype=cells.dtype)
+    rows = paddle.arange(height, dtype=cells.dtype)
+    in_columns = paddle.logical_and(columns >= x0, columns <= x3).astype(cells.dtype)
+    in_rows = paddle.logical_and(rows >= y0, rows <= y3).astype(cells.dtype)
+    return ((in_rows * weights).unsqueeze(3) * in_columns.unsqueeze(2)).max(axis=1)
+
+
+def covered_cells(gt_boxes, image_shapes, height, width):
+    """The cells of a map that boxes cover, even in part.
+
+    Args:
+        gt_boxes (list of Tensor): N tensors of shape [n_i, 4]; x1, y1, x2, y2 in pixels.
+        image_shapes (Tensor): shape [N, 2]; height and width in pixels of what the map covers.
+        height (int): H of the map.
+        width (int): W of the map.
+
+    Returns:
+        Tensor: shape [N, H, W]; 1 for such a cell, 0 for others.
+    """
+    cells, valid = _padded(box_cells(gt_boxes, image_shapes, height, width), gt_boxes)
+    # The last column and row are the first ones after the box.
+    return _painted(cells - paddle.to_tensor([0, 0, 1, 1], dtype=cells.dtype), valid, height, width)
+
+
 def box_cells(gt_boxes, image_shapes, height, width):
-    """The cells of a map that boxes cover.
+    """The cells of a map that boxes reach, as FGD and TSKD count them.
 
     Args:
         gt_boxes (list of Tensor): N tensors of shape [n_i, 4]; x1, y1, x2, y2 in pixels.
@@ -138,7 +170,7 @@ def box_cells(gt_boxes, image_shapes, height, width):
 
     Returns:
         Tensor: shape [R, 4], R the boxes of all images in order; first column and row, last
-        column and row, both counted as covered and not clipped to the map.
+        column and row, both counted as reached and not clipped to the map.
     """
     counts = [box.shape[0] for box in gt_boxes]
     if not any(counts):

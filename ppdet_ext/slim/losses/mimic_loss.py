@@ -72,13 +72,11 @@ class BoxMimicLoss(AlignedLoss):
 
         Returns:
             dict of str to Tensor: one scalar, half the squared distance, summed over channels,
-            averaged over the cells of the batch that a box covers; 0 without any.
+            averaged over the cells of the batch that a box covers, even in part; 0 without any.
 
         Raises:
             ValueError: the shapes fit neither the other map nor the layer's channels.
         """
         preds_s, preds_t = self.aligned(preds_s, preds_t)
-        inside, _ = functional.foreground_background_masks(gt_boxes, image_shapes,
-                                                           *preds_t.shape[2:])
-        return {ONLY: functional.imitation_error(preds_s, preds_t,
-                                                 (inside > 0).astype(preds_s.dtype))}
+        inside = functional.covered_cells(gt_boxes, image_shapes, *preds_t.shape[2:])
+        return {ONLY: functional.imitation_error(preds_s, preds_t, inside.astype(preds_s.dtype))}

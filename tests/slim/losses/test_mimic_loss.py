@@ -5,8 +5,9 @@ import paddle
 
 from ppdet_ext.slim import BoxMimicLoss, MimicLoss
 
-# 8 x 8 pixels on 4 x 4 cells. The box ends at the pixel 4, which the cell after it begins with.
-BOX = [[2.0, 2.0, 4.0, 4.0]]
+# 8 x 8 pixels on 4 x 4 cells. The box ends where the third row of cells begins, and within the
+# third column.
+BOX = [[2.0, 2.0, 5.0, 4.0]]
 SHAPE = paddle.to_tensor([[8.0, 8.0]])
 
 
@@ -26,9 +27,14 @@ def test_is_half_the_squared_distance_of_a_cell_averaged_over_cells():
 def test_counts_inside_of_the_boxes_only():
     layer = BoxMimicLoss(2, 2, alpha_mimic=10.0)
     boxes = [paddle.to_tensor(BOX)]
-    # The box covers 2 x 2 cells, from (1, 1) to (2, 2).
-    assert float(layer(*errors((1, 2)), boxes, SHAPE)) == 10.0 * 2.5 / 4
-    assert float(layer(*errors((0, 2), (1, 3)), boxes, SHAPE)) == 0.0
+    # The box covers the cells (1, 1) and (1, 2).
+    assert float(layer(*errors((1, 2)), boxes, SHAPE)) == 10.0 * 2.5 / 2
+    assert float(layer(*errors((0, 2), (1, 3), (2, 1)), boxes, SHAPE)) == 0.0
+
+
+def test_a_box_within_a_cell_covers_it():
+    boxes = [paddle.to_tensor([[2.5, 2.5, 3.0, 3.0]])]
+    assert float(BoxMimicLoss(2, 2, alpha_mimic=1.0)(*errors((1, 1)), boxes, SHAPE)) == 2.5
 
 
 def test_boxes_that_overlap_count_once():
