@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Cross-response distillation: the student's features answer through the teacher's head."""
+import paddle.distributed as dist
 from paddle import nn
 from paddle.nn import functional as F
 from ppdet.core.workspace import register
@@ -25,8 +26,9 @@ class CrossKDLoss(HeadTerm):
     by ``weighted_giou_loss``, weighted by the teacher's best score, and for GFL heads ``ld``, the
     divergence of the distributions of the sides, weighted likewise. All are divided by the number
     of objects that the teacher's head counts, except that for GFL heads ``box`` and ``ld`` are
-    divided by the sum of their weights, as released. (The released code takes CIoU or IoU for some
-    pairs.) Uses the ground-truth boxes, for the assignment of the teacher's head.
+    divided by the sum of their weights, as released; of several processes the mean counts. (The
+    released code takes CIoU or IoU for some pairs.) Uses the ground-truth boxes, for the assignment
+    of the teacher's head.
 
     Args:
         student (nn.Layer): the student.
@@ -123,7 +125,8 @@ class CrossKDLoss(HeadTerm):
         scores_t, boxes_t = ([feature.astype('float32') for feature in teacher_taps[name]]
                              for name in self.adapter.predictor_names())
         priors = self.adapter.priors(scores_t)
-        weights, divisor = self.adapter.assign(batch, priors)
+        weights, objects = self.adapter.assign(batch, priors)
+        divisor = mean_over_processes(objects).clip(min=1.0)
         logits_t = [self.adapter.logits(maps) for maps in scores_t]
         qualities = [F.sigmoid(logits.max(axis=1)) for logits in logits_t]
         if weights:
@@ -155,7 +158,7 @@ class CrossKDLoss(HeadTerm):
     def _box_divisor(self, divisor, qualities):
         if not self.adapter.boxes_by_quality:
             return divisor
-        return sum(quality.sum() for quality in qualities).clip(min=1.0)
+        return mean_over_processes(sum(quality.sum() for quality in qualities)).clip(min=1.0)
 
     def _aligned_features(self, student_taps, teacher_taps):
         """list of list of Tensor: for each tower every level, with the teacher's statistics."""
@@ -176,6 +179,22 @@ class CrossResponse(CrossKDLoss):
 
     def _box_divisor(self, divisor, qualities):
         return divisor
+
+
+def mean_over_processes(value):
+    """Averages a value over all processes, so that a sum divided by it has the same weight in each.
+
+    Args:
+        value (Tensor): scalar; gets no gradient.
+
+    Returns:
+        Tensor: scalar.
+    """
+    if dist.get_world_size() < 2:
+        return value
+    total = value.clone()
+    dist.all_reduce(total)
+    return total / dist.get_world_size()
 
 
 def build_cross_response(student, teacher, options, name):

@@ -194,7 +194,7 @@ class HeadAdapter(abc.ABC):
 
         Returns:
             tuple: a list with the weights of every level, each a Tensor of shape [R], or None
-            where all count alike, and the divisor, at least 1.
+            where all count alike, and the divisor, 0 in a batch without objects.
         """
 
     def _towers(self):
@@ -224,7 +224,7 @@ class RetinaHeadAdapter(HeadAdapter):
                                for boxes in batch.gt_boxes])
         positive = (labels == 1).astype('float32').sum()
         weights = (labels != -1).astype('float32')
-        return _by_level(weights, priors), positive.clip(min=1.0)
+        return _by_level(weights, priors), positive
 
 
 class PointHeadAdapter(HeadAdapter):
@@ -252,10 +252,7 @@ class PointHeadAdapter(HeadAdapter):
 
 @register_head_adapter('FCOSHead')
 class FCOSHeadAdapter(PointHeadAdapter):
-    """FCOS: all points count; divided by the sum of their centerness.
-
-    The released code does too, but divides by 1e-6 in a batch without objects.
-    """
+    """FCOS: all points count; divided by the sum of their centerness."""
 
     tower = 'fcos_feat'
     predictors = ('fcos_head_cls', 'fcos_head_reg')
@@ -265,7 +262,7 @@ class FCOSHeadAdapter(PointHeadAdapter):
         inputs = batch.inputs
         centerness = sum((inputs[f'centerness{k}'] * (inputs[f'labels{k}'] > 0).astype('float32')
                           ).sum() for k in range(len(priors)))
-        return None, centerness.clip(min=1.0)
+        return None, centerness
 
     def _centres(self, score, stride):
         return self.head._compute_locations_by_level(stride, score, self.head.num_shift)
@@ -299,7 +296,7 @@ class GFLHeadAdapter(PointHeadAdapter):
         """The reader's targets ``label_weights`` and ``pos_num``."""
         weights = batch.inputs['label_weights'].astype('float32')
         positive = batch.inputs['pos_num'].astype('float32').sum()
-        return _by_level(weights, priors), positive.clip(min=1.0)
+        return _by_level(weights, priors), positive
 
     def distributions(self, predicted, level):
         """The logits of the distributions of a level.

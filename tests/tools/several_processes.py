@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import time
+from unittest import mock
 
 import numpy as np
 import paddle
@@ -20,14 +21,15 @@ from tiny import batch
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.engine import Trainer, cli
 from ppdet_ext.engine.synchronization import barrier, broadcast_from_rank0
-from ppdet_ext.slim import build_slim_model, functional, read_slim_config
+from ppdet_ext.slim import build_slim_model, cross_response, functional, read_slim_config
 
 PARTS = ('student_model', 'distill_losses')
 IMAGES = 2  # in each process
-# Terms that are means over images or boxes; None is all. TSKD's graph units and cross response take
+# Terms that are means over images, boxes or objects; None is all. TSKD's graph units take
 # statistics over a whole batch, and these depend on how it is split.
 ADDITIVE = {'mgd': None, 'dkan': None,
-            'tskd': ('distill_tskd_fg', 'distill_tskd_bg', 'distill_tskd_se')}
+            'tskd': ('distill_tskd_fg', 'distill_tskd_bg', 'distill_tskd_se', 'distill_tskd_cls',
+                     'distill_tskd_box')}
 
 
 def fixed_mask(feature, _):
@@ -35,6 +37,11 @@ def fixed_mask(feature, _):
     height, width = feature.shape[2:]
     mask = (paddle.arange(height * width).reshape([1, 1, height, width]) % 3 > 0)
     return mask.astype(feature.dtype).expand([feature.shape[0], 1, height, width])
+
+
+def unscaled(feature_s, _):
+    """In place of the student's features with the statistics of the teacher's whole batch."""
+    return feature_s
 
 
 def build(folder, method, **overrides):
@@ -88,13 +95,15 @@ def compare_gradients(folder, method):
     halves = [part_of(inputs, k * IMAGES, (k + 1) * IMAGES) for k in range(2)]
     names = ADDITIVE[method]
     double = gradients(model, model, inputs, names)
-    first, second = (gradients(model, model, half) for half in halves)
-    mean = {name: (first[name] + second[name]) / 2 for name in first}
     parallel = paddle.DataParallel(model)
     half = halves[dist.get_rank()]
-    return {'double_batch': difference(gradients(model, parallel, half, names), double),
-            'mean_of_totals': difference(gradients(model, parallel, half), mean),
-            'alone': difference(first, mean)['student_model']}
+    found = {'double_batch': difference(gradients(model, parallel, half, names), double)}
+    # Forward after forward, each would be divided by the objects of its own half.
+    with mock.patch.object(cross_response, 'mean_over_processes', lambda value: 0.0 * value + 3.0):
+        first, second = (gradients(model, model, half) for half in halves)
+        mean = {name: (first[name] + second[name]) / 2 for name in first}
+        found['mean_of_totals'] = difference(gradients(model, parallel, half), mean)
+    return {**found, 'alone': difference(first, mean)['student_model']}
 
 
 def checksum(layer):
@@ -137,6 +146,7 @@ def main(argv):
     for _ in range(2):
         meet_late(folder)
     functional.random_mask = fixed_mask
+    functional.align_scale = unscaled
     for method in methods:
         found = {'gradients': compare_gradients(folder, method), **train(folder, method)}
         path = os.path.join(folder, f'{method}_{dist.get_rank()}.json')

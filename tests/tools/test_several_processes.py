@@ -102,11 +102,11 @@ def one_machine(folder):
 
 @pytest.mark.parametrize('method', METHODS)
 def test_gradients_are_those_of_one_process(one_machine, method):
-    """Batch norm in evaluation mode, MGD's mask and the sampled boxes fixed.
+    """Batch norm in evaluation mode, MGD's mask and sampled boxes fixed, cross response unscaled.
 
-    ``double_batch``: the terms that are means over images, against one forward of both batches.
-    ``mean_of_totals``: everything, detection loss too, against the mean of two forwards, because
-    what counts positives or compares the boxes of a batch does so in each process.
+    ``double_batch``: the terms that are means over images, boxes or objects, against one forward of
+    both batches. ``mean_of_totals``: everything, detection loss too, against the mean of two
+    forwards, because what compares the boxes of a batch does so in each process.
     """
     for found in results(one_machine[0], method):
         gradients = found['gradients']
