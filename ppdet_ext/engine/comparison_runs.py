@@ -137,6 +137,13 @@ def read_comparison(path):
                              f'not above it{did_you_mean(entry.teacher, names)}; above it are '
                              f'{", ".join(names) or "no runs"}')
         names.append(entry.name)
+    schedules = {(entry.method, entry.epochs) for entry in entries}
+    for entry in entries:
+        if entry.baseline and (entry.baseline, entry.epochs) not in schedules:
+            known = [method for method, epochs in schedules if epochs == entry.epochs]
+            raise ValueError(f'{path}: {entry.name} has the baseline "{entry.baseline}", of which '
+                             f'no run has {entry.epochs} epochs'
+                             f'{did_you_mean(entry.baseline, known)}')
     name = os.path.splitext(os.path.basename(path))[0]
     return Comparison(name, content['dataset_dir'], content['sets'], entries)
 

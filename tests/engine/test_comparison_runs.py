@@ -136,7 +136,7 @@ def test_a_schedule_is_stretched(folder):
 
 def test_a_changed_slim_yaml_is_a_slim_yaml(folder):
     run = {**RUNS[2], 'slim_changes': {'distill_losses.0.temp': 5.0, 'cross_response': False}}
-    words = make_steps(comparison(folder, [RUNS[0], run]), 'out')[-1].commands[0]
+    words = make_steps(comparison(folder, [*RUNS[:2], run]), 'out')[-1].commands[0]
     path = words[words.index('--slim_config') + 1]
     assert path == 'out/MGD_12e/slim.yml'
     content = SlimConfig(path, ('distill_losses', 'cross_response')).content
@@ -148,6 +148,9 @@ def test_a_changed_slim_yaml_is_a_slim_yaml(folder):
 @pytest.mark.parametrize('runs, message', [
     ([RUNS[0], RUNS[0]], 'teacher_12e appears twice'),
     ([RUNS[2]], 'has the teacher "teacher_12e", which is not above it; above it are no runs'),
+    ([*RUNS[:2], {**RUNS[2], 'baseline': 'studnet'}],
+     'MGD_12e has the baseline "studnet", of which no run has 12 epochs .did you mean "student"'),
+    ([*RUNS[:2], {**RUNS[2], 'epochs': 6}], 'the baseline "student", of which no run has 6 epochs'),
     ([{**RUNS[0], 'seed': 1}], r'runs\[0\]: unknown key "seed" .did you mean "seeds"'),
     ([{'method': 'x'}], r'runs\[0\] needs epochs, seeds, config'),
     ([3], r'runs\[0\] takes "key: value" pairs, got 3'),
@@ -169,7 +172,7 @@ def test_a_wrong_comparison_is_refused(folder, runs, message):
 def test_a_change_that_leads_nowhere_is_refused(folder):
     run = {**RUNS[2], 'slim_changes': {'distill_losses.3.temp': 5.0}}
     with pytest.raises(ValueError, match='"distill_losses.3.temp", which does not exist in'):
-        make_steps(comparison(folder, [RUNS[0], run]), 'out')
+        make_steps(comparison(folder, [*RUNS[:2], run]), 'out')
 
 
 @pytest.mark.parametrize('sets', [{}, ['val.json'], {'test': 'test.json'}, {'a/b': ['val.json']}])
