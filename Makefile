@@ -4,6 +4,7 @@
 #   make demo                           the whole chain on synthetic steel, about 10 minutes
 #   make demo SOURCE=NEU-DET.tar.gz     the same on real NEU-DET, an archive or a folder
 #   make test                           lint and tests
+#   make install                        only the environment, which the other commands make as well
 #   make test-paddle2.6.2               what depends on Paddle's version, on another Paddle;
 #                                       so do 3.0.0, 3.1.1 and 3.2.2
 #   make test-paddle3.2.2 TESTS=tests/compat    some tests of it
@@ -26,10 +27,12 @@ pytest := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n auto --maxprocesses 4 
 other_paddles := 2.6.2 3.0.0 3.1.1 3.2.2
 TESTS := tests/compat tests/modeling tests/ppdet_fixes tests/safe_io tests/slim
 
-.PHONY: demo test lint test-notebooks $(other_paddles:%=test-paddle%)
+.PHONY: demo install test lint test-notebooks $(other_paddles:%=test-paddle%)
 
 # This file in an environment says that it is complete, and for which Python.
 installed := installed-python$(version)
+
+install: .venv/$(installed)
 
 demo: .venv/$(installed)
 	.venv/bin/python demo/run_demo.py $(if $(SOURCE),--source "$(SOURCE)")

@@ -340,7 +340,7 @@ def _shuffled(images, seed):
 def _check_enough(name, count, shots, where=''):
     if count < shots:
         raise ValueError(f'train.json: class "{name}" has {counted(count, "box")}{where}, {shots} '
-                         f'shots need {shots}; annotate more, or take at most {count} shots')
+                         f'shots need {shots}; annotate more, or lower the number of shots')
 
 
 class Rule(NamedTuple):

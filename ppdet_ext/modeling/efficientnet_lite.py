@@ -165,7 +165,8 @@ class ConvBNLayer(nn.Layer):
         else:
             self.conv = nn.Conv2D(in_channels, out_channels, kernel_size, stride=stride,
                                   padding='SAME', weight_attr=weight_attr, bias_attr=False)
-        # As in PaddleDetection's backbones, no weight decay for the norms.
+        # As in PaddleDetection's backbones, no L2 regularization of the norms. The decay of AdamW,
+        # which is no regularization, acts on them nevertheless.
         norm_attr = ParamAttr(learning_rate=lr_mult, regularizer=L2Decay(0.0))
         self.bn = nn.BatchNorm2D(out_channels, momentum=MOMENTUM, epsilon=EPSILON,
                                  weight_attr=norm_attr, bias_attr=norm_attr)

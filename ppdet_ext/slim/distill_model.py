@@ -87,8 +87,8 @@ class DistillModel(nn.Layer):
     def forward(self, inputs):
         """Runs the student; in training also the teacher, and adds the distillation terms.
 
-        A term that sees unlabelled images is the mean over all images that it sees, as if they
-        were one batch: each part counts by its share of them.
+        A term that sees unlabelled images counts for each kind by its share of the images. For
+        terms that are means over images, that is their value for one batch of all of them.
 
         Args:
             inputs (dict): a batch of PaddleDetection's reader. In training ``unlabelled`` may be a

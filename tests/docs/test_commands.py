@@ -7,6 +7,7 @@ import re
 import shlex
 
 import pytest
+import yaml
 from pages import FOLDERS, commands, text_of
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -28,7 +29,8 @@ TRANSLATED = (('README.md', 'README_cn.md'),
 WITHOUT_TOOLS = ('docs/visualdl.md', 'docs/visualdl_cn.md', 'notebooks/README.md',
                  'notebooks/README_cn.md')
 WITH_TOOLS = (*(page for pages in TRANSLATED for page in pages if page not in WITHOUT_TOOLS),
-              'docs/adding_a_method.md')
+              'docs/adding_a_method.md', 'docs/results/cost.md', 'docs/results/lite.md',
+              'docs/results/methods.md')
 
 
 def tool_commands(page):
@@ -36,6 +38,12 @@ def tool_commands(page):
     words = [shlex.split(line) for line in commands(page)]
     return [(tool, line[line.index(tool) + 1:]) for line in words
             for tool in line if tool.startswith('tools/')]
+
+
+def yaml_of(page):
+    """list: the content of every YAML on the page."""
+    return [yaml.safe_load(text)
+            for text in re.findall(r'^```yaml\n(.*?)^```', text_of(page), re.DOTALL | re.MULTILINE)]
 
 
 def parse(tool, arguments):
@@ -66,6 +74,11 @@ def test_tools_take_the_flags_and_find_the_files(page):
 def test_both_languages_show_the_same_commands(page, translation):
     assert commands(page)
     assert commands(page) == commands(translation)
+
+
+@pytest.mark.parametrize('page, translation', TRANSLATED)
+def test_both_languages_show_the_same_yaml(page, translation):
+    assert yaml_of(page) == yaml_of(translation)
 
 
 def test_links_lead_to_files():
