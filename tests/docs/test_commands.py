@@ -24,13 +24,13 @@ TRANSLATED = (('README.md', 'README_cn.md'),
               ('docs/report.md', 'docs/report_cn.md'),
               ('docs/own_data.md', 'docs/own_data_cn.md'),
               ('docs/export.md', 'docs/export_cn.md'),
+              ('docs/adding_a_method.md', 'docs/adding_a_method_cn.md'),
               ('data/README.md', 'data/README_cn.md'),
               ('notebooks/README.md', 'notebooks/README_cn.md'))
 WITHOUT_TOOLS = ('docs/visualdl.md', 'docs/visualdl_cn.md', 'notebooks/README.md',
                  'notebooks/README_cn.md')
 WITH_TOOLS = (*(page for pages in TRANSLATED for page in pages if page not in WITHOUT_TOOLS),
-              'docs/adding_a_method.md', 'docs/results/cost.md', 'docs/results/lite.md',
-              'docs/results/methods.md')
+              'docs/results/cost.md', 'docs/results/lite.md', 'docs/results/methods.md')
 
 
 def tool_commands(page):
