@@ -26,7 +26,7 @@ def freeze(layer):
     for parameter in layer.parameters():
         parameter.stop_gradient = True
     for sublayer in layer.sublayers(include_self=True):
-        if isinstance(sublayer, BATCH_NORMS):
+        if _batch_norms(sublayer):
             # A flag set once would not last: every epoch begins with train().
             sublayer.register_forward_pre_hook(_use_stored_statistics)
 
@@ -60,5 +60,14 @@ def freeze_modules(model, parts):
             logger.info(f'"{part}" is frozen')
 
 
+def _batch_norms(layer):
+    """list of nn.Layer: the layer and its children, as far as they are batch norms.
+
+    Children too: a norm that is converted to SyncBatchNorm loses its own hooks.
+    """
+    return [part for part in (layer, *layer.children()) if isinstance(part, BATCH_NORMS)]
+
+
 def _use_stored_statistics(layer, inputs):
-    layer.training = False
+    for norm in _batch_norms(layer):
+        norm.training = False

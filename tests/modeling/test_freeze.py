@@ -45,6 +45,19 @@ def test_frozen_parts_are_bit_identical_after_training(norm):
     assert {'head.0.weight', 'head.1.weight', 'head.1._mean', 'head.1._variance'} <= moved
 
 
+def test_frozen_norms_stay_frozen_when_they_become_sync_norms(monkeypatch):
+    model = TwoParts()
+    freeze_modules(model, ['backbone'])
+    model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+    modes = []
+    # Its own forward needs a GPU.
+    monkeypatch.setattr(nn.SyncBatchNorm, 'forward',
+                        lambda self, x: modes.append(self.training) or x)
+    model.train()
+    model(paddle.randn([1, 3, 6, 6]))
+    assert modes == [False, True]
+
+
 @pytest.mark.parametrize('parts', [None, []])
 def test_nothing_is_frozen_unless_asked(parts):
     model = TwoParts()
