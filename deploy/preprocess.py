@@ -89,5 +89,7 @@ class Preprocess:
         # Channel by channel there is nothing to transpose.
         for channel, table, plane in zip(cv2.split(pixels)[::-1], self._tables, padded[0]):
             cv2.LUT(channel, table, dst=plane[:height, :width])
-        return {'image': padded, 'im_shape': np.array([[height, width]], np.float32),
+        # Not rounded, as in PaddleDetection, whose graph computes the size of the image from it.
+        im_shape = image.shape[0] * scale_y, image.shape[1] * scale_x
+        return {'image': padded, 'im_shape': np.array([im_shape], np.float32),
                 'scale_factor': np.array([[scale_y, scale_x]], np.float32)}

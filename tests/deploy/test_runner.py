@@ -56,7 +56,7 @@ def test_suppression_is_that_of_paddle(changed):
     {'target_size': [64, 96], 'keep_ratio': True, 'interp': 1}])
 def test_preprocessing_is_that_of_the_reader(resize, normalize, tmp_path):
     path = str(tmp_path / 'image.png')
-    cv2.imwrite(path, np.random.default_rng(0).integers(0, 256, [50, 70, 3], np.uint8))
+    cv2.imwrite(path, np.random.default_rng(0).integers(0, 256, [51, 71, 3], np.uint8))
     sample = {'im_file': path}
     for operator in (operators.Decode(), operators.Resize(**resize),
                      operators.NormalizeImage(**normalize), operators.Permute()):
@@ -67,6 +67,7 @@ def test_preprocessing_is_that_of_the_reader(resize, normalize, tmp_path):
     assert np.array_equal(found['image'][0, :, :height, :width], sample['image'])
     assert not found['image'][0, :, height:].any() and not found['image'][0, :, :, width:].any()
     assert np.array_equal(found['scale_factor'][0], sample['scale_factor'])
+    assert np.array_equal(found['im_shape'][0], sample['im_shape'])
 
 
 def test_an_image_that_is_larger_than_the_input():
