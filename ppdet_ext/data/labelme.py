@@ -10,7 +10,13 @@ from ..utils.files import read_json
 from ..utils.progress import progress
 from ..utils.text import clean_name
 from .images import image_size
-from .records import LabelledImage, SourceCollector, enclosing_box, refuse_fractions
+from .records import (
+    OVERHANG,
+    LabelledImage,
+    SourceCollector,
+    enclosing_box,
+    refuse_fractions,
+)
 from .source_files import (
     NO_LABELS,
     UNLABELLED,
@@ -167,7 +173,9 @@ def _read_shape(shape, collector, width, height):
     refuse_fractions(points)
     if kind != 'rectangle' or len(points) > 2:
         collector.note(ENCLOSED)
-    return {'class_name': name, 'bbox': enclosing_box(points, width, height),
+    # What sticks out of the image is the corner of a box that was drawn within it.
+    overhang = math.inf if kind == 'rotation' else OVERHANG
+    return {'class_name': name, 'bbox': enclosing_box(points, width, height, overhang),
             'difficult': int(bool(shape.get('difficult')))}
 
 

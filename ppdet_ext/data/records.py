@@ -147,23 +147,24 @@ def plain_number(value):
     return int(value) if value.is_integer() else value
 
 
-def enclosing_box(points, width, height):
+def enclosing_box(points, width, height, overhang=OVERHANG):
     """Finds the box around points, clipped to the image.
 
     Args:
         points (list): (x, y) in pixels, two or more.
         width, height (int): of the image.
+        overhang (float): how far it may reach beyond the image, in pixels.
 
     Returns:
         tuple: x1, y1, x2, y2.
 
     Raises:
-        ValueError: it has no size, or reaches more than a pixel beyond the image.
+        ValueError: it has no size within the image, or reaches further beyond it.
     """
     xs, ys = zip(*points)
     box = [plain_number(value) for value in (min(xs), min(ys), max(xs), max(ys))]
     x1, y1, x2, y2 = box
-    if min(x1, y1) < -OVERHANG or x2 > width + OVERHANG or y2 > height + OVERHANG:
+    if min(x1, y1) < -overhang or x2 > width + overhang or y2 > height + overhang:
         raise ValueError(f'box {box} (x1, y1, x2, y2) is outside the image of {width}x{height} '
                          f'pixels')
     x1, y1, x2, y2 = max(x1, 0), max(y1, 0), min(x2, width), min(y2, height)

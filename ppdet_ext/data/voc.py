@@ -308,6 +308,7 @@ def _enclose(element, box_origin):
         for tag, value in (('xmin', x - w / 2 + box_origin), ('ymin', y - h / 2 + box_origin),
                            ('xmax', x + w / 2), ('ymax', y + h / 2)):
             SubElement(box, tag, rotated.attrib).text = str(plain_number(value))
+        box.set(TURNED, 'yes')
         return True
     return False
 

@@ -11,7 +11,7 @@ from ..utils.progress import progress
 from ..utils.text import clean_name, same_name
 from .check import read_class_names
 from .images import image_size
-from .records import LabelledImage, SourceCollector, enclosing_box
+from .records import OVERHANG, LabelledImage, SourceCollector, enclosing_box
 from .source_files import (
     IN_SEVERAL,
     NO_LABELS,
@@ -140,7 +140,9 @@ class _YoloReader:
         if len(values) != 4 and (len(values) < 6 or len(values) % 2):
             raise ValueError(f'expected a class, x, y, width, height, or a class and points x, y, '
                              f'got {len(words)} numbers')
-        problem = _value_problem(values)
+        # Of four points some may be the corners of a rotated box that was drawn within the image.
+        slack, overhang = (1.0, math.inf) if len(values) == 8 else (SLACK, OVERHANG)
+        problem = _value_problem(values, slack)
         if problem:
             raise ValueError(problem)
         class_name = self._class_name(number)
@@ -152,7 +154,7 @@ class _YoloReader:
         else:
             points = list(zip(values[::2], values[1::2]))
             self.collector.note(POLYGONS)
-        box = enclosing_box([(x * width, y * height) for x, y in points], width, height)
+        box = enclosing_box([(x * width, y * height) for x, y in points], width, height, overhang)
         return {'class_name': class_name, 'bbox': box, 'difficult': 0}
 
     def _class_name(self, number):
@@ -169,12 +171,12 @@ class _YoloReader:
         return name
 
 
-def _value_problem(values):
+def _value_problem(values, slack):
     if not all(map(math.isfinite, values)):
         return f'expected numbers, got {values}'
-    if max(values) > 1 + SLACK and max(values) > 2:
+    if max(values) > 2:
         return f'{values} are pixels; YOLO uses fractions of width and height, from 0 to 1'
-    if min(values) < -SLACK or max(values) > 1 + SLACK:
+    if min(values) < -slack or max(values) > 1 + slack:
         return f'{values} are not within the image, from 0 to 1'
     return None
 

@@ -492,6 +492,22 @@ def test_a_box_that_is_turned_sticks_out_of_the_image(tmp_path):
     assert source.images[0].boxes[0]['bbox'] == (19, 0, 21, 25)
 
 
+def test_rotated_boxes_of_labelme_and_yolo_are_clipped_too(tmp_path):
+    corners = [[-3, 10], [5, 2], [13, 10], [5, 18]]
+    write_images(tmp_path / 'labelme', ['a'])
+    write_text(tmp_path / 'labelme' / 'a.json', json.dumps({'imagePath': 'a.png', 'shapes': [
+        {'label': 'dent', 'shape_type': 'rotation', 'points': corners}]}))
+    write_text(tmp_path / 'labelme' / 'labels.txt', 'dent\n')
+    write_images(tmp_path / 'yolo', ['a'])
+    write_text(tmp_path / 'yolo' / 'a.txt', ' '.join(
+        ['0', *(f'{x / SIZE[0]} {y / SIZE[1]}' for x, y in corners)]))
+    write_text(tmp_path / 'yolo' / 'classes.txt', 'dent\n')
+    for name in ('labelme', 'yolo'):
+        source = read(tmp_path / name, name)
+        assert source.faults == []
+        assert boxes_of(source) == {'a': [('dent', (0, 2, 13, 18))]}
+
+
 def test_polygons_of_one_group_are_one_object(tmp_path):
     write_images(tmp_path, ['a'])
     parts = [{'label': 'dent', 'shape_type': 'polygon', 'group_id': group, 'points': points}

@@ -100,6 +100,19 @@ def test_rotated_boxes_become_their_enclosing_box(voc_tree):
     assert data.notes == ['1 rotated boxes became their enclosing box']
 
 
+def test_a_rotated_box_that_sticks_out_of_the_image_is_clipped(voc_tree):
+    tree = voc_tree()
+    tree.add('a', [GOOD])
+    path = tree.path('xml', 'a.xml')
+    with open(path, encoding='utf-8') as f:
+        head, rest = f.read().split('<bndbox>')
+    with open(path, 'w', encoding='utf-8') as f:
+        f.write(f'{head}<robndbox><cx>3</cx><cy>8</cy><w>4</w><h>8</h><angle>1.5707963</angle>'
+                f'</robndbox>{rest.partition("</bndbox>")[2]}')
+    data = read_voc(tree.root, CLASSES)
+    assert data.images[0].boxes[0]['bbox'] == (0, 6, 7, 10) and not data.faults
+
+
 def test_image_that_loses_all_boxes_is_left_out(voc_tree):
     tree = voc_tree()
     tree.add('a', [('crasing', 0, 1, 1, 5, 5)])
