@@ -67,13 +67,14 @@ def main(argv):
         read_image(path, maximum)  # an error ends before anything is written
     names, font = drawn_names(detector.classes, args.font) if args.save_images else ([], None)
     os.makedirs(args.output_dir, exist_ok=True)
-    records = []
+    records, found = [], 0
     for path, drawing in drawings.items():
         image = read_image(path, maximum)
         boxes = detector.detect(image)
         if limits is not None:
             boxes = keep_from(boxes, limits)
         records += records_of(path, boxes, detector.classes)
+        found += int((boxes[:, 1] >= threshold).sum())
         if args.save_images:
             draw(image, boxes, names, detector.card['colors'], threshold, font)
             save_image(image, drawing)
@@ -81,7 +82,6 @@ def main(argv):
         print(f'drawn images: {args.output_dir}')
     if args.save_results:
         print('results:', *save_records(records, args.output_dir))
-    found = sum(record['score'] >= threshold for record in records)
     words = 'the threshold of their class' if args.thresholds else f'{threshold:g}'
     print(f'{found} of {len(records)} boxes at or above {words} on {len(images)} images')
 

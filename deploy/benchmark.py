@@ -190,7 +190,8 @@ def add_arguments(parser):
 def chosen_images(image_dir):
     """list of str: paths of images, spread over those of a folder."""
     paths = find_images(None, image_dir)
-    return paths[::max(1, len(paths) // IMAGES)][:IMAGES]
+    count = min(IMAGES, len(paths))
+    return [paths[k * len(paths) // count] for k in range(count)]
 
 
 def main(argv):

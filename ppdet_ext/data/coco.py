@@ -106,11 +106,10 @@ def grouped_split(labels, groups, seed, splits=None):
     for label in sorted(by_label):
         names = by_label[label]
         random.Random(f'{seed}-{label}').shuffle(names)
-        total = sum(len(members[name]) for name in names)
-        missing = {split: part * total for split, part in splits.items()}
+        filled = Counter()
         for name in names:
             # Relative to its fraction, so that the small splits get theirs too.
-            split = max(splits, key=lambda split: missing[split] / splits[split])
-            missing[split] -= len(members[name])
+            split = min(splits, key=lambda split: filled[split] / splits[split])
+            filled[split] += len(members[name])
             chosen[split] += members[name]
     return {name: sorted(indices) for name, indices in chosen.items()}

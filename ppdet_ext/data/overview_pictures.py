@@ -4,6 +4,7 @@
 from PIL import Image, ImageDraw, ImageFont
 
 from ..utils.fonts import drawn_names, find_font
+from ..utils.samples import spread
 
 __all__ = ['draw_overview', 'draw_samples']
 
@@ -72,9 +73,10 @@ def draw_samples(names, images, open_image, path, font=None):
         font (str or None): file of the font for names; None for one of the system.
     """
     chosen_font, shown = drawn_names(tuple(names), font)
-    rows = [(name, shown[name], _spread([i for i in images if any(b[0] == name for b in i.boxes)]))
+    rows = [(name, shown[name],
+             spread([i for i in images if any(b[0] == name for b in i.boxes)], SAMPLES))
             for name in names]
-    sound = _spread([image for image in images if not image.boxes])
+    sound = spread([image for image in images if not image.boxes], SAMPLES)
     rows += [(None, '(no defect)', sound)] if sound else []
     sheet = Image.new('RGB', (LABEL + SAMPLES * (TILE + GAP), len(rows) * (TILE + GAP) + GAP),
                       'white')
@@ -96,12 +98,6 @@ def _fitting(draw, text, font):
         text = text[:-1]
         shown = f'{text}...'
     return shown
-
-
-def _spread(items):
-    """list: some items, spread over all."""
-    count = min(SAMPLES, len(items))
-    return [items[k * len(items) // count] for k in range(count)]
 
 
 def _tile(image, picture, own):

@@ -182,7 +182,8 @@ def _splits(images, labels, options):
         divided['train'] = train
         if not divided['val']:
             return _val_of_train(divided, labels, options, images)
-        return divided, 'as in the source (--split new draws another)'
+        more = f'; {counted(len(rest), "image")} without a split went to train' if rest else ''
+        return divided, f'as in the source (--split new draws another){more}'
     if options.group_by:
         groups = _groups(images, options.group_by)
         return grouped_split(labels, groups, options.seed), (

@@ -12,6 +12,7 @@ from ..data.coco import NEU_DET_CLASSES
 from ..data.dataset_files import image_files
 from ..data.synthetic_steel import render_image
 from ..inference.detections import find_images
+from ..utils.samples import spread
 
 __all__ = ['compared_images']
 
@@ -46,6 +47,6 @@ def compared_images(cfg, folder=None):
                 pixels, _ = render_image(SYNTHETIC_SEED, name, index)
                 cv2.imwrite(os.path.join(synthetic, f'{name}_{index}.png'), pixels)
             images = find_images(None, synthetic)
-        images = images[::max(1, len(images) // COUNT)][:COUNT]
+        images = spread(images, COUNT)
         yield images if folder else [path for image in images
                                      for path in find_images(image, None, maximum)]

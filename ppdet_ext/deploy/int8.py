@@ -14,6 +14,7 @@ from deploy.preprocess import Preprocess
 
 from ..data.coco_file import read_sound_coco
 from ..data.dataset_files import check_datasets, dataset_fields
+from ..utils.samples import spread
 from .accuracy import mean_average_precision
 from .candidates import write_formats
 from .quantizer import Quantizer
@@ -63,9 +64,8 @@ def int8_of(cfg, formats, max_map_drop):
     check_datasets(cfg, ('TrainDataset', 'EvalDataset'))
     annotations, image_dir = _places(cfg, 'TrainDataset')
     names = [image['file_name'] for image in read_sound_coco(annotations).images]
-    chosen = names[::max(1, len(names) // CALIBRATION_IMAGES)][:CALIBRATION_IMAGES]
-    return Int8([os.path.join(image_dir, name) for name in chosen], *_places(cfg, 'EvalDataset'),
-                max_map_drop)
+    return Int8([os.path.join(image_dir, name) for name in spread(names, CALIBRATION_IMAGES)],
+                *_places(cfg, 'EvalDataset'), max_map_drop)
 
 
 def _places(cfg, section):
@@ -131,9 +131,11 @@ def _attempts(quantizer):
     """Yields the convolutions that stay in float32."""
     yield []
     ranked, count = quantizer.by_sensitivity(), 1
-    while count <= len(ranked) // 2:
+    half = len(ranked) // 2
+    while count < half:
         yield ranked[:count]
         count *= 2
+    yield ranked[:half]
 
 
 def _measure(folder, runtimes, precision, int8):

@@ -13,6 +13,7 @@ from deploy.suppression import suppress
 
 from ..utils.progress import progress
 from ..utils.quiet import quiet
+from ..utils.samples import spread
 
 __all__ = ['Quantizer']
 
@@ -41,7 +42,7 @@ class Quantizer:
 
     def __init__(self, onnx_path, images, nms, folder):
         import onnx
-        self._images = images[::max(1, len(images) // COMPARED)][:COMPARED]
+        self._images = spread(images, COMPARED)
         self._nms = nms
         self._path = os.path.join(folder, 'folded.onnx')
         _fold(onnx_path, self._path)

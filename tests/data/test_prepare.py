@@ -30,6 +30,7 @@ from PIL import Image
 from tool_runs import TOOLS
 
 from ppdet_ext.data.check import check_coco_folder
+from ppdet_ext.data.coco import grouped_split
 from ppdet_ext.data.formats import SourceOptions, detect_format
 from ppdet_ext.data.prepare import InvalidDataError, PrepareOptions, prepare_data
 
@@ -462,6 +463,24 @@ def test_groups_stay_together(tmp_path, source):
     coils = [{image['file_name'].split('_')[0] for image in c['images']}
              for c in load(tmp_path / 'out').values()]
     assert sum(map(len, coils)) == 20 and [len(c) for c in coils] == [14, 4, 2]
+
+
+@pytest.mark.parametrize('images', [3, 7, 41])
+def test_two_groups_leave_none_of_them_out_of_train(images):
+    divided = grouped_split(['dent'] * 2 * images, ['a'] * images + ['b'] * images, 0)
+    assert [len(indices) for indices in divided.values()] == [images, images, 0]
+
+
+def test_images_of_no_split_are_reported(tmp_path, source):
+    content = objects(9)
+    for k, name in enumerate(content):
+        part = ('train', 'val', 'others')[k % 3]
+        write_images(source / 'images' / part, [name])
+        write_text(source / 'labels' / part / f'{name}.txt', yolo_text(content[name]))
+    write_text(source / 'classes.txt', '\n'.join(CLASSES))
+    report = prepared(source, tmp_path / 'out')
+    assert 'split: as in the source (--split new draws another); 3 images without a ' \
+           'split went to train' in report
 
 
 def test_a_group_that_does_not_occur_is_named(tmp_path, source):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """INT8 is written, left out where it costs too much, and refused where that does not help."""
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -81,6 +82,11 @@ def test_it_is_refused_with_the_figure(folder, settings, monkeypatch):
     with pytest.raises(ValueError, match='int8 loses 9.26 points of mAP on the images of '
                        'EvalDataset, more than --max_map_drop 0.5, even with half'):
         int8.write_int8(str(folder / 'model.onnx'), {'onnx': 'onnxruntime'}, settings, str(folder))
+
+
+def test_twice_as_many_at_each_attempt_up_to_half_of_them():
+    layers = SimpleNamespace(by_sensitivity=lambda: list(range(11)))
+    assert [len(attempt) for attempt in int8._attempts(layers)] == [0, 1, 2, 4, 5]
 
 
 def test_the_layer_whose_weights_differ_in_size_is_the_most_sensitive(tmp_path):
