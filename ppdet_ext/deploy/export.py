@@ -24,6 +24,7 @@ from ..modeling.weights import fingerprint, load_tensors, resolve_weights
 from ..safe_io.safe_yaml import load_yaml
 from ..utils.files import read_json, sha256, write_json
 from .candidates import suppression_of, write_formats, write_onnx
+from .input_size import ADVICE
 from .int8 import write_int8
 from .parity import PIXELS, SCORE, UNMATCHED, compare
 
@@ -65,9 +66,16 @@ def check_folder(folder):
     Raises:
         ValueError: it would.
     """
-    if os.path.lexists(folder) and not os.path.isfile(os.path.join(folder, CARD)):
+    if not os.path.lexists(folder):
+        return
+    card = os.path.join(folder, CARD)
+    if not os.path.isfile(card):
         raise ValueError(f'{folder} exists and is not an exported model (no {CARD} in it); give '
                          f'another --output_dir')
+    others = sorted(set(os.listdir(folder)) - {CARD, *read_json(card)['files']})
+    if others:
+        raise ValueError(f'{folder} holds {others[0]}, which is not part of the exported model; '
+                         f'move it away, or give another --output_dir')
 
 
 def export_detector(trainer, size, images, formats, folder, source, int8=None):
@@ -155,11 +163,14 @@ def _check(folder, name, pictures, expected):
     detector = Detector(folder, FORMATS[name].runtime)
     difference = compare(expected, [detector.detect(picture) for picture in pictures])
     if difference.unmatched > UNMATCHED * difference.boxes:
+        keeps_ratio = any(operator.get('keep_ratio') for operator in detector.card['preprocess'])
+        remedy = (f'the input must have the shape of your images: {ADVICE}' if keeps_ratio
+                  else 'leave this format out')
         raise ValueError(
             f'{name}: {difference.unmatched} boxes on {len(pictures)} images differ from the '
             f'{difference.boxes} of the eager model by more than {PIXELS} pixels or {SCORE} in '
-            f'score: nothing is exported. Are these the weights of a trained model? If so, leave '
-            f'this format out')
+            f'score: nothing is exported. Are these the weights of a trained model? If so, '
+            f'{remedy}')
     logger.info(f'{name}: the {difference.boxes} boxes of the eager model on {len(pictures)} '
                 f'images, within {difference.pixels:.1g} pixels and {difference.score:.1g} in '
                 f'score; others: {difference.unmatched}')

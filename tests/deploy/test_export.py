@@ -8,6 +8,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import cv2
 import pytest
@@ -121,9 +122,27 @@ def test_a_file_that_finds_other_boxes_is_not_left_behind(tmp_path, monkeypatch)
     assert list((tmp_path / 'inference').iterdir()) == []
 
 
+@pytest.fixture
+def detector(monkeypatch):
+    """A stub of the exported detector, with its card."""
+    card = {'preprocess': [{'type': 'Resize', 'keep_ratio': False}, {'type': 'Permute'}]}
+    monkeypatch.setattr(export, 'Detector', lambda *place: SimpleNamespace(card=card))
+    return card
+
+
+@pytest.mark.parametrize('keep_ratio, remedy', [
+    (False, 'leave this format out'),
+    (True, 'the input must have the shape of your images: give it with -o TestReader.inputs_def'),
+])
+def test_the_remedy_for_other_boxes(keep_ratio, remedy, detector, monkeypatch):
+    detector['preprocess'][0]['keep_ratio'] = keep_ratio
+    monkeypatch.setattr(export, 'compare', lambda *boxes: Difference(10, 9, 0.001, 1e-6))
+    with pytest.raises(ValueError, match=f'trained model. If so, {remedy}'):
+        export._check('folder', 'paddle', [], [])
+
+
 @pytest.mark.parametrize('unmatched, accepted', [(2, True), (3, False)])
-def test_the_last_bit_may_decide_about_one_box_in_200(unmatched, accepted, monkeypatch):
-    monkeypatch.setattr(export, 'Detector', lambda folder, runtime: None)
+def test_the_last_bit_may_decide_about_one_box_in_200(unmatched, accepted, detector, monkeypatch):
     monkeypatch.setattr(export, 'compare', lambda *boxes: Difference(400, unmatched, 0.001, 1e-6))
     with contextlib.nullcontext() if accepted else pytest.raises(ValueError, match='3 boxes on 0'):
         assert export._check('folder', 'onnx', [], []).unmatched == unmatched
@@ -155,5 +174,8 @@ def test_only_an_earlier_export_is_replaced(tmp_path):
         imported('export_model').main(['-c', family_yaml(tmp_path, 'retinanet'), '--output_dir',
                                        str(tmp_path / 'output')])
     assert (run / 'best_model.pdparams').read_text() == 'weights'
-    (run / export.CARD).write_text('{}')
+    (run / export.CARD).write_text('{"files": {"model.onnx": ""}}')
+    with pytest.raises(ValueError, match='holds best_model.pdparams, which is not part of the exp'):
+        export.check_folder(str(run))
+    (run / 'best_model.pdparams').rename(run / 'model.onnx')
     export.check_folder(str(run))
