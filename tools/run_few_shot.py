@@ -25,8 +25,8 @@ from ppdet_ext.engine import cli
 from ppdet_ext.utils.folder_lock import experiment_folder
 
 # What the runs set themselves.
-OWN_KEYS = ('seed', 'weights', 'pretrain_weights', 'base_metrics', 'save_dir', 'filename',
-            'output_eval', 'TrainDataset.anno_path', 'EvalDataset.anno_path')
+OWN_KEYS = ('seed', 'weights', 'pretrain_weights', 'base_metrics', 'base_weights', 'save_dir',
+            'filename', 'output_eval', 'TrainDataset.anno_path', 'EvalDataset.anno_path')
 NAME = re.compile(r'\w[\w .,()+-]*')
 
 

@@ -10,7 +10,7 @@ __all__ = ['check_keys', 'check_name', 'teacher_check_options']
 
 # Top-level keys that ppdet or our tools read and that are not a registered module.
 PLAIN_KEYS = (
-    'amp', 'architecture', 'base_metrics', 'bias', 'class_names', 'classwise',
+    'amp', 'architecture', 'base_metrics', 'base_weights', 'bias', 'class_names', 'classwise',
     'custom_black_list', 'custom_white_list', 'cycle_epoch', 'ema_black_list', 'ema_decay',
     'ema_decay_type', 'ema_filter_no_grad', 'epoch', 'eval_height', 'eval_width', 'export',
     'filename', 'find_unused_parameters', 'fleet', 'font', 'freeze', 'amp_level', 'image_maximum',

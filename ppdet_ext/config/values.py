@@ -41,8 +41,8 @@ VALUES = {
     'font': optional(PATH),
     'worker_num': integer(0, 1000),  # processes
     **dict.fromkeys(('save_dir', 'vdl_log_dir'), PATH),
-    **dict.fromkeys(('pretrain_weights', 'weights', 'teacher_weights', 'output_eval'),
-                    optional(PATH)),
+    **dict.fromkeys(('pretrain_weights', 'weights', 'teacher_weights', 'output_eval',
+                     'base_weights'), optional(PATH)),
     **dict.fromkeys(('amp', 'fleet', 'auto_scale_lr', 'use_ema', 'use_gpu', 'use_npu', 'use_xpu',
                      'use_mlu', 'use_vdl', 'save_prediction_only', 'bias', 'find_unused_parameters',
                      'print_flops', 'print_params', 'ema_filter_no_grad'), FLAG),

@@ -235,8 +235,9 @@ class Trainer(ppdet.engine.Trainer):
             if type(metric) is COCOMetric:
                 self._metrics[index] = ClasswiseCOCOMetric(
                     metric.anno_file, metric.output_eval, self.cfg.get('base_metrics'),
-                    self._fingerprint, clsid2catid=metric.clsid2catid, bias=metric.bias,
-                    IouType=metric.iou_type, save_prediction_only=metric.save_prediction_only)
+                    self.cfg.get('base_weights'), self._fingerprint,
+                    clsid2catid=metric.clsid2catid, bias=metric.bias, IouType=metric.iou_type,
+                    save_prediction_only=metric.save_prediction_only)
 
     def _fingerprint(self):
         return fingerprint(getattr(self.model, 'student_model', self.model).state_dict())

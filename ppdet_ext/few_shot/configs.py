@@ -86,7 +86,8 @@ def detector_configs(folder, name, detector, templates, split=None):
         texts[f'{run}_{step}.yml'] = _text(f'{comment} First run tools/expand_head.py.', {
             **based_on(step, 'all'), 'pretrain_weights': f'output/{run}_{step}/expanded.pdparams',
             'weights': f'output/{run}_{step}/model_final',
-            'base_metrics': f'{base_run}/metrics.json'})
+            'base_metrics': f'{base_run}/metrics.json',
+            'base_weights': f'{base_run}/best_model.pdparams'})
     with open(os.path.join(templates, 'slim', 'distill', f'{shipped}_dkan_distill.yml'),
               encoding='utf-8') as f:
         slim = load_yaml(f)

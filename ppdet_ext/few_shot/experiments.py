@@ -225,7 +225,8 @@ def _run(output, sets, base, method, expanded, shots, seed):
     evaluate = ('eval', '-c', method.config, '--output_eval', folder, '-o', *method.options,
                 *sets.options('EvalDataset', sets.eval_set),
                 f'weights={os.path.join(folder, "model_final.pdparams")}',
-                f'base_metrics={os.path.join(output, "base", "metrics.json")}')
+                f'base_metrics={os.path.join(output, "base", "metrics.json")}',
+                f'base_weights={base.weights}')
     configs = [file for path in (method.config, method.slim_config) if path
                for file in yaml_files(path)]
     inputs = (*configs, sets.path(name), sets.path(sets.eval_set))

@@ -34,17 +34,19 @@ class ClasswiseCOCOMetric(COCOMetric):
         anno_file (str): COCO annotations.
         output_eval (str): folder of the two files.
         base_metrics (str|None): ``metrics.json`` of the base detector, for computing forgetting.
+        base_weights (str|None): the weights that ``base_metrics`` has to belong to.
         fingerprint (callable|None): returns the fingerprint of the evaluated weights, which is kept
             with the metrics.
         **kwargs: as for ``ppdet.metrics.COCOMetric``.
 
     Raises:
-        ValueError: ``base_metrics`` is not a ``metrics.json``.
+        ValueError: as :func:`ppdet_ext.metrics.few_shot.load_base_classes`.
     """
 
-    def __init__(self, anno_file, output_eval, base_metrics=None, fingerprint=None, **kwargs):
+    def __init__(self, anno_file, output_eval, base_metrics=None, base_weights=None,
+                 fingerprint=None, **kwargs):
         os.makedirs(output_eval, exist_ok=True)
-        self.base_classes = load_base_classes(base_metrics)
+        self.base_classes = load_base_classes(base_metrics, base_weights)
         self.summary = None
         self._fingerprint = fingerprint
         super().__init__(anno_file, output_eval=output_eval, **kwargs)
@@ -93,7 +95,8 @@ def evaluate_saved_boxes(cfg, folder):
             raise ValueError(f'{path}, {fault}')
     except ValueError as error:
         raise ValueError(f'--json_eval: {error}; evaluate again, without --json_eval') from error
-    _evaluate(annotations, detections, folder, load_base_classes(cfg.get('base_metrics')))
+    _evaluate(annotations, detections, folder,
+              load_base_classes(cfg.get('base_metrics'), cfg.get('base_weights')))
 
 
 def _evaluate(anno_file, detections, folder, base_classes, **facts):

@@ -6,6 +6,7 @@ import os
 import numpy as np
 from ppdet.utils.logger import setup_logger
 
+from ..modeling.weights import fingerprint, load_tensors, resolve_weights
 from ..utils.files import read_json
 
 __all__ = ['group_metrics', 'forgetting', 'load_base_classes']
@@ -13,7 +14,7 @@ __all__ = ['group_metrics', 'forgetting', 'load_base_classes']
 logger = setup_logger('ppdet.engine')
 
 METRICS = ('AP', 'AP50')
-EVALUATE_BASE = 'tools/eval.py with the base detector\'s config writes it'
+EVALUATE_BASE = 'tools/eval.py with the base detector\'s config and weights writes it'
 
 
 def group_metrics(classes, info):
@@ -38,17 +39,20 @@ def group_metrics(classes, info):
             for group, entries in members.items() if entries}
 
 
-def load_base_classes(path):
+def load_base_classes(path, weights=None):
     """The metrics of the base classes before new ones were learned.
 
     Args:
         path (str|None): ``metrics.json`` of the base detector; the config's ``base_metrics``.
+        weights (str|None): those that it has to belong to; the config's ``base_weights``.
 
     Returns:
-        dict|None: class name to its metrics; None, with a warning, if there is no such file.
+        dict|None: class name to its metrics; None, with a warning, if there is no such file or it
+        is not known to belong to the weights.
 
     Raises:
-        ValueError: a file that is not a ``metrics.json``.
+        ValueError: a file that is not a ``metrics.json``, or weights that
+            :func:`ppdet_ext.modeling.weights.load_tensors` refuses.
     """
     if not path:
         return None
@@ -57,10 +61,28 @@ def load_base_classes(path):
                        f'exist; {EVALUATE_BASE}')
         return None
     try:
-        return read_json(path)['classes']
+        metrics = read_json(path)
+        classes = metrics['classes']
     except (ValueError, KeyError, TypeError):
         raise ValueError(f'base_metrics: {path} is not a metrics.json of an evaluation; '
                          f'{EVALUATE_BASE}') from None
+    fault = _weights_fault(path, metrics, weights) if weights else None
+    if fault:
+        logger.warning(f'forgetting is not reported: {fault}')
+    return None if fault else classes
+
+
+def _weights_fault(path, metrics, weights):
+    """str or None: why metrics are not known to be those of the weights."""
+    try:
+        tensors = load_tensors(resolve_weights(weights))
+    except FileNotFoundError as error:
+        return f'base_weights: {error}'
+    if metrics.get('fingerprint') != fingerprint(tensors):
+        # Training leaves the metrics of its last epoch, the student starts from the best one.
+        return (f'base_metrics names {path}, which was made with other weights than base_weights, '
+                f'{weights}; {EVALUATE_BASE}')
+    return None
 
 
 def forgetting(classes, base_classes, before):

@@ -102,6 +102,7 @@ def test_every_config_is_what_its_name_says(run, path_of):
         assert cfg['EvalDataset']['allow_empty'] and base['EvalDataset']['allow_empty']
         assert cfg['weights'] == f'output/{run}_{kind}/model_final'
         assert cfg['base_metrics'] == f'output/{run}_base/metrics.json'
+        assert cfg['base_weights'] == f'{base["weights"]}.pdparams'
         assert cfg['pretrain_weights'] == f'output/{run}_{kind}/expanded.pdparams'
         assert cfg['TrainDataset']['anno_path'].endswith(f'split{split}/5shot_seed1.json')
         assert cfg['FasterRCNN']['bbox_head'] == head and cfg.get('freeze') == frozen

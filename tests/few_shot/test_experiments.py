@@ -109,7 +109,7 @@ def test_commands_of_a_distillation(folder):
         ('eval', '-c', 'tfa.yml', '--output_eval', 'out/DKAN/5shot_seed2', '-o', 'epoch=7',
          'EvalDataset.dataset_dir=data', 'EvalDataset.anno_path=sets/test.json',
          'weights=out/DKAN/5shot_seed2/model_final.pdparams',
-         'base_metrics=out/base/metrics.json'))
+         'base_metrics=out/base/metrics.json', 'base_weights=base.pdparams'))
 
 
 def test_a_baseline_has_no_teacher(folder):

@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 
+import numpy as np
+import paddle
 import pytest
 
 from ppdet_ext.data.coco import coco_dataset
 from ppdet_ext.metrics import ClasswiseCOCOMetric, evaluate_boxes, evaluate_saved_boxes, scalars
+from ppdet_ext.modeling.weights import fingerprint
 from ppdet_ext.utils.files import write_json
 
 BASE, NOVEL = ['crack', 'pit'], ['scale', 'stain']
@@ -49,8 +52,8 @@ def base_metrics(tmp_path, base_set):
     return str(path)
 
 
-def evaluated(path, detections, tmp_path, base_metrics):
-    metric = ClasswiseCOCOMetric(path, str(tmp_path / 'out'), base_metrics,
+def evaluated(path, detections, tmp_path, base_metrics, base_weights=None):
+    metric = ClasswiseCOCOMetric(path, str(tmp_path / 'out'), base_metrics, base_weights,
                                  clsid2catid={k: k + 1 for k in range(4)})
     metric.results['bbox'] = detections
     metric.accumulate()
@@ -115,6 +118,25 @@ def test_a_base_evaluation_of_other_objects_is_a_warning(all_set, tmp_path, base
     write_json(base_metrics, base)
     assert 'forgetting' not in evaluated(all_set, found('crack'), tmp_path, base_metrics)
     assert "measured on other objects, {'crack': 7, 'pit': 1}" in caplog.text
+
+
+def test_a_base_evaluation_of_other_weights_is_a_warning(all_set, tmp_path, base_metrics, caplog):
+    states = {name: {'bias': np.full([2], k, 'float32')} for k, name in enumerate(('best', 'last'))}
+    for name, state in states.items():
+        paddle.save({'bias': paddle.to_tensor(state['bias'])}, str(tmp_path / f'{name}.pdparams'))
+    with open(base_metrics) as f:
+        base = json.load(f)
+    write_json(base_metrics, {**base, 'fingerprint': fingerprint(states['last'])})
+
+    def reports_forgetting(name):
+        return 'forgetting' in evaluated(all_set, found('crack'), tmp_path, base_metrics,
+                                         str(tmp_path / name))
+
+    assert reports_forgetting('last.pdparams')
+    assert not reports_forgetting('best')
+    assert f'{base_metrics}, which was made with other weights than base_weights' in caplog.text
+    assert not reports_forgetting('nowhere')
+    assert 'forgetting is not reported: base_weights: weights not found: ' in caplog.text
 
 
 def test_no_base_object_means_nothing_to_forget(tmp_path):
