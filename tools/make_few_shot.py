@@ -79,7 +79,7 @@ def main(args):
     name = f'neu_det_{name}' if flags.split else name
     configs = dataset_configs(flags.output, name, classes, sets, flags.dataset_dir)
     for detector in flags.detector:
-        configs.update(detector_configs(flags.output, name, detector, CONFIGS, flags.split))
+        configs.update(detector_configs(flags.output, name, detector, sets, CONFIGS, flags.split))
     write_few_shot(flags.output, sets, flags.overwrite, configs)
     print(table(sets))
     print(f'base classes: {", ".join(classes.base)}\nnovel classes: {", ".join(classes.novel)}\n'

@@ -38,7 +38,7 @@ def dataset_configs(folder, name, classes, sets, dataset_dir):
         ``{name}_all.yml``, for fine-tuning on the first of the K-shot sets.
     """
     shots = next(key for key in sets if 'shot_seed' in key)
-    evaluation = 'val' if 'val' in sets else 'test'
+    evaluation = _evaluation(sets)
     stages = {'base': (classes.base, 'base_train', f'base_{evaluation}', 'Base training.'),
               'all': (classes.all, shots, evaluation,
                       f'Fine-tuning; the novel classes are {", ".join(classes.novel)}.')}
@@ -58,13 +58,14 @@ def dataset_configs(folder, name, classes, sets, dataset_dir):
     return texts
 
 
-def detector_configs(folder, name, detector, templates, split=None):
+def detector_configs(folder, name, detector, sets, templates, split=None):
     """Makes the YAMLs that train a detector on few-shot sets; writes nothing.
 
     Args:
         folder (str): of the sets; the YAMLs of :func:`dataset_configs` belong there too.
         name (str): what the split is called in file and run names.
         detector (str): one of :func:`detector_names`.
+        sets (dict of str to FewShotSet): as for :func:`dataset_configs`.
         templates (str): the ``configs`` folder, on whose YAMLs of split 1 these are based.
         split (int or None): number of the split, if it is one of NEU-DET's.
 
@@ -74,6 +75,8 @@ def detector_configs(folder, name, detector, templates, split=None):
     """
     shipped, run = (f'faster_rcnn_{detector}_fpn_{n}' for n in ('neu_det_split1', name))
     base_run = f'output/{run}_base'
+    # Without validation images the best epoch would be chosen on test images.
+    base_weights = f'{base_run}/{"best_model" if _evaluation(sets) == "val" else "model_final"}'
 
     def based_on(step, stage):
         # From the real folder: ".." after a link leads elsewhere.
@@ -81,21 +84,26 @@ def detector_configs(folder, name, detector, templates, split=None):
         return {'_BASE_': [f'{path}/few_shot/{shipped}_{step}.yml', f'{name}_{stage}.yml']}
 
     texts = {f'{run}_base.yml': _text('The detector of the base classes.', {
-        **based_on('base', 'base'), 'weights': f'{base_run}/best_model'})}
+        **based_on('base', 'base'), 'weights': base_weights})}
     for step, comment in (('ft', 'Plain fine-tuning.'), ('tfa', 'TFA, and the student of DKAN.')):
         texts[f'{run}_{step}.yml'] = _text(f'{comment} First run tools/expand_head.py.', {
             **based_on(step, 'all'), 'pretrain_weights': f'output/{run}_{step}/expanded.pdparams',
             'weights': f'output/{run}_{step}/model_final',
             'base_metrics': f'{base_run}/metrics.json',
-            'base_weights': f'{base_run}/best_model.pdparams'})
+            'base_weights': f'{base_weights}.pdparams'})
     with open(os.path.join(templates, 'slim', 'distill', f'{shipped}_dkan_distill.yml'),
               encoding='utf-8') as f:
         slim = load_yaml(f)
-    slim.update(_BASE_=[f'{run}_base.yml'], pretrain_weights=f'{base_run}/best_model.pdparams')
+    slim.update(_BASE_=[f'{run}_base.yml'], pretrain_weights=f'{base_weights}.pdparams')
     for loss in slim['distill_losses']:
         loss.update(FEATURE_LOSS.get(split, {}))
     texts[f'{run}_dkan_distill.yml'] = _text('DKAN: the base detector teaches its expansion.', slim)
     return texts
+
+
+def _evaluation(sets):
+    """str: the set for evaluations in training; that of the test images where there is no other."""
+    return 'val' if 'val' in sets else 'test'
 
 
 def _text(comment, content):

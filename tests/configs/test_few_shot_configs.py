@@ -48,7 +48,7 @@ def write_configs(folder, name, classes, sets=SETS, dataset_dir='data/NEU-DET-CO
     texts = dataset_configs(os.path.join(dataset_dir, f'annotations/few_shot/{folder.name}'), name,
                             classes, dict.fromkeys(sets), dataset_dir)
     for detector in DETECTORS:
-        texts.update(detector_configs(str(folder), name, detector, CONFIGS, split))
+        texts.update(detector_configs(str(folder), name, detector, sets, CONFIGS, split))
     folder.mkdir(exist_ok=True)
     for file, text in texts.items():
         (folder / file).write_text(text, encoding='utf-8')
@@ -164,6 +164,10 @@ def test_the_sets_of_the_authors_have_no_validation(tmp_path):
     assert datasets == {
         'base': [f'{folder}/{name}.json' for name in ('base_train', 'base_test', 'base_test')],
         'tfa': [f'{folder}/{name}.json' for name in ('10shot_seed4', 'test', 'test')]}
+    weights = f'output/{run.name}_base/model_final'  # nothing to choose the best epoch by
+    assert load_run_config(f'{run}_base.yml').weights == weights
+    assert load_run_config(f'{run}_tfa.yml').base_weights == f'{weights}.pdparams'
+    assert read_yaml(f'{run}_dkan_distill.yml')['pretrain_weights'] == f'{weights}.pdparams'
 
 
 def test_the_configs_find_the_shipped_ones_behind_a_link(tmp_path):
