@@ -13,6 +13,7 @@ from pycocotools.cocoeval import COCOeval
 from terminaltables import AsciiTable
 
 from ..data.coco_file import detection_fault, read_sound_coco
+from ..data.dataset_files import dataset_paths
 from ..utils.files import read_json, write_json
 from .few_shot import forgetting, group_metrics, load_base_classes
 
@@ -83,8 +84,7 @@ def evaluate_saved_boxes(cfg, folder):
     if not os.path.isfile(path):
         raise FileNotFoundError(f'--json_eval: {path} does not exist; name its folder with '
                                 f'--output_eval')
-    dataset = cfg['EvalDataset']
-    annotations = os.path.join(dataset['dataset_dir'], dataset['anno_path'])
+    annotations = dataset_paths(cfg, 'EvalDataset')['annotations']
     content = read_sound_coco(annotations)
     try:
         detections = read_json(path)

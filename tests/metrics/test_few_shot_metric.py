@@ -5,6 +5,7 @@ import json
 import numpy as np
 import paddle
 import pytest
+from ppdet.data.source import COCODataSet
 
 from ppdet_ext.data.coco import coco_dataset
 from ppdet_ext.metrics import ClasswiseCOCOMetric, evaluate_boxes, evaluate_saved_boxes, scalars
@@ -86,10 +87,12 @@ def test_forgetting_is_the_base_ap_before_minus_after(all_set, tmp_path, base_me
         assert json.load(f)['few_shot'] == few_shot
 
 
-def test_saved_boxes_are_evaluated_alike(all_set, tmp_path, base_metrics):
+@pytest.mark.parametrize('as_dataset', [dict, COCODataSet])
+def test_saved_boxes_are_evaluated_alike(all_set, tmp_path, base_metrics, as_dataset, monkeypatch):
     expected = evaluated(all_set, found('crack', 'scale'), tmp_path, base_metrics)
     (tmp_path / 'out' / 'metrics.json').unlink()
-    evaluate_saved_boxes({'EvalDataset': {'dataset_dir': str(tmp_path), 'anno_path': 'test.json'},
+    monkeypatch.chdir(tmp_path)  # without dataset_dir, paths are those from here
+    evaluate_saved_boxes({'EvalDataset': as_dataset(anno_path='test.json'),
                           'base_metrics': base_metrics}, str(tmp_path / 'out'))
     with open(tmp_path / 'out' / 'metrics.json') as f:
         assert json.load(f)['few_shot'] == expected
