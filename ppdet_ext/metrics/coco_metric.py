@@ -14,7 +14,7 @@ from terminaltables import AsciiTable
 
 from ..data.coco_file import detection_fault, read_sound_coco
 from ..data.dataset_files import dataset_paths
-from ..utils.files import read_json, write_json
+from ..utils.files import read_json, sha256, write_json
 from .few_shot import forgetting, group_metrics, load_base_classes
 
 __all__ = ['ClasswiseCOCOMetric', 'evaluate_boxes', 'evaluate_saved_boxes',
@@ -59,14 +59,16 @@ class ClasswiseCOCOMetric(COCOMetric):
         if self.save_prediction_only:
             logger.info(f'detections saved to {path}; nothing was evaluated, as requested')
             return
-        weights = {'fingerprint': self._fingerprint()} if self._fingerprint else {}
+        weights = self._fingerprint() if self._fingerprint else None
         self.summary = _evaluate(self.anno_file, self.results['bbox'], self.output_eval,
-                                 self.base_classes, **weights)
+                                 self.base_classes, weights)
         self.eval_results = {'bbox': [self.summary[name] for name in SUMMARY_NAMES]}
 
 
 def evaluate_saved_boxes(cfg, folder):
     """Evaluates the ``bbox.json`` that an earlier evaluation left in a folder.
+
+    The metrics belong to the weights of that evaluation if the file is unchanged since then.
 
     Args:
         cfg (dict): the configuration, for its EvalDataset.
@@ -95,12 +97,24 @@ def evaluate_saved_boxes(cfg, folder):
             raise ValueError(f'{path}, {fault}')
     except ValueError as error:
         raise ValueError(f'--json_eval: {error}; evaluate again, without --json_eval') from error
-    _evaluate(annotations, detections, folder,
-              load_base_classes(cfg.get('base_metrics'), cfg.get('base_weights')))
+    base_classes = load_base_classes(cfg.get('base_metrics'), cfg.get('base_weights'))
+    _evaluate(annotations, detections, folder, base_classes, _evaluated_weights(folder))
 
 
-def _evaluate(anno_file, detections, folder, base_classes, **facts):
-    summary = {**evaluate_boxes(anno_file, detections, base_classes), **facts}
+def _evaluated_weights(folder):
+    """str or None: fingerprint of the weights that made a ``bbox.json``, if it is still theirs."""
+    with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        metrics = read_json(os.path.join(folder, 'metrics.json'))
+        if metrics['bbox_sha256'] == sha256(os.path.join(folder, 'bbox.json')):
+            return metrics['fingerprint']
+    return None
+
+
+def _evaluate(anno_file, detections, folder, base_classes, weights):
+    summary = {**evaluate_boxes(anno_file, detections, base_classes),
+               'bbox_sha256': sha256(os.path.join(folder, 'bbox.json'))}
+    if weights:
+        summary['fingerprint'] = weights
     path = os.path.join(folder, 'metrics.json')
     write_json(path, summary)
     logger.info(f'evaluation of {anno_file}, kept in {path}:\n{summary_table(summary)}')

@@ -6,7 +6,7 @@ import pytest
 from ppdet.metrics.coco_utils import cocoapi_eval
 
 from ppdet_ext.data.coco import coco_dataset
-from ppdet_ext.metrics import ClasswiseCOCOMetric, evaluate_boxes
+from ppdet_ext.metrics import ClasswiseCOCOMetric, evaluate_boxes, evaluate_saved_boxes
 from ppdet_ext.utils.files import write_json
 
 
@@ -96,3 +96,16 @@ def test_predictions_only(truth, tmp_path):
     with open(tmp_path / 'out' / 'bbox.json') as f:
         assert json.load(f) == metric.results['bbox']
     assert not (tmp_path / 'out' / 'metrics.json').exists()
+
+
+@pytest.mark.parametrize('score, weights', [(0.9, 'of the weights'), (0.8, None)])
+def test_saved_boxes_are_those_of_the_weights_until_they_change(truth, tmp_path, score, weights):
+    metric = ClasswiseCOCOMetric(truth, str(tmp_path / 'out'), clsid2catid={0: 1, 1: 2, 2: 3},
+                                 fingerprint=lambda: 'of the weights')
+    metric.results['bbox'] = [detection(1, 1, [10, 10, 50, 50])]
+    metric.accumulate()
+    write_json(str(tmp_path / 'out' / 'bbox.json'), [detection(1, 1, [10, 10, 50, 50], score)])
+    for _ in range(2):
+        evaluate_saved_boxes({'EvalDataset': {'anno_path': truth}}, str(tmp_path / 'out'))
+        with open(tmp_path / 'out' / 'metrics.json') as f:
+            assert json.load(f).get('fingerprint') == weights
