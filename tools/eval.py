@@ -11,7 +11,8 @@ from ppdet_ext.engine import cli
 def parse_args(argv):
     parser = cli.ArgumentParser()
     parser.add_argument('--output_eval', help='folder for bbox.json and metrics.json '
-                        '(default: output/<config>)')
+                        '(default: that of the weights, if tools/train.py has '
+                        'trained there, else output/<config>)')
     parser.add_argument('--json_eval', action='store_true',
                         help='evaluate an existing bbox.json in --output_eval')
     parser.add_argument('--slim_config',
@@ -29,6 +30,13 @@ def parse_args(argv):
     return parser.parse_args(argv)
 
 
+def evaluate_into_run(cfg):
+    """Chooses the folder of trained weights for the results: the config may be of another run."""
+    folder = os.path.dirname(cfg.get('weights') or '') or '.'
+    if not cfg.get('output_eval') and os.path.isfile(os.path.join(folder, 'train_command.json')):
+        cfg['output_eval'] = folder
+
+
 def main(argv):
     args = parse_args(argv)
     checkout.load()
@@ -42,7 +50,7 @@ def main(argv):
     from ppdet_ext.utils.files import write_json
 
     settings = cli.settings(args, ('output_eval', 'bias', 'save_prediction_only', 'amp'))
-    cfg = load_run_config(args.config, settings)
+    cfg = load_run_config(args.config, settings, prepare=[evaluate_into_run])
     check_datasets(cfg, ('EvalDataset', ))
     if args.json_eval:
         evaluate_saved_boxes(cfg, cfg.get('output_eval'))
@@ -54,9 +62,10 @@ def main(argv):
     trainer = Trainer(cfg, mode='eval')
     trainer.load_weights(cfg.get('weights'))
     folder = trainer.cfg['output_eval']
+    trainer.evaluate()
+    # After the evaluation: one that fails leaves earlier metrics, which the record has to describe.
     keep_command(folder, 'eval', argv, weights=cfg.get('weights'),
                  image_maximum=cfg.get('image_maximum'), **dataset_paths(cfg, 'EvalDataset'))
-    trainer.evaluate()
     if args.measure_cost:
         write_json(os.path.join(folder, 'cost.json'),
                    {**measure_cost(trainer), 'machine': machine()})

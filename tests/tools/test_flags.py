@@ -42,3 +42,34 @@ def test_options_count_and_flags_win(tool, options, expected, tmp_path, monkeypa
     Image.new('L', (8, 8)).save('demo.jpg')
     cfg = configuration(tool, options.split(), tmp_path, monkeypatch)
     assert {key: cfg[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize('options, folder', [
+    ('weights=run/best_model', 'run'), ('weights=copied/best_model', None),
+    ('weights=run/best_model output_eval=a', 'a')])
+def test_results_go_to_the_run_of_the_weights(options, folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / 'run').mkdir()
+    (tmp_path / 'run' / 'train_command.json').write_text('{}')
+    cfg = configuration('eval', ['-o', *options.split()], tmp_path, monkeypatch)
+    assert cfg.get('output_eval') == folder
+
+
+def test_an_evaluation_that_fails_leaves_no_record(tmp_path, monkeypatch):
+    class Failing:
+        cfg = {'output_eval': str(tmp_path / 'out')}
+
+        def __init__(self, cfg, mode):
+            pass
+
+        def load_weights(self, weights):
+            pass
+
+        def evaluate(self):
+            raise Reached
+
+    monkeypatch.setattr('ppdet_ext.engine.trainer.Trainer', Failing)
+    monkeypatch.setattr('ppdet_ext.data.dataset_files.check_datasets', lambda *_: None)
+    with pytest.raises(Reached):
+        imported('eval').main(['-c', student_yaml(tmp_path, use_gpu=False)])
+    assert not (tmp_path / 'out').exists()

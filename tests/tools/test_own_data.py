@@ -59,6 +59,8 @@ def test_the_whole_road(road, tmp_path, capsys):
     assert list(trained['classes']) == list(CLASSES)
     weights = '-o', 'weights=output/teacher_parts_mgd/model_final'
     run('eval', '-c', student, *weights)
+    assert os.path.exists('output/teacher_parts_mgd/eval_command.json')
+    assert not os.path.exists('output/student_parts'), 'that of the student alone'
     capsys.readouterr()
     run('infer', '-c', student, *weights, '--infer_dir', 'data/parts/images', '--output_dir',
         'drawn', '--draw_threshold', '0.0', '--save_results', 'true')
