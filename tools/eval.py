@@ -65,7 +65,8 @@ def main(argv):
     trainer.evaluate()
     # After the evaluation: one that fails leaves earlier metrics, which the record has to describe.
     keep_command(folder, 'eval', argv, weights=cfg.get('weights'),
-                 image_maximum=cfg.get('image_maximum'), **dataset_paths(cfg, 'EvalDataset'))
+                 image_maximum=cfg.get('image_maximum'), evaluated_images=len(trainer.dataset),
+                 **dataset_paths(cfg, 'EvalDataset'))
     if args.measure_cost:
         write_json(os.path.join(folder, 'cost.json'),
                    {**measure_cost(trainer), 'machine': machine()})

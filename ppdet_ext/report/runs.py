@@ -313,10 +313,22 @@ def _evaluate_set(runs, name, truth, dataset_dir, output, tools, measure):
 def _find_evaluation(run, name, output):
     folders = (os.path.join(run.folder, name),
                os.path.join(output, 'evaluations', run.key, name))
-    complete = [folder for folder in folders
-                if all(os.path.isfile(os.path.join(folder, file))
-                       for file in ('bbox.json', 'metrics.json'))]
-    return complete[0] if complete else None
+    return next(filter(_is_complete, folders), None)
+
+
+def _is_complete(folder):
+    """bool: whether a folder holds an evaluation, of all images as far as that was recorded."""
+    detections, metrics = (os.path.join(folder, name) for name in ('bbox.json', 'metrics.json'))
+    if not os.path.isfile(detections) or not os.path.isfile(metrics):
+        return False
+    images = read_json(metrics)['images']
+    return _command_record(folder).get('evaluated_images', images) >= images
+
+
+def _command_record(folder):
+    """dict: what tools/eval.py recorded of an evaluation."""
+    path = os.path.join(folder, 'eval_command.json')
+    return read_json(path) if os.path.isfile(path) else {}
 
 
 def _known_annotations(run, name, output):
@@ -324,9 +336,9 @@ def _known_annotations(run, name, output):
     folder = _find_evaluation(run, name, output)
     if folder is None:
         return None
-    record = os.path.join(folder, 'eval_command.json')
-    if os.path.isfile(record):
-        return read_json(record).get('annotations')
+    record = _command_record(folder)
+    if record:
+        return record.get('annotations')
     for command in run.commands:
         if command.output_eval and os.path.basename(os.path.normpath(command.output_eval)) == name:
             path = command.options.get('EvalDataset.anno_path', '')
@@ -355,12 +367,15 @@ def _same(truth, other):
 def _make(run, name, truth, dataset_dir, folder, tools, measure):
     if run.training is None or not run.training.config:
         raise FileNotFoundError(
-            f'{run.folder} has no evaluation of the {name} images, and its config is not recorded: '
+            f'{run.folder} has no evaluation of all {name} images, and its config is not recorded: '
             f'run tools/eval.py -c CONFIG --output_eval {os.path.join(run.folder, name)} -o '
-            f'EvalDataset.anno_path={os.path.abspath(truth.path)} weights={run.weights}')
+            f'EvalDataset.anno_path={os.path.abspath(truth.path)} EvalDataset.allow_empty=true '
+            f'weights={run.weights}')
     os.makedirs(folder, exist_ok=True)
     options = {**run.training.options, 'weights': os.path.abspath(run.weights),
-               'EvalDataset.anno_path': os.path.abspath(truth.path)}
+               'EvalDataset.anno_path': os.path.abspath(truth.path),
+               # Otherwise PaddleDetection skips sound images, and no false alarm is seen there.
+               'EvalDataset.allow_empty': 'true'}
     options.pop('filename', None)
     dataset_dir = (dataset_dir or options.get('EvalDataset.dataset_dir')
                    or run.record.get('dataset_dir'))
@@ -380,8 +395,7 @@ def _make(run, name, truth, dataset_dir, folder, tools, measure):
 def _read(run, folder, truth, dataset_dir):
     path = os.path.join(folder, 'bbox.json')
     detections = make_detections(read_json(path), truth, path)
-    record = os.path.join(folder, 'eval_command.json')
-    record = read_json(record) if os.path.isfile(record) else {}
+    record = _command_record(folder)
     data = dataset_dir or _dataset_dir(run)
     images = record.get('images') or (os.path.join(data, 'images') if data else None)
     cost = os.path.join(folder, 'cost.json')

@@ -140,16 +140,30 @@ def test_a_missing_evaluation_that_cannot_be_made(tmp_path):
     with pytest.raises(FileNotFoundError, match='no test images: give .* --test FILE'):
         evaluate_all(runs, {}, None, str(tmp_path), '')
     truth = four.write_json(tmp_path / 'test.json', four.content())
-    with pytest.raises(FileNotFoundError, match='a has no evaluation of the test images, and its '
+    with pytest.raises(FileNotFoundError, match='a has no evaluation of all test images, and its '
                        'config is not recorded: run tools/eval.py -c CONFIG'):
         evaluate_all(runs, {'test': truth}, None, str(tmp_path), '')
 
 
-def test_an_evaluation_that_fails_shows_the_end_of_its_log(tmp_path):
-    runs = find_runs('model', [four.write_run(tmp_path / 'a' / 'seed0', [], sets=())])
-    truth = four.write_json(tmp_path / 'test.json', four.content())
+@pytest.fixture
+def broken_tools(tmp_path):
     (tmp_path / 'tools').mkdir()
     (tmp_path / 'tools' / 'eval.py').write_text('import sys\nsys.exit("error: broken")')
+    return str(tmp_path / 'tools')
+
+
+def test_an_evaluation_that_fails_shows_the_end_of_its_log(tmp_path, broken_tools):
+    runs = find_runs('model', [four.write_run(tmp_path / 'a' / 'seed0', [], sets=())])
+    truth = four.write_json(tmp_path / 'test.json', four.content())
     with pytest.raises(ChildProcessError, match='seed0 failed: eval.py ended with code 1; the '
                                                 'end of .*eval.log:\n.*\nerror: broken'):
-        evaluate_all(runs, {'test': truth}, None, str(tmp_path / 'out'), str(tmp_path / 'tools'))
+        evaluate_all(runs, {'test': truth}, None, str(tmp_path / 'out'), broken_tools)
+
+
+def test_sound_images_are_evaluated_too(tmp_path, broken_tools):
+    run = tmp_path / 'a' / 'seed0'
+    runs = find_runs('model', [four.write_run(run, four.DETECTIONS)])
+    four.write_json(run / 'test' / 'eval_command.json', {'evaluated_images': 3})
+    files = {'test': str(tmp_path / 'a' / 'seed0_test.json')}
+    with pytest.raises(ChildProcessError, match='EvalDataset.allow_empty=true'):
+        evaluate_all(runs, files, None, str(tmp_path / 'out'), broken_tools)
