@@ -20,9 +20,10 @@ from deploy.card import CARD, VERSION
 from deploy.images import read_image
 
 from ..modeling.cost import count_flops, count_parameters
-from ..modeling.weights import fingerprint, load_tensors, resolve_weights
+from ..modeling.weights import load_tensors, resolve_weights
 from ..safe_io.safe_yaml import load_yaml
 from ..utils.files import read_json, sha256, write_json
+from ..utils.fingerprint import fingerprint
 from .candidates import suppression_of, write_formats, write_onnx
 from .input_size import ADVICE
 from .int8 import write_int8

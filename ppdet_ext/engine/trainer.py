@@ -19,7 +19,8 @@ from ..metrics import ClasswiseCOCOMetric
 from ..modeling.finite import FiniteCheck
 from ..modeling.freeze import freeze_modules
 from ..modeling.trained_classes import check_trained_classes
-from ..modeling.weights import fingerprint, load_weights, resolve_weights
+from ..modeling.weights import load_weights, resolve_weights
+from ..utils.fingerprint import fingerprint
 from ..utils.folder_lock import folder_lock
 from ..utils.missing_package import explained
 from .callbacks.checkpointer import Checkpointer

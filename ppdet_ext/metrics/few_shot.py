@@ -6,8 +6,9 @@ import os
 import numpy as np
 from ppdet.utils.logger import setup_logger
 
-from ..modeling.weights import fingerprint, load_tensors, resolve_weights
+from ..modeling.weights import load_tensors, resolve_weights
 from ..utils.files import read_json
+from ..utils.fingerprint import fingerprint
 
 __all__ = ['group_metrics', 'forgetting', 'load_base_classes']
 

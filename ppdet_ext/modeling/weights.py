@@ -1,7 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Loads weights and reports which tensors matched."""
-import hashlib
 import os
 import urllib.error
 import urllib.request
@@ -17,7 +16,7 @@ from ..safe_io.safe_pickle import load_state
 from ..utils.suggest import did_you_mean, near_file
 from .pretrained import BACKBONE, PACKAGES, backbone_tensors, packaged_weights
 
-__all__ = ['fingerprint', 'load_tensors', 'load_weights', 'resolve_weights']
+__all__ = ['load_tensors', 'load_weights', 'resolve_weights']
 
 logger = setup_logger('ppdet.engine')
 
@@ -76,20 +75,6 @@ def _downloaded(url):
                 f'YAML, or -o pretrain_weights=PATH), put it at {cached}, or train from scratch '
                 f'with -o pretrain_weights=null') from error
     return get_weights_path(url)
-
-
-def fingerprint(state):
-    """str: SHA-256 of names and values, the same for a model and for the file of its weights.
-
-    Args:
-        state (dict of str to Tensor|ndarray): a ``state_dict``.
-    """
-    digest = hashlib.sha256()
-    for name in sorted(state):
-        value = np.ascontiguousarray(state[name])
-        digest.update(f'{name} {value.dtype} {value.shape}'.encode())
-        digest.update(value.tobytes())
-    return digest.hexdigest()
 
 
 def load_tensors(path):

@@ -7,13 +7,16 @@ A run is a folder with weights, as written by tools/train.py: ``best_model.pdpar
 ``train_command.json``, or in ``run.json`` if tools/run_comparison.py trained it.
 """
 import argparse
+import contextlib
 import os
 import re
 import sys
 from typing import NamedTuple, Optional
 
+from ..safe_io.safe_pickle import load_state
 from ..utils.commands import run_logged
 from ..utils.files import read_json
+from ..utils.fingerprint import fingerprint
 from .matching import Detections, Truth, make_detections, read_truth
 
 __all__ = ['SETS', 'Command', 'Evaluation', 'Run', 'find_runs', 'find_roles', 'evaluate_all']
@@ -222,13 +225,14 @@ def evaluate_all(runs, files, dataset_dir, output, tools, measure=False):
         ChildProcessError: making it failed.
     """
     # All sets are checked before the first evaluation, which takes a while.
-    truths = {name: _truth_of_set(runs, name, files.get(name), dataset_dir, output)
+    known = {run.key: _find_evaluations(run, output) for run in runs}
+    truths = {name: _truth_of_set(runs, name, files.get(name), dataset_dir, known)
               for name in SETS}
     for name, truth in truths.items():
         _check_not_trained_on(name, truth, name in files)
     if _overlap(truths['validation'], truths['test'], files):
         truths['validation'] = None
-    return {name: _evaluate_set(runs, name, truth, dataset_dir, output, tools,
+    return {name: _evaluate_set(runs, name, truth, dataset_dir, output, tools, known,
                                 measure and name == 'test')
             for name, truth in truths.items() if truth}
 
@@ -273,10 +277,10 @@ def _overlap(validation, test, files):
     return True
 
 
-def _truth_of_set(runs, name, annotations, dataset_dir, output):
+def _truth_of_set(runs, name, annotations, dataset_dir, known):
     """Truth or None: the images of a set, which are the same for all runs."""
-    known = [(run, _known_annotations(run, name, output)) for run in runs]
-    paths = [(run, path) for run, path in known if path and os.path.isfile(path)]
+    found = [(run, _known_annotations(run, name, known[run.key].get(name))) for run in runs]
+    paths = [(run, path) for run, path in found if path and os.path.isfile(path)]
     default = annotations or _default_annotations(runs, name, dataset_dir)
     if not default and not paths:
         if name == 'test':
@@ -297,12 +301,12 @@ def _truth_of_set(runs, name, annotations, dataset_dir, output):
     return truth
 
 
-def _evaluate_set(runs, name, truth, dataset_dir, output, tools, measure):
+def _evaluate_set(runs, name, truth, dataset_dir, output, tools, known, measure):
     evaluations, measured = {}, set()
     for run in runs:
         first = measure and (run.role, run.label) not in measured
         measured.add((run.role, run.label))
-        folder = _find_evaluation(run, name, output)
+        folder = known[run.key].get(name)
         if folder is None or (first and not os.path.isfile(os.path.join(folder, 'cost.json'))):
             folder = os.path.join(output, 'evaluations', run.key, name)
             _make(run, name, truth, dataset_dir, folder, tools, first)
@@ -310,10 +314,15 @@ def _evaluate_set(runs, name, truth, dataset_dir, output, tools, measure):
     return evaluations
 
 
-def _find_evaluation(run, name, output):
-    folders = (os.path.join(run.folder, name),
-               os.path.join(output, 'evaluations', run.key, name))
-    return next(filter(_is_complete, folders), None)
+def _find_evaluations(run, output):
+    """dict of str to str: by set, the folder of an evaluation of the weights as they are now."""
+    complete = [(name, folder) for name in SETS for folder in (
+        os.path.join(output, 'evaluations', run.key, name), os.path.join(run.folder, name))
+        if _is_complete(folder)]
+    own = fingerprint(load_state(run.weights, return_numpy=True)) if complete else None
+    # Of two the last counts, that in the folder of the run. Older ones have no fingerprint.
+    return {name: folder for name, folder in complete
+            if read_json(os.path.join(folder, 'metrics.json')).get('fingerprint', own) == own}
 
 
 def _is_complete(folder):
@@ -331,9 +340,8 @@ def _command_record(folder):
     return read_json(path) if os.path.isfile(path) else {}
 
 
-def _known_annotations(run, name, output):
+def _known_annotations(run, name, folder):
     """str or None: the annotation file of an evaluation that is there."""
-    folder = _find_evaluation(run, name, output)
     if folder is None:
         return None
     record = _command_record(folder)
@@ -372,6 +380,8 @@ def _make(run, name, truth, dataset_dir, folder, tools, measure):
             f'EvalDataset.anno_path={os.path.abspath(truth.path)} EvalDataset.allow_empty=true '
             f'weights={run.weights}')
     os.makedirs(folder, exist_ok=True)
+    with contextlib.suppress(FileNotFoundError):  # of a training that was here before
+        os.remove(os.path.join(folder, 'cost.json'))
     options = {**run.training.options, 'weights': os.path.abspath(run.weights),
                'EvalDataset.anno_path': os.path.abspath(truth.path),
                # Otherwise PaddleDetection skips sound images, and no false alarm is seen there.

@@ -7,7 +7,7 @@ import paddle
 import pytest
 
 from ppdet_ext.deploy.export import _metrics
-from ppdet_ext.modeling.weights import fingerprint
+from ppdet_ext.utils.fingerprint import fingerprint
 
 
 @pytest.mark.parametrize('of, reason', [('these', None), ('others', 'was made with other weights'),

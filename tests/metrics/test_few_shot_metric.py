@@ -9,8 +9,8 @@ from ppdet.data.source import COCODataSet
 
 from ppdet_ext.data.coco import coco_dataset
 from ppdet_ext.metrics import ClasswiseCOCOMetric, evaluate_boxes, evaluate_saved_boxes, scalars
-from ppdet_ext.modeling.weights import fingerprint
 from ppdet_ext.utils.files import write_json
+from ppdet_ext.utils.fingerprint import fingerprint
 
 BASE, NOVEL = ['crack', 'pit'], ['scale', 'stain']
 BOXES = {'crack': (10, 10, 60, 60), 'pit': (80, 80, 180, 180), 'scale': (10, 80, 70, 190)}

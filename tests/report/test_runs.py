@@ -5,9 +5,13 @@ import os
 import shutil
 
 import four_images as four
+import paddle
 import pytest
 
 from ppdet_ext.report.runs import evaluate_all, find_roles, find_runs
+from ppdet_ext.safe_io.safe_pickle import load_state
+from ppdet_ext.utils.files import read_json
+from ppdet_ext.utils.fingerprint import fingerprint
 
 DISTILLATION = ('--slim_config', 'mgd.yml', '-o',
                 'teacher_weights=moved/runs/teacher_12e/seed0/best_model.pdparams')
@@ -167,3 +171,18 @@ def test_sound_images_are_evaluated_too(tmp_path, broken_tools):
     files = {'test': str(tmp_path / 'a' / 'seed0_test.json')}
     with pytest.raises(ChildProcessError, match='EvalDataset.allow_empty=true'):
         evaluate_all(runs, files, None, str(tmp_path / 'out'), broken_tools)
+
+
+def test_weights_that_have_changed_are_evaluated_again(tmp_path, broken_tools):
+    run, cost = tmp_path / 'a' / 'seed0', tmp_path / 'out/evaluations/model_a_seed0/test/cost.json'
+    runs = find_runs('model', [four.write_run(run, four.DETECTIONS)])
+    metrics = read_json(run / 'test' / 'metrics.json')
+    state = load_state(runs[0].weights, return_numpy=True)
+    four.write_json(run / 'test' / 'metrics.json', {**metrics, 'fingerprint': fingerprint(state)})
+    four.write_json(cost, {'milliseconds': 5})
+    files = {'test': str(tmp_path / 'a' / 'seed0_test.json')}
+    evaluate_all(runs, files, None, str(tmp_path / 'out'), broken_tools)
+    paddle.save({'conv.weight': paddle.zeros([10, 5])}, runs[0].weights)
+    with pytest.raises(ChildProcessError, match='the evaluation of .*seed0 failed'):
+        evaluate_all(runs, files, None, str(tmp_path / 'out'), broken_tools)
+    assert not cost.exists()
