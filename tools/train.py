@@ -64,7 +64,7 @@ def main(argv):
         trainer.load_weights(cfg.pretrain_weights)
     trainer.register_callbacks([CommandRecord(trainer, lambda: keep_command(
         os.path.join(cfg.save_dir, cfg.filename), 'train', argv, seed=trainer.seed,
-        class_names=class_names_of(cfg),
+        class_names=class_names_of(cfg), epochs=cfg.epoch,
         vdl_log_dir=cfg.get('vdl_log_dir') if cfg.get('use_vdl') else None,
         **dataset_paths(cfg, 'TrainDataset')))])
     trainer.train(args.eval)

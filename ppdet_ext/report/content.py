@@ -319,16 +319,25 @@ def _decide(scores, thresholds, costs):
 
 
 def _baseline(model, models):
-    """Model or None: the student alone, of several the one with the same schedule."""
-    students = [other for other in models if other.role == 'student']
-    alike = [other for other in students if _epochs(other) == _epochs(model)]
-    return next(iter(alike + students), None)
+    """Model or None: the student alone of the same config, if possible for as many epochs."""
+    own, epochs = _config(model), _epochs(model)
+    students = [other for other in models if other.role == 'student'
+                and (_config(other) == own or None in (_config(other), own))]
+    return max(students, default=None,
+               key=lambda other: (_config(other) == own, _epochs(other) == epochs))
+
+
+def _config(model):
+    """str or None: path of the YAML it was trained with, where that was recorded."""
+    training = model.first.run.training
+    return os.path.abspath(training.config) if training and training.config else None
 
 
 def _epochs(model):
-    """str or None: how long it was trained, where the command says so."""
-    training = model.first.run.training
-    return training.options.get('epoch') if training else None
+    """int or None: how long it was trained, where that was recorded."""
+    run = model.first.run
+    epochs = run.record.get('epochs') or (run.training and run.training.options.get('epoch'))
+    return epochs and int(epochs)
 
 
 def _gain(model, baseline):
@@ -346,7 +355,8 @@ def _gain(model, baseline):
             sampled = interval(one - other)
         by_name[name] = {'mean': found and found[0], 'half_width': found and found[1],
                          'pairs': len(set(values) & set(others)), 'bootstrap': sampled}
-    return {'model': model.title, 'to': baseline.title, **by_name}
+    return {'model': model.title, 'to': baseline.title,
+            'epochs': [_epochs(each) for each in (model, baseline)], **by_name}
 
 
 def _class_gain(model, baseline, name):

@@ -179,7 +179,7 @@ def _measured(model, key, divisor=1):
 def _verdict_text(source):
     words, gains = source.words, source.content['gains']
     if gains:
-        return ' '.join(_gain_text(words, gain) for gain in gains)
+        return ' '.join(_gain_text(words, gain) + _epochs_text(words, gain) for gain in gains)
     model = source.content['models'][source.main]
     found = model['at_threshold']
     roles = {m['role'] for m in source.content['models']}
@@ -204,6 +204,14 @@ def _gain_text(words, gain):
     kind = 'gain' if mean > half else 'loss' if mean < -half else 'open'
     return words[f'verdict_{kind}'].format(low=_signed(mean - half), high=_signed(mean + half),
                                            **values)
+
+
+def _epochs_text(words, gain):
+    own, other = gain['epochs']
+    if own is None or other is None:
+        return ' ' + words['verdict_epochs_unknown']
+    return '' if own == other else ' ' + words['verdict_epochs'].format(own=own, other=other,
+                                                                        **gain)
 
 
 def _gains_table(source):

@@ -37,8 +37,12 @@ ENGLISH = {
     'verdict_plain': '{model}: mAP {ap}, and {recall} of the defects found at {false_alarms} false '
                      'alarms per image on the test images.',
     'verdict_plain_nothing': 'The {model} was not judged: the test images have no boxes.',
-    'verdict_missing': 'Nothing to compare: the report has no distilled model and student alone '
-                       'side by side.',
+    'verdict_epochs': 'The {model} was trained for {own} epochs, the {to} for {other}: part of the '
+                      'difference may come from that.',
+    'verdict_epochs_unknown': 'It is not recorded whether both were trained for the same number of '
+                              'epochs; if not, part of the difference may come from that.',
+    'verdict_missing': 'Nothing to compare: the report has no distilled model beside a student '
+                       'alone with the same config.',
     'verdict_table': 'The models on the test images',
     'verdict_note': 'In percent, mean ± standard deviation over seeds. Recall and false alarms at '
                     'the threshold that was chosen on the validation images: {rule}.',
@@ -233,7 +237,9 @@ CHINESE = {
     'verdict_plain': '{model}：测试集 mAP {ap}，每张图 {false_alarms} 个误报时检出 {recall} 的缺'
                      '陷。',
     'verdict_plain_nothing': '{model}无法评价：测试图片中没有标注框。',
-    'verdict_missing': '没有可比的对象：报告里没有同时给出蒸馏模型和单独训练的学生。',
+    'verdict_epochs': '{model}训练了 {own} 轮，{to}训练了 {other} 轮，部分差别可能由此而来。',
+    'verdict_epochs_unknown': '没有两者训练轮数的完整记录；如果轮数不同，部分差别可能由此而来。',
+    'verdict_missing': '没有可比的对象：报告里没有同时给出配置相同的蒸馏模型和单独训练的学生。',
     'verdict_table': '各模型在测试集上的结果',
     'verdict_note': '单位为百分比，取各种子的平均值 ± 标准差。召回率和误报数对应在验证集上选出的'
                     '阈值：{rule}。',

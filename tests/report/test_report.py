@@ -17,7 +17,7 @@ from tool_runs import imported, refusal
 from ppdet_ext.metrics import evaluate_boxes
 from ppdet_ext.report import fonts
 from ppdet_ext.report.content import Model, _baseline
-from ppdet_ext.report.sections import _signed
+from ppdet_ext.report.sections import _epochs_text, _signed
 from ppdet_ext.report.words import WORDS
 
 CHINESE = ['划痕', '斑块']
@@ -127,16 +127,31 @@ def test_markdown_has_the_same_tables_and_its_pictures_are_there(compared):
     assert markdown.count('\n|--') == html.count('<table')
 
 
-def test_the_baseline_is_the_student_with_the_same_schedule():
-    def model(role, epochs):
-        options = {'epoch': epochs} if epochs else {}
-        run = SimpleNamespace(training=SimpleNamespace(options=options))
+def test_the_baseline_is_the_student_with_the_same_config_and_schedule():
+    def model(role, config, epochs=None, recorded=None):
+        training = SimpleNamespace(config=config, options={'epoch': epochs} if epochs else {})
+        run = SimpleNamespace(training=training, record={'epochs': recorded})
         return Model(role, '', '', '', [SimpleNamespace(run=run)])
 
-    models = [model('student', None), model('student', '24'), model('distilled', '24')]
-    assert _baseline(models[2], models) is models[1]
-    assert _baseline(model('distilled', '48'), models) is models[0]
-    assert _baseline(models[2], models[2:]) is None
+    small, other, longer, unknown = students = [
+        model('student', 'small.yml', '24'), model('student', 'other.yml', '12'),
+        model('student', 'other.yml', recorded=24), model('student', None, '24')]
+    distilled = model('distilled', './other.yml', '24')
+    assert _baseline(distilled, students) is longer
+    assert _baseline(model('distilled', 'other.yml', '48'), students) is other
+    assert _baseline(distilled, [small, unknown]) is unknown
+    assert _baseline(distilled, [small, distilled]) is None
+
+
+@pytest.mark.parametrize('epochs, text', [
+    ((12, 12), ''),
+    ((24, 12), 'The distilled student was trained for 24 epochs, the student for 12: part of the '),
+    ((None, 12), 'It is not recorded whether both were trained for the same number of epochs'),
+])
+def test_the_verdict_says_where_the_schedules_differ(epochs, text):
+    gain = {'model': 'distilled student', 'to': 'student', 'epochs': epochs}
+    assert text in _epochs_text(WORDS['en'], gain)
+    assert bool(text) == bool(_epochs_text(WORDS['cn'], gain))
 
 
 def test_class_names_without_a_font_are_numbered(monkeypatch):

@@ -74,10 +74,11 @@ def test_every_tool_logs_versions_and_places(road):
     assert f'ppdet_ext 0.1.0 from {ROOT / "ppdet_ext"}' in road.teacher_log
 
 
-def test_the_record_names_the_classes(road):
+def test_the_record_names_the_classes_and_epochs(road):
     for name in ('teacher', 'mgd'):
         record = json.loads((road.folder / 'output' / name / 'train_command.json').read_text())
         assert record['class_names'] == list(NEU_DET_CLASSES)
+        assert record['epochs'] == LAST_EPOCH + 1
 
 
 def test_the_log_names_every_term_and_what_was_loaded(road):
