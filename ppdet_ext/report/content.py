@@ -342,21 +342,23 @@ def _epochs(model):
 
 def _gain(model, baseline):
     """dict: differences of a model to another, by seed and over resampled test images."""
-    by_name = {'classes': {name: _class_gain(model, baseline, name)
-                           for name in model.first.evaluation.truth.names}}
+    names = model.first.evaluation.truth.names
+    gain = {'model': model.title, 'to': baseline.title,
+            'epochs': [_epochs(each) for each in (model, baseline)]}
+    seeds = {a.run.seed for a in model.analyses} & {a.run.seed for a in baseline.analyses}
+    model, baseline = (each._replace(analyses=[a for a in each.analyses if a.run.seed in seeds])
+                       for each in (model, baseline))
+    gain['classes'] = {name: _class_gain(model, baseline, name) for name in names}
     for name in COMPARED:
         values, others = (_by_seed(each, name) for each in (model, baseline))
-        known = None not in (*values.values(), *others.values())
-        found = difference(values, others) if known else None
-        sampled = None
-        if known:
+        mean = half = sampled = None
+        if seeds and None not in (*values.values(), *others.values()):
+            mean, half = difference(values, others)
             one, other = (np.mean([a.resampled[name] for a in each.analyses], axis=0)
                           for each in (model, baseline))
             sampled = interval(one - other)
-        by_name[name] = {'mean': found and found[0], 'half_width': found and found[1],
-                         'pairs': len(set(values) & set(others)), 'bootstrap': sampled}
-    return {'model': model.title, 'to': baseline.title,
-            'epochs': [_epochs(each) for each in (model, baseline)], **by_name}
+        gain[name] = {'mean': mean, 'half_width': half, 'pairs': len(seeds), 'bootstrap': sampled}
+    return gain
 
 
 def _class_gain(model, baseline, name):

@@ -17,13 +17,13 @@ FOUND_ALL = [*four.DETECTIONS, four.detection(1, 1, 100, 0.95)]  # the second sc
 
 
 def content_of(folder, truth=None, **roles):
-    """dict: the content of a report on runs; roles to the detections of each of their seeds."""
+    """dict: the content of a report; roles to the detections of each seed, None without a run."""
     runs = []
     for role, seeds in roles.items():
         train = ('--slim_config', 'distill.yml') if role == 'distilled' else ()
         runs += find_runs(role, [four.write_run(folder / role / f'seed{seed}', records, seed,
                                                 truth=truth, train=train)
-                                 for seed, records in enumerate(seeds)])
+                                 for seed, records in enumerate(seeds) if records is not None])
     evaluations = evaluate_all(runs, {}, None, str(folder / 'out'), 'no tools')
     settings = Settings(Rule(false_alarms=0.5))
     return report_content(analyse(runs, evaluations, settings, WORDS['en']), evaluations, settings)
@@ -143,6 +143,23 @@ def test_seeds_against_scipy(tmp_path):
         assert gain[name]['mean'] == pytest.approx((test.low + test.high) / 2)
         assert gain[name]['half_width'] == pytest.approx((test.high - test.low) / 2)
         assert gain[name]['pairs'] == 3
+
+
+def test_only_common_seeds_are_compared(tmp_path):
+    # Seed 0 has the same detections in both, and the student's seed 1 none.
+    content = content_of(tmp_path, student=[four.DETECTIONS, []], distilled=[four.DETECTIONS])
+    gain, = content['gains']
+    assert set(gain['classes'].values()) == {0}
+    for name in ('mAP', 'AP50', 'recall'):
+        assert gain[name] == {'mean': 0, 'half_width': None, 'pairs': 1, 'bootstrap': [0, 0]}
+    assert content['models'][1]['bootstrap']['mAP'][0] < content['models'][1]['bootstrap']['mAP'][1]
+
+
+def test_nothing_is_compared_without_a_common_seed(tmp_path):
+    gain, = content_of(tmp_path, student=[four.DETECTIONS, None],
+                       distilled=[None, FOUND_ALL])['gains']
+    assert set(gain['classes'].values()) == {None}
+    assert gain['mAP'] == {'mean': None, 'half_width': None, 'pairs': 0, 'bootstrap': None}
 
 
 def test_base_and_novel_classes(tmp_path):

@@ -28,14 +28,6 @@ def test_interval_is_that_of_scipys_bootstrap():
     assert ours[1] - ours[0] > 0.05
 
 
-def test_difference_of_a_model_to_itself_has_no_width(tmp_path):
-    truth, records = four.random_set(tmp_path, 0)
-    matches = match(truth, four.detections_of(truth, records))
-    weights = resample(len(truth.file_names), 50)
-    one, other = (resampled_precision(matches, weights)['mAP'] for _ in range(2))
-    assert interval(one - other) == [0, 0] and np.std(one) > 0.005
-
-
 def test_samples_without_boxes(tmp_path):
     truth = four.truth_of(tmp_path, boxes=four.BOXES[:1])
     matches = match(truth, four.detections_of(truth))
