@@ -21,12 +21,15 @@ def interval(values):
 
 
 def resampled_precision(matches, weights):
-    """dict: ``mAP`` and ``AP50`` of each sample, [B]; classes without boxes do not count."""
+    """dict: ``mAP`` and ``AP50`` of each sample, [B]; nan where it has no box.
+
+    Classes of which a sample has no box do not count.
+    """
     precision = average_precision(matches, weights)
-    with np.errstate(invalid='ignore'):
-        counts = np.maximum((~np.isnan(precision[:, :, 0])).sum(axis=1), 1)
-        return {'mAP': np.nansum(precision.mean(axis=2), axis=1) / counts,
-                'AP50': np.nansum(precision[:, :, 0], axis=1) / counts}
+    counts = (~np.isnan(precision[:, :, 0])).sum(axis=1)
+    counts = np.where(counts, counts, np.nan)
+    return {'mAP': np.nansum(precision.mean(axis=2), axis=1) / counts,
+            'AP50': np.nansum(precision[:, :, 0], axis=1) / counts}
 
 
 def resampled_recall(results, weights):
