@@ -43,7 +43,8 @@ class Analysis(NamedTuple):
         test, validation (Sweep): counts by threshold; validation is None without such images.
         threshold (float): for all classes.
         thresholds (list of float): by class.
-        kept (bool): whether thresholds that meet the rule could be chosen.
+        kept (bool): whether a threshold for all classes that meets the rule could be chosen.
+        not_kept (list of str): the classes for which no threshold meets it.
         results (list of ImageResult): test images at the threshold.
         test_scores, validation_scores (ImageScores): for decisions on images.
         resampled (dict): metrics of samples of the test images.
@@ -56,6 +57,7 @@ class Analysis(NamedTuple):
     threshold: float
     thresholds: list
     kept: bool
+    not_kept: list
     results: list
     test_scores: tuple
     validation_scores: Optional[tuple]
@@ -120,28 +122,24 @@ def _analyse_run(run, sets, settings, weights):
     matches = match(truth, evaluation.detections)
     _check_metrics(evaluation, matches)
     validation = validation_scores = chosen = None
-    by_class = [None] * len(truth.names)
+    threshold, closest = FALLBACK, points.closest(settings.rule)
+    by_class = [FALLBACK] * len(truth.names)
     if 'validation' in sets:
         other = sets['validation']
         validation = points.sweep(match(other.truth, other.detections))
         validation_scores = points.image_scores(other.truth, other.detections)
         chosen = points.choose(validation, settings.rule)
-        by_class = points.choose_by_class(validation, settings.rule)
-    threshold = chosen if chosen is not None else _fallback(settings.rule, validation)
-    thresholds = [threshold if own is None else own for own in by_class]
+        if validation.objects.sum():
+            threshold = closest if chosen is None else chosen
+        by_class = points.choose_by_class(validation, settings.rule, threshold)
+    thresholds = [closest if own is None else own for own in by_class]
+    not_kept = [name for name, own in zip(truth.names, by_class) if own is None]
     results = image_results(truth, matches, threshold)
     resampled = {**resampled_precision(matches, weights),
                  'recall': resampled_recall(results, weights)}
     return Analysis(run, evaluation, matches, points.sweep(matches), validation, threshold,
-                    thresholds, chosen is not None, results,
+                    thresholds, chosen is not None, not_kept, results,
                     points.image_scores(truth, evaluation.detections), validation_scores, resampled)
-
-
-def _fallback(rule, validation):
-    """float: the default, or 0, which misses least, if a limit on missed boxes cannot be met."""
-    if validation is None or rule.miss is None or not validation.objects.sum():
-        return FALLBACK
-    return 0.0
 
 
 def _check_metrics(evaluation, matches):
@@ -239,7 +237,8 @@ def _model_content(model, truth):
                                                 for a in model.analyses], axis=0)).tolist()
             if first.test.objects.sum() else []},
         'threshold': {'chosen': first.kept, 'by_seed': [a.threshold for a in model.analyses],
-                      'by_class': dict(zip(truth.names, first.thresholds))},
+                      'by_class': dict(zip(truth.names, first.thresholds)),
+                      'not_kept': first.not_kept},
         'at_threshold': _outcomes(outcomes, truth.names),
         'at_class_thresholds': _outcomes(by_class, truth.names),
         'confusion': confusion_matrix(truth, first.matches, first.results).tolist(),

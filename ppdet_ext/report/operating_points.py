@@ -10,7 +10,7 @@ from typing import NamedTuple, Optional
 import numpy as np
 from scipy.stats import binomtest
 
-__all__ = ['GRID', 'Rule', 'Sweep', 'sweep', 'choose', 'choose_by_class', 'class_budget', 'outcome',
+__all__ = ['GRID', 'Rule', 'Sweep', 'sweep', 'choose', 'choose_by_class', 'closest', 'outcome',
            'ImageScores', 'image_scores', 'image_decisions', 'image_sweep', 'cheapest', 'wilson']
 
 GRID = np.arange(10001) / 10000  # the thresholds that are tried
@@ -72,34 +72,50 @@ def choose(counts, rule, classes=slice(None)):
     if not objects:
         return None
     if rule.false_alarms is not None:
-        allowed = np.flatnonzero(
-            counts.false[classes].sum(axis=0) <= rule.false_alarms * counts.images + 1e-9)
-        return float(GRID[allowed[0]]) if len(allowed) else None
+        return _lowest(counts, rule.false_alarms, classes)
     missed = objects - counts.found[classes].sum(axis=0)
     allowed = np.flatnonzero(missed <= rule.miss * objects + 1e-9)
     return float(GRID[allowed[-1]]) if len(allowed) else None
 
 
-def class_budget(counts, rule):
-    """Rule: of a single class; classes with boxes get equal parts of the false alarms."""
-    if rule.false_alarms is None:
-        return rule
-    return Rule(false_alarms=rule.false_alarms / max(np.count_nonzero(counts.objects), 1))
+def _lowest(counts, false_alarms, classes):
+    """float or None: the lowest threshold with so few false alarms per image."""
+    allowed = np.flatnonzero(
+        counts.false[classes].sum(axis=0) <= false_alarms * counts.images + 1e-9)
+    return float(GRID[allowed[0]]) if len(allowed) else None
 
 
-def choose_by_class(counts, rule):
+def closest(rule):
+    """float: the threshold that comes closest to a rule that none meets."""
+    return 0.0 if rule.false_alarms is None else 1.0
+
+
+def choose_by_class(counts, rule, threshold):
     """Chooses a threshold for each class.
 
     Args:
         counts (Sweep): of the images to choose on.
-        rule (Rule): for all classes together; equal parts of its false alarms go to each class
-            that has boxes, while its share of missed boxes holds for each class.
+        rule (Rule): for all classes together; each class gets an equal part of its false alarms,
+            while its share of missed boxes holds for each class.
+        threshold (float): for all classes; a class without boxes gets it, or a higher one that
+            keeps its part of the false alarms.
 
     Returns:
-        list of float or None: by class, as :func:`choose`.
+        list of float or None: by class; None if no threshold meets the rule.
     """
-    own = class_budget(counts, rule)
-    return [choose(counts, own, slice(k, k + 1)) for k in range(len(counts.objects))]
+    if rule.false_alarms is not None:
+        rule = Rule(false_alarms=rule.false_alarms / len(counts.objects))
+    return [_choose_for_class(counts, rule, slice(k, k + 1), threshold)
+            for k in range(len(counts.objects))]
+
+
+def _choose_for_class(counts, rule, kind, threshold):
+    if counts.objects[kind].any():
+        return choose(counts, rule, kind)
+    if rule.false_alarms is None:
+        return threshold
+    lowest = _lowest(counts, rule.false_alarms, kind)
+    return None if lowest is None else max(lowest, threshold)
 
 
 def outcome(counts, thresholds):

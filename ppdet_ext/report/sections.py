@@ -361,6 +361,11 @@ def _not_kept(source):
         if not model['threshold']['chosen']:
             yield Note(source.words['not_kept'].format(
                 model=model['title'], threshold=_threshold(model['threshold']['by_seed'][0])))
+        classes = model['threshold']['not_kept']
+        if classes:
+            yield Note(source.words['not_kept_classes'].format(
+                model=model['title'], classes=source.words['comma'].join(classes),
+                threshold=_threshold(model['threshold']['by_class'][classes[0]])))
 
 
 def _budget_cell(found):

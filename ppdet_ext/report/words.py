@@ -105,12 +105,17 @@ ENGLISH = {
     'chosen_table': 'What the chosen thresholds bring on the test images: {rule}',
     'one_threshold': 'one threshold', 'class_thresholds': 'a threshold for each class',
     'by_class_table': 'Thresholds by class, first seed: {model}',
-    'by_class_note': 'Each class gets {own}. A class without boxes in the validation images gets '
-                     'the threshold for all classes.',
-    'own_false_alarms': 'an equal share of the false alarms',
-    'own_miss': 'the same limit on missed defects',
+    'by_class_note': 'Each class gets {own}.',
+    'own_false_alarms': 'an equal share of the false alarms. A class without boxes in the '
+                        'validation images gets the threshold for all classes, or a higher one '
+                        'that keeps its share',
+    'own_miss': 'the same limit on missed defects. A class without boxes in the validation images '
+                'gets the threshold for all classes',
     'not_kept': '{model}: no threshold meets the rule on the validation images; the values are for '
                 '{threshold}.',
+    'not_kept_classes': '{model}: for {classes}, no threshold meets the rule on the validation '
+                        'images; the thresholds by class use {threshold} there, which comes '
+                        'closest.',
     'infer_note': 'With one threshold, or with those by class, where FOLDER holds your images:',
     # Decisions on images
     'images_note': 'An image is rejected if anything is detected in it, wherever. Escape: '
@@ -321,10 +326,13 @@ CHINESE = {
     'one_threshold': '统一阈值',
     'class_thresholds': '按类别设阈值',
     'by_class_table': '各类别的阈值，第一个种子：{model}',
-    'by_class_note': '每个类别{own}。验证集中没有标注框的类别使用统一阈值。',
-    'own_false_alarms': '平分误报预算',
-    'own_miss': '使用同样的漏检率上限',
+    'by_class_note': '每个类别{own}。',
+    'own_false_alarms': '平分误报预算。验证集中没有标注框的类别使用统一阈值；如果误报会超出该类的'
+                        '预算，则使用更高的阈值',
+    'own_miss': '使用同样的漏检率上限。验证集中没有标注框的类别使用统一阈值',
     'not_kept': '{model}：验证集上没有满足要求的阈值，以下指标对应阈值 {threshold}。',
+    'not_kept_classes': '{model}：验证集上，{classes}没有满足要求的阈值；按类别设阈值时取最接近要'
+                        '求的 {threshold}。',
     'infer_note': '使用统一阈值，或按类别的阈值（FOLDER 换成图片所在目录）：',
     'images_note': '一张图里只要检出任何框就判为不合格，不论位置。漏放率：被放行的缺陷图片 / 全部'
                    '缺陷图片（{defective} 张）。过杀率：被误判的合格图片 / 全部合格图片（{sound} '

@@ -13,10 +13,11 @@ from ppdet_ext.report.operating_points import Rule
 from ppdet_ext.report.runs import evaluate_all, find_runs
 from ppdet_ext.report.words import WORDS
 
+HALF = Rule(false_alarms=0.5)
 FOUND_ALL = [*four.DETECTIONS, four.detection(1, 1, 100, 0.95)]  # the second scratch as well
 
 
-def content_of(folder, truth=None, **roles):
+def content_of(folder, truth=None, rule=HALF, **roles):
     """dict: the content of a report; roles to the detections of each seed, None without a run."""
     runs = []
     for role, seeds in roles.items():
@@ -25,7 +26,7 @@ def content_of(folder, truth=None, **roles):
                                                 truth=truth, train=train)
                                  for seed, records in enumerate(seeds) if records is not None])
     evaluations = evaluate_all(runs, {}, None, str(folder / 'out'), 'no tools')
-    settings = Settings(Rule(false_alarms=0.5))
+    settings = Settings(rule)
     return report_content(analyse(runs, evaluations, settings, WORDS['en']), evaluations, settings)
 
 
@@ -78,6 +79,18 @@ def test_operating_point(plain):
     assert found['classes'] == {'scratch': {'recall': 2 / 3, 'false_alarms': 0.25},
                                 'patch': {'recall': 1, 'false_alarms': 0.25}}
     assert model['confusion'] == [[2, 0, 1], [1, 1, 0], [1, 0, 0]]
+
+
+@pytest.mark.parametrize('rule, records, thresholds', [
+    # Two of the false alarms allowed, three at the highest score; no patch is detected.
+    (HALF, [four.detection(k, 1, 50, 1.0) for k in range(3)], [1, 1, 0]),
+    (Rule(miss=0.2), four.DETECTIONS, [0.1, 0, 0.1]),  # a scratch is never found
+])
+def test_the_closest_threshold_where_none_meets_the_rule(tmp_path, rule, records, thresholds):
+    model, = content_of(tmp_path, rule=rule, student=[records])['models']
+    found = model['threshold']
+    assert [*found['by_seed'], *found['by_class'].values()] == thresholds
+    assert found['not_kept'] == ['scratch'] and found['chosen'] == bool(rule.miss)
 
 
 def test_budgets(plain):

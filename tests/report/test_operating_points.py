@@ -49,8 +49,10 @@ def test_threshold_of_a_share_missed(counts, miss, threshold):
 
 def test_thresholds_by_class(counts):
     # 0.5 an image are two false alarms, one for each class.
-    assert choose_by_class(counts, Rule(false_alarms=0.5)) == [0.5001, 0]
-    assert choose_by_class(counts, Rule(miss=0.5)) == [0.8, 0.6]
+    assert choose_by_class(counts, Rule(false_alarms=0.5), 0.4) == [0.5001, 0]
+    assert choose_by_class(counts, Rule(miss=0.5), 0.4) == [0.8, 0.6]
+    # One of three scratches is never found.
+    assert choose_by_class(counts, Rule(miss=0.2), 0.4) == [None, 0.1]
     found = outcome(counts, [0.5001, 0])
     assert (found['found'], found['objects'], found['false_alarms']) == (4, 5, 2 / 4)
     assert found['recall_by_class'] == [2 / 3, 1]
@@ -58,12 +60,22 @@ def test_thresholds_by_class(counts):
     assert found['precision'] == 4 / 6
 
 
-def test_a_class_without_boxes_has_no_threshold(tmp_path):
+def test_a_class_without_boxes_keeps_its_part_of_the_false_alarms(tmp_path):
     truth = four.truth_of(tmp_path, boxes=four.BOXES[:1])
     counts = sweep(match(truth, four.detections_of(truth)))
-    # The whole budget belongs to the only class with boxes: 0.9 is right, 0.8 wrong.
-    assert choose_by_class(counts, Rule(false_alarms=0.25)) == [0.7001, None]
-    assert outcome(counts, 0.5)['recall_by_class'] == [1, None]
+    # One for each class: of scratches 0.9 is right and 0.8 wrong, patches are wrong from 0.6.
+    rule = Rule(false_alarms=0.5)
+    assert choose_by_class(counts, rule, 0.1) == [0.7001, 0.3001]
+    assert choose_by_class(counts, rule, 0.65) == [0.7001, 0.65]
+    assert choose_by_class(counts, Rule(miss=0), 0.1) == [0.9, 0.1]
+    found = outcome(counts, [0.7001, 0.3001])
+    assert found['false_alarms'] == 0.5 and found['recall_by_class'] == [1, None]
+
+
+def test_a_class_whose_false_alarms_all_have_the_highest_score(tmp_path):
+    truth = four.truth_of(tmp_path, boxes=four.BOXES[:1])
+    counts = sweep(match(truth, four.detections_of(truth, [four.detection(1, 2, 0, 1.0)])))
+    assert choose_by_class(counts, Rule(false_alarms=0), 0.5) == [0, None]
 
 
 def test_nothing_detected(truth):

@@ -169,6 +169,7 @@ def test_nothing_detected_in_one_image(tmp_path):
     assert model['classes']['patch']['AP']['mean'] is None  # a class without boxes
     assert not model['threshold']['chosen'] and model['at_threshold']['recall']['mean'] == 0
     assert 'no threshold meets the rule' in html and 'Overkill cannot be measured' in html
+    assert 'model: for scratch, no threshold meets the rule' in html
     assert content['image_decisions'][0]['threshold']['escape'] == 1
     assert content['gains'] == [] and WORDS['en']['title_plain'] in html
 
