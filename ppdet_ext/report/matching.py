@@ -149,8 +149,9 @@ def match(truth, detections):
         boxes[places] = np.where(found[0, places], ids[0] - 1, -1)
     objects = np.zeros([len(classes), len(truth.file_names)], int)
     np.add.at(objects, (truth.classes[~truth.crowd], truth.images[~truth.crowd]), 1)
-    # Equal scores come in the order of the images, then in that of pycocotools within an image.
-    order = np.lexsort((detections.images, -detections.scores))
+    # Equal scores come in the order of pycocotools: by image id, within an image as they are given.
+    ids = np.array([image['id'] for image in truth.content.images])
+    order = np.lexsort((ids[detections.images], -detections.scores))
     ranks = [order[detections.classes[order] == k] for k in classes]
     return Matches(ranks, found, ignored, boxes, objects, detections)
 

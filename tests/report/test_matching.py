@@ -7,6 +7,7 @@ import pytest
 from ppdet_ext.metrics import evaluate_boxes
 from ppdet_ext.report.matching import match
 from ppdet_ext.report.precision import average_precision, precision_curves
+from ppdet_ext.utils.files import read_json
 
 
 def matches_of(folder, records=four.DETECTIONS, **changes):
@@ -56,6 +57,17 @@ def test_precision_is_that_of_pycocotools(seed, tmp_path):
     assert precision[:, 0] == pytest.approx([c['AP50'] for c in expected['classes'].values()])
 
 
+def test_equal_scores_are_ordered_by_the_ids_of_the_images(tmp_path):
+    truth, records = four.random_set(tmp_path, 0)
+    content = read_json(truth.path)
+    content['images'].reverse()
+    truth = four.read_truth(four.write_json(tmp_path / 'reversed.json', content))
+    records = [{**record, 'score': round(record['score'], 1)} for record in records]
+    precision = average_precision(match(truth, four.detections_of(truth, records)))
+    expected = evaluate_boxes(truth.path, records)
+    assert precision.mean() == pytest.approx(expected['mAP'], abs=1e-12)
+
+
 def test_precision_of_samples_is_that_of_repeated_images(tmp_path):
     truth, records = four.random_set(tmp_path, 3, images=8)
     matches = match(truth, four.detections_of(truth, records))
@@ -76,7 +88,7 @@ def test_precision_of_samples_is_that_of_repeated_images(tmp_path):
         'annotations': [{**box, 'id': number + 1} for number, box in enumerate(boxes)]})
     found = [{**record, 'image_id': ids[pair]} for pair in copies for record in records
              if record['image_id'] == 10 + pair[0]]
-    assert np.nanmean(sample) == pytest.approx(evaluate_boxes(path, found)['mAP'], abs=0.01)
+    assert np.nanmean(sample) == pytest.approx(evaluate_boxes(path, found)['mAP'], abs=1e-9)
 
 
 def test_detections_of_another_data_set(tmp_path):
