@@ -44,7 +44,9 @@ def main(argv):
     settings = cli.settings(args, ('amp', 'fleet', 'use_vdl', 'vdl_log_dir',
                                    'save_prediction_only'))
     slim = read_slim_config(args.slim_config) if args.slim_config else None
-    prepare = [functools.partial(prepare_reader, slim)] if slim else []
+    prepare = [lambda cfg: cfg.setdefault('vdl_log_dir', 'vdl_log_dir/scalar')]
+    if slim:
+        prepare.append(functools.partial(prepare_reader, slim))
     cfg = load_run_config(args.config, settings, slim, prepare)
     cli.init_processes(cfg)
     cli.log_versions()
@@ -65,7 +67,7 @@ def main(argv):
     trainer.register_callbacks([CommandRecord(trainer, lambda: keep_command(
         os.path.join(cfg.save_dir, cfg.filename), 'train', argv, seed=trainer.seed,
         class_names=class_names_of(cfg), epochs=cfg.epoch,
-        vdl_log_dir=cfg.get('vdl_log_dir') if cfg.get('use_vdl') else None,
+        vdl_log_dir=cfg.vdl_log_dir if cfg.get('use_vdl') else None,
         **dataset_paths(cfg, 'TrainDataset')))])
     trainer.train(args.eval)
     return 0

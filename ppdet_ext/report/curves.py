@@ -17,16 +17,18 @@ def read_curves(run):
     """Reads what was recorded while a run was trained.
 
     Args:
-        run (Run): with ``vdlrecords.*.log`` in its folder, or in the folder that its training
-            names, or with ``train.log``.
+        run (Run): with ``vdlrecords.*.log`` in its folder, or, of its name, in the folder that its
+            training names, or with ``train.log``.
 
     Returns:
         dict of str to dict: of each loss term, and of ``mAP`` and ``AP50``, the values by the
         number of steps done. Empty where nothing was recorded.
     """
-    folders = [run.folder, os.path.join(run.folder, '*'), run.record.get('vdl_log_dir') or '']
-    logs = [path for folder in folders if folder
-            for path in glob.glob(os.path.join(folder, 'vdlrecords.*.log'))]
+    own, shared = glob.escape(run.folder), glob.escape(run.record.get('vdl_log_dir') or '')
+    name = glob.escape(os.path.basename(os.path.abspath(run.folder)))
+    patterns = [os.path.join(own, 'vdlrecords.*.log'), os.path.join(own, '*', 'vdlrecords.*.log'),
+                *([os.path.join(shared, f'vdlrecords.*.{name}.log')] if shared else [])]
+    logs = [path for pattern in patterns for path in glob.glob(pattern)]
     if logs:
         return _from_visualdl(max(logs, key=os.path.getmtime))
     path = os.path.join(run.folder, 'train.log')

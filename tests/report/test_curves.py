@@ -18,8 +18,8 @@ distill_mgd_p3: 0.25 loss: 1.83 eta: 2:30:34 batch_cost: 4.9
 '''
 
 
-def run_in(folder):
-    return Run('student', 'nano', 0, str(folder), '', [], {})
+def run_in(folder, **record):
+    return Run('student', 'nano', 0, str(folder), '', [], record)
 
 
 def test_from_what_a_training_printed(tmp_path):
@@ -35,6 +35,15 @@ def test_a_visualdl_log_is_preferred(tmp_path):
         for tag, value in (('loss', 2.5), ('evaluation/mAP', 0.25), ('learning_rate', 0.1)):
             writer.add_scalar(tag, value, 7)
     assert read_curves(run_in(tmp_path)) == {'loss': {7: 2.5}, 'mAP': {7: 0.25}}
+
+
+def test_runs_that_share_a_folder_of_logs_have_their_own(tmp_path):
+    shared, names = tmp_path / '[shared]', ('nano', 'nano_mgd')
+    for k, name in enumerate(names):
+        with LogWriter(str(shared), file_name=f'vdlrecords.{k}.{name}.log') as writer:
+            writer.add_scalar('loss', k, 7)
+    curves = [read_curves(run_in(tmp_path / name, vdl_log_dir=str(shared))) for name in names]
+    assert curves == [{'loss': {7: 0}}, {'loss': {7: 1}}]
 
 
 def test_nothing_was_recorded(tmp_path):

@@ -31,6 +31,7 @@ def configuration(tool, options, folder, monkeypatch):
     ('train', '-o use_vdl=true vdl_log_dir=a', {'use_vdl': True, 'vdl_log_dir': 'a'}),
     ('train', '-o use_vdl=true vdl_log_dir=a --use_vdl false --vdl_log_dir b',
      {'use_vdl': False, 'vdl_log_dir': 'b'}),
+    ('train', '--use_vdl true', {'use_vdl': True, 'vdl_log_dir': 'vdl_log_dir/scalar'}),
     ('train', '-o save_prediction_only=true --amp', {'save_prediction_only': True, 'amp': True}),
     ('eval', '-o bias=true output_eval=a', {'bias': True, 'output_eval': 'a'}),
     ('eval', '-o output_eval=a --output_eval b', {'output_eval': 'b'}),
