@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Tables and chart of a comparison: means over seeds, and differences by seed to a baseline."""
+import itertools
 import os
 import statistics
 from typing import NamedTuple
@@ -161,7 +162,8 @@ def _draw(curves, set_name, path):
     figure = Figure(figsize=(6.4, 4), layout='constrained')
     panel = figure.subplots()
     ticks = sorted({epochs for points in curves.values() for epochs in points})
-    for (method, points), marker, line in zip(curves.items(), 'osD^v*', ('-', '--', '-.', ':') * 2):
+    markers, lines = itertools.cycle('osD^v*'), itertools.cycle(('-', '--', '-.', ':'))
+    for (method, points), marker, line in zip(curves.items(), markers, lines):
         epochs = sorted(points)
         panel.plot(epochs, [100 * points[number] for number in epochs], marker=marker,
                    linestyle=line, label=method)

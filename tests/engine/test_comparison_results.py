@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 from scipy import stats
 
+from ppdet_ext.engine import comparison_results
 from ppdet_ext.engine.comparison_results import Run, _curves, _draw
 from ppdet_ext.engine.comparison_runs import Comparison, Entry
 from ppdet_ext.utils.paired import difference
@@ -35,6 +37,17 @@ def test_curves_are_of_the_first_seed_and_of_several_schedules(tmp_path):
     path = tmp_path / 'schedule.png'
     _draw(curves, 'pooled', str(path))
     assert np.asarray(Image.open(path)).std() > 0
+
+
+def test_every_method_is_drawn(tmp_path, monkeypatch):
+    figures = []
+    monkeypatch.setattr(comparison_results, 'Figure', lambda **options: figures.append(
+        Figure(**options)) or figures[0])
+    curves = {f'method{k}': {6: 0.1 * k, 12: 0.2} for k in range(9)}
+    _draw(curves, 'pooled', str(tmp_path / 'schedule.png'))
+    lines = figures[0].axes[0].lines
+    assert [line.get_label() for line in lines] == list(curves)
+    assert len({(line.get_marker(), line.get_linestyle()) for line in lines}) == 9
 
 
 @pytest.mark.parametrize('count, interval', [(2, 12.706), (3, 4.303)])
