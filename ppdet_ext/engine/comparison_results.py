@@ -153,8 +153,9 @@ def _curves(comparison, runs):
     """
     set_name, curves = list(comparison.sets)[-1], {}
     for run in runs:
-        if run.seed == run.entry.seeds[0]:
-            curves.setdefault(run.entry.method, {})[run.entry.epochs] = run.sets[set_name]['mAP']
+        value = run.sets[set_name]['mAP']
+        if run.seed == run.entry.seeds[0] and value is not None:
+            curves.setdefault(run.entry.method, {})[run.entry.epochs] = value
     return {method: points for method, points in curves.items() if len(points) > 1}
 
 

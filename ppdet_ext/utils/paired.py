@@ -14,14 +14,16 @@ def difference(values, baseline):
     """Compares runs with those of a baseline that have the same seeds.
 
     Args:
-        values (dict of int to float): metric by seed.
-        baseline (dict of int to float): the same of the baseline.
+        values (dict of int to float or None): metric by seed; None where there was nothing to
+            measure.
+        baseline (dict of int to float or None): the same of the baseline.
 
     Returns:
         tuple or None: mean of the differences by seed, and half the width of its 95 % confidence
-        interval (Student's t; None for one seed). None without a common seed.
+        interval (Student's t; None for one seed). None without a common seed that was measured.
     """
-    pairs = [values[seed] - baseline[seed] for seed in values if seed in baseline]
+    pairs = [value - baseline[seed] for seed, value in values.items()
+             if None not in (value, baseline.get(seed))]
     if not pairs:
         return None
     if len(pairs) == 1:

@@ -24,6 +24,13 @@ def test_difference_pairs_common_seeds_only():
     assert difference({0: 0.5}, {1: 0.5}) is None
 
 
+def test_sets_without_boxes_have_no_difference():
+    assert difference({0: None, 1: 0.5}, {0: 0.25, 1: 0.25}) == (0.25, None)
+    assert difference({0: 0.5}, {0: None}) is None
+    runs = [run('student', epochs, 0, None) for epochs in (6, 12)]
+    assert _curves(Comparison('lite', 'data', {'pooled': []}, []), runs) == {}
+
+
 def run(method, epochs, seed, value):
     entry = Entry(method, epochs, [0, 1], 'x.yml')
     return Run(entry, seed, 1.0, {'validation': {'mAP': 0.0}, 'pooled': {'mAP': value}})
