@@ -197,7 +197,7 @@ def _summary(values):
 
 
 def _data(evaluations, models):
-    """dict: of each set its images, boxes by class, sizes, and images without boxes."""
+    """dict: of each set its images, boxes by class and sizes without crowds, and sound images."""
     truths = {name: next(iter(by_run.values())).truth for name, by_run in evaluations.items()}
     folder = os.path.dirname(truths['test'].path)
     record = models[0].first.run.record
@@ -205,11 +205,11 @@ def _data(evaluations, models):
     if os.path.isfile(train):
         truths = {'train': read_truth(train), **truths}
     return {name: {
-        'path': truth.path, 'images': len(truth.file_names), 'boxes': len(truth.boxes),
+        'path': truth.path, 'images': len(truth.file_names), 'boxes': int((~truth.crowd).sum()),
         'without_boxes': len(truth.file_names) - len(set(truth.images.tolist())),
         'by_class': dict(zip(truth.names, np.bincount(
-            truth.classes, minlength=len(truth.names)).tolist())),
-        'sides': np.sqrt(truth.boxes[:, 2] * truth.boxes[:, 3]).round(2).tolist(),
+            truth.classes[~truth.crowd], minlength=len(truth.names)).tolist())),
+        'sides': np.sqrt(truth.boxes[~truth.crowd, 2:].prod(axis=1)).round(2).tolist(),
     } for name, truth in truths.items()}
 
 

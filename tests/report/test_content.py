@@ -47,6 +47,15 @@ def test_data(plain):
     assert test['by_class'] == {'scratch': 3, 'patch': 2} and test['sides'] == 5 * [10]
 
 
+def test_crowds_are_not_counted_as_boxes(tmp_path):
+    truth = four.content()
+    for box in truth['annotations'][3:]:  # a scratch, and the patch of image 2
+        box['iscrowd'] = 1
+    test = content_of(tmp_path, truth, student=[four.DETECTIONS])['data']['test']
+    assert (test['boxes'], test['by_class']) == (3, {'scratch': 2, 'patch': 1})
+    assert test['sides'] == 3 * [10] and test['without_boxes'] == 1
+
+
 def test_accuracy(plain):
     # As in test_matching; what is found is found at every IoU, and all boxes are small.
     scratch, patch = 67 / 101, (51 + 50 * 2 / 3) / 101

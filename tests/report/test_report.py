@@ -183,6 +183,15 @@ def test_images_without_any_box(tmp_path):
     assert 'Escape cannot be measured' in html and 'was not judged' in html
 
 
+def test_images_with_crowds_only(tmp_path):
+    truth = four.content(four.BOXES[:1])
+    truth['annotations'][0]['iscrowd'] = 1
+    run = four.write_run(tmp_path / 'nano' / 'seed0', four.DETECTIONS, truth=truth)
+    content, html, _ = report(tmp_path, '--model', run)
+    assert content['models'][0]['accuracy']['mAP']['mean'] is None and 'was not judged' in html
+    assert content['data']['test']['without_boxes'] == 3
+
+
 def test_names_that_mean_something_to_html_markdown_or_charts(tmp_path):
     names = ['<b>$\\dent$</b>', '[a|b*](http://c)_']
     run = four.write_run(tmp_path / 'nano' / 'seed0', four.DETECTIONS,
