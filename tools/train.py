@@ -67,6 +67,8 @@ def main(argv):
     trainer.register_callbacks([CommandRecord(trainer, lambda: keep_command(
         os.path.join(cfg.save_dir, cfg.filename), 'train', argv, seed=trainer.seed,
         class_names=class_names_of(cfg), epochs=cfg.epoch,
+        teacher_weights=slim and (cfg.get('teacher_weights')
+                                  or slim.content.get('pretrain_weights')),
         vdl_log_dir=cfg.vdl_log_dir if cfg.get('use_vdl') else None,
         **dataset_paths(cfg, 'TrainDataset')))])
     trainer.train(args.eval)

@@ -172,8 +172,8 @@ def _parse(tool, *words):
 def find_roles(folder):
     """Finds the runs below a folder, and the role of each.
 
-    Runs trained with ``--slim_config`` are distilled. Their ``teacher_weights`` identify the
-    teacher; other runs with the same config are students.
+    Runs trained with ``--slim_config`` are distilled. The weights that they learned from identify
+    the teacher; other runs with the same config are students. A line names each of the rest.
 
     Returns:
         dict of str to list of str: role to folders of runs.
@@ -182,21 +182,31 @@ def find_roles(folder):
         ValueError: there is no distilled run, or no finished one.
     """
     paths = sorted(path for path, _, _ in os.walk(folder) if _weights(path))
-    runs = [run for run in (_read_run('model', path) for path in paths) if run and run.training]
-    distilled = [run for run in runs if run.training.slim_config]
+    runs = list(filter(None, (_read_run('model', path) for path in paths)))
+    distilled = [run for run in runs if run.training and run.training.slim_config]
     if not distilled:
         raise ValueError(f'--auto: no run below {folder} was distilled, as far as '
                          f'train_command.json and run.json say; name the runs with --teacher, '
                          f'--student, --distilled, or --model')
-    teachers = {_ending(os.path.dirname(run.training.options.get('teacher_weights', '')))
-                for run in distilled}
+    teachers = {_ending(os.path.dirname(_teacher_weights(run))) for run in distilled}
     configs = {run.training.config for run in distilled}
-    plain = [run for run in runs if run not in distilled]
-    taught = [run for run in plain if _ending(os.path.abspath(run.folder)) in teachers]
-    return {'teacher': [run.folder for run in taught],
-            'student': [run.folder for run in plain
-                        if run not in taught and run.training.config in configs],
-            'distilled': [run.folder for run in distilled]}
+    roles = {'teacher': [], 'student': [], 'distilled': []}
+    for run in runs:
+        if run in distilled:
+            roles['distilled'].append(run.folder)
+        elif _ending(os.path.abspath(run.folder)) in teachers:
+            roles['teacher'].append(run.folder)
+        elif run.training and run.training.config in configs:
+            roles['student'].append(run.folder)
+        else:
+            print(f'{run.folder} is left out: as far as was recorded, it is neither the teacher of '
+                  f'a distilled run nor has it the config of one', flush=True)
+    return roles
+
+
+def _teacher_weights(run):
+    """str: path of the weights it learned from; nothing if neither record nor options say so."""
+    return run.record.get('teacher_weights') or run.training.options.get('teacher_weights', '')
 
 
 def _ending(path):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import json
 import os
+import re
 import shutil
 
 import four_images as four
@@ -60,13 +61,23 @@ def test_two_runs_of_one_name(tmp_path):
         find_runs('student', paths)
 
 
-def test_roles_follow_from_the_trainings(tmp_path):
+def test_roles_follow_from_the_trainings(tmp_path, capsys):
     for name, train in (('teacher_12e', ('-c', 'large.yml')), ('student_12e', ()),
                         ('MGD_12e', DISTILLATION), ('other_12e', ('-c', 'other.yml'))):
         four.write_run(tmp_path / name / 'seed0', [], train=train)
     roles = find_roles(str(tmp_path))
     assert roles == {role: [str(tmp_path / name / 'seed0')] for role, name in (
         ('teacher', 'teacher_12e'), ('student', 'student_12e'), ('distilled', 'MGD_12e'))}
+    assert re.findall('(.*) is left out: .* neither', capsys.readouterr().out) == [
+        str(tmp_path / 'other_12e' / 'seed0')]
+
+
+def test_a_teacher_that_the_slim_yaml_names_is_found(tmp_path):
+    teacher = four.write_run(tmp_path / 'teacher', [], train=('-c', 'large.yml'))
+    four.write_run(tmp_path / 'mgd', [], train=('--slim_config', 'mgd.yml'))
+    four.write_json(tmp_path / 'mgd' / 'train_command.json',
+                    {'teacher_weights': f'{teacher}/best_model.pdparams'})
+    assert find_roles(str(tmp_path))['teacher'] == [teacher]
 
 
 def test_no_roles_without_a_distillation(tmp_path):

@@ -74,11 +74,12 @@ def test_every_tool_logs_versions_and_places(road):
     assert f'ppdet_ext 0.1.0 from {ROOT / "ppdet_ext"}' in road.teacher_log
 
 
-def test_the_record_names_the_classes_and_epochs(road):
+def test_the_record_says_what_a_report_needs(road):
     for name in ('teacher', 'mgd'):
         record = json.loads((road.folder / 'output' / name / 'train_command.json').read_text())
         assert record['class_names'] == list(NEU_DET_CLASSES)
         assert record['epochs'] == LAST_EPOCH + 1
+    assert record['teacher_weights'] == 'output/teacher/best_model.pdparams'
 
 
 def test_the_log_names_every_term_and_what_was_loaded(road):
