@@ -340,7 +340,7 @@ def _is_complete(folder):
     detections, metrics = (os.path.join(folder, name) for name in ('bbox.json', 'metrics.json'))
     if not os.path.isfile(detections) or not os.path.isfile(metrics):
         return False
-    images = read_json(metrics)['images']
+    images = read_json(metrics).get('images', 0)
     return _command_record(folder).get('evaluated_images', images) >= images
 
 

@@ -10,10 +10,12 @@ from tiny import student_yaml
 from tool_runs import imported
 
 from ppdet_ext.config.scope import isolated_config
+from ppdet_ext.safe_io.safe_pickle import load_state
+from ppdet_ext.utils.fingerprint import fingerprint
 
 
 @pytest.mark.parametrize('allow_empty, images', [('false', 1), ('true', 2)])
-def test_the_record_says_how_many_images_were_evaluated(tmp_path, allow_empty, images):
+def test_what_was_evaluated_is_recorded(tmp_path, allow_empty, images):
     folder = noise_set(tmp_path / 'set', val=2)
     annotations = tmp_path / 'set' / 'annotations' / 'val.json'
     content = json.loads(annotations.read_text())
@@ -28,3 +30,5 @@ def test_the_record_says_how_many_images_were_evaluated(tmp_path, allow_empty, i
                                   f'EvalDataset.allow_empty={allow_empty}']) == 0
     record = json.loads((tmp_path / 'val' / 'eval_command.json').read_text())
     assert record['evaluated_images'] == images
+    metrics = json.loads((tmp_path / 'val' / 'metrics.json').read_text())
+    assert metrics['fingerprint'] == fingerprint(load_state(weights, return_numpy=True))
