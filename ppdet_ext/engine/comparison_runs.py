@@ -12,7 +12,6 @@ What a comparison leaves in its folder::
 
 Several comparisons may share a folder, and the runs of the same name in it.
 """
-import copy
 import datetime
 import json
 import os
@@ -25,7 +24,6 @@ from ..config.load import load_run_config
 from ..config.yaml_file import read_yaml, yaml_files
 from ..data.coco_file import read_sound_coco
 from ..safe_io.safe_yaml import repeated_keys
-from ..utils.files import write_json
 from ..utils.options import TEXT, Kind, check_options, integer, list_of
 from ..utils.steps import Step, check_finished, run_steps
 from ..utils.suggest import did_you_mean
@@ -149,7 +147,7 @@ def read_comparison(path):
 
 
 def make_steps(comparison, output):
-    """Plans the runs, and writes what they read to the folder of the comparison.
+    """Plans the runs, without writing anything.
 
     Args:
         comparison (Comparison): what is compared.
@@ -157,18 +155,21 @@ def make_steps(comparison, output):
 
     Returns:
         list of Step: one for each entry and seed, in the order of the comparison.
+
+    Raises:
+        FileNotFoundError: a set's file, or a YAML, does not exist.
+        ValueError: one of them is invalid.
     """
-    sets = {name: _write_set(comparison, name, output) for name in comparison.sets}
+    sets = {name: _set_file(comparison, name, output) for name in comparison.sets}
     steps = {}
     for entry in comparison.entries:
         teacher = steps[entry.teacher][0] if entry.teacher else None
-        steps[entry.name] = [_step(comparison, entry, seed, teacher, sets, output)
-                             for seed in entry.seeds]
+        steps[entry.name] = _steps(comparison, entry, teacher, sets, output)
     return sum(steps.values(), [])
 
 
-def _write_set(comparison, name, output):
-    """str: path of a set's annotation file, whose ids count again over all images."""
+def _set_file(comparison, name, output):
+    """tuple of str: path and text of a set's annotation file; its ids count over all images."""
     images, annotations = [], []
     for file in comparison.sets[name]:
         content = read_sound_coco(os.path.join(comparison.dataset_dir, file))
@@ -176,31 +177,37 @@ def _write_set(comparison, name, output):
         images += [{**image, 'id': ids[image['id']]} for image in content.images]
         annotations += [{**box, 'image_id': ids[box['image_id']], 'id': len(annotations) + place}
                         for place, box in enumerate(content.annotations, start=1)]
-    path = os.path.join(output, 'sets', f'{name}.json')
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    write_json(path, {'info': content.info, 'images': images, 'annotations': annotations,
-                      'categories': content.categories})
-    return path
+    pooled = {'info': content.info, 'images': images, 'annotations': annotations,
+              'categories': content.categories}
+    return os.path.join(output, 'sets', f'{name}.json'), json.dumps(pooled, ensure_ascii=False)
 
 
-def _step(comparison, entry, seed, teacher, sets, output):
-    folder = os.path.join(output, entry.name, f'seed{seed}')
-    slim_config = _slim_config(entry, output)
+def _steps(comparison, entry, teacher, sets, output):
+    """list of Step: the runs of an entry, one for each seed."""
+    copies = [_changed_slim_yaml(entry, output)] if entry.slim_changes else []
+    slim_config = copies[0][0] if copies else entry.slim_config
     slim = ['--slim_config', slim_config] if slim_config else []
     weights = [f'teacher_weights={_best_model(teacher.folder)}'] if teacher else []
     datasets = [f'{section}.dataset_dir={comparison.dataset_dir}'
                 for section in ('TrainDataset', 'EvalDataset')]
-    train = ('train', '-c', entry.config, *slim, '--eval', '-r', 'auto', '-o', f'seed={seed}',
-             *weights, *_schedule(entry), *datasets, *entry.options,
-             f'save_dir={os.path.dirname(folder)}', f'filename={os.path.basename(folder)}')
-    evaluations = [('eval', '-c', entry.config, '--output_eval', os.path.join(folder, name), '-o',
-                    *datasets, f'EvalDataset.anno_path={os.path.abspath(path)}', *entry.options,
-                    f'weights={_best_model(folder)}') for name, path in sets.items()]
-    configs = [file for path in (entry.config, slim_config) if path for file in yaml_files(path)]
-    return Step(f'{entry.method}, {entry.epochs} epochs, seed {seed}', folder,
-                (train, *evaluations), (*configs, *sets.values()),
-                os.path.join(folder, list(sets)[-1], 'metrics.json'), resumes=True,
-                requires=(teacher, ) if teacher else ())
+    schedule = _schedule(entry)
+    configs = [file for path in (entry.config, entry.slim_config) if path
+               for file in yaml_files(path)]
+    steps = []
+    for seed in entry.seeds:
+        folder = os.path.join(output, entry.name, f'seed{seed}')
+        train = ('train', '-c', entry.config, *slim, '--eval', '-r', 'auto', '-o', f'seed={seed}',
+                 *weights, *schedule, *datasets, *entry.options,
+                 f'save_dir={os.path.dirname(folder)}', f'filename={os.path.basename(folder)}')
+        evaluations = [
+            ('eval', '-c', entry.config, '--output_eval', os.path.join(folder, name), '-o',
+             *datasets, f'EvalDataset.anno_path={os.path.abspath(path)}', *entry.options,
+             f'weights={_best_model(folder)}') for name, (path, _) in sets.items()]
+        steps.append(Step(
+            f'{entry.method}, {entry.epochs} epochs, seed {seed}', folder, (train, *evaluations),
+            tuple(configs), os.path.join(folder, list(sets)[-1], 'metrics.json'), resumes=True,
+            requires=(teacher, ) if teacher else (), written=(*copies, *sets.values())))
+    return steps
 
 
 def _best_model(folder):
@@ -228,11 +235,9 @@ def _schedule(entry):
     return [f'epoch={entry.epochs}', f'LearningRate.schedulers={json.dumps(schedulers)}']
 
 
-def _slim_config(entry, output):
-    """str or None: the slim YAML, with the entry's changes in a file of the comparison."""
-    if not entry.slim_changes:
-        return entry.slim_config
-    content = copy.deepcopy(read_yaml(entry.slim_config))
+def _changed_slim_yaml(entry, output):
+    """tuple of str: path and text of a copy of the slim YAML with the entry's changes."""
+    content = read_yaml(entry.slim_config)
     for key, value in entry.slim_changes.items():
         *parents, last = [int(part) if part.isdigit() else part for part in key.split('.')]
         place = content
@@ -243,14 +248,11 @@ def _slim_config(entry, output):
         except (LookupError, TypeError) as error:
             raise ValueError(f'{entry.name}: slim_changes has "{key}", which does not exist in '
                              f'{entry.slim_config}') from error
-    folder = os.path.dirname(entry.slim_config)
     path = os.path.join(output, entry.name, 'slim.yml')
-    os.makedirs(os.path.dirname(path), exist_ok=True)
+    folder = os.path.dirname(entry.slim_config)
     content['_BASE_'] = [os.path.relpath(os.path.join(folder, base), os.path.dirname(path))
                          for base in content['_BASE_']]
-    with open(path, 'w', encoding='utf-8') as f:
-        yaml.safe_dump(content, f, sort_keys=False, allow_unicode=True)
-    return path
+    return path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
 
 
 def run_comparison(comparison, output, tools, jobs):

@@ -115,13 +115,24 @@ def test_commands(folder):
 
 
 def test_a_pooled_set_has_the_images_and_boxes_of_both_under_new_ids(folder):
-    make_steps(comparison(folder), 'out')
-    content = json.loads((folder / 'out' / 'sets' / 'pooled.json').read_text())
+    files = dict(make_steps(comparison(folder), 'out')[0].written)
+    content = json.loads(files['out/sets/pooled.json'])
     names = {image['id']: image['file_name'] for image in content['images']}
     assert sorted(names.values()) == ['test_0.jpg', 'test_1.jpg', 'test_2.jpg', 'val_0.jpg',
                                       'val_1.jpg']
     assert [names[box['image_id']] for box in content['annotations']] == ['val_1.jpg', 'test_1.jpg']
     assert [box['id'] for box in content['annotations']] == [1, 2]
+
+
+def test_a_refused_comparison_leaves_the_files_of_finished_runs(folder):
+    run = {**RUNS[2], 'slim_changes': {'cross_response': False}}
+    run_comparison(comparison(folder, [*RUNS[:2], run]), 'out', 'tools', jobs=1)
+    files = {path: path.read_text() for path in (folder / 'out').rglob('*') if path.is_file()}
+    run['slim_changes'] = {'distill_losses.0.temp': 5.0}
+    for changes in ({}, {'sets': {'test': ['val.json'], 'pooled': ['val.json']}}):
+        with pytest.raises(ValueError, match='other settings: .* has another content'):
+            run_comparison(comparison(folder, [*RUNS[:2], run], **changes), 'out', 'tools', jobs=1)
+    assert {path: path.read_text() for path in files} == files
 
 
 def test_a_schedule_is_stretched(folder):
@@ -136,9 +147,10 @@ def test_a_schedule_is_stretched(folder):
 
 def test_a_changed_slim_yaml_is_a_slim_yaml(folder):
     run = {**RUNS[2], 'slim_changes': {'distill_losses.0.temp': 5.0, 'cross_response': False}}
-    words = make_steps(comparison(folder, [*RUNS[:2], run]), 'out')[-1].commands[0]
-    path = words[words.index('--slim_config') + 1]
-    assert path == 'out/MGD_12e/slim.yml'
+    run_comparison(comparison(folder, [*RUNS[:2], run]), 'out', 'tools', jobs=1)
+    path = 'out/MGD_12e/slim.yml'
+    words = (folder / 'out' / 'MGD_12e' / 'seed0' / 'train.log').read_text()
+    assert f'--slim_config {path} ' in words
     content = SlimConfig(path, ('distill_losses', 'cross_response')).content
     assert content['distill_losses'][0]['temp'] == 5.0 and content['cross_response'] is False
     base = os.path.join('out', 'MGD_12e', content['_BASE_'][0])
