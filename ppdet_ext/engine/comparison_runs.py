@@ -13,6 +13,7 @@ What a comparison leaves in its folder::
 Several comparisons may share a folder, and the runs of the same name in it.
 """
 import datetime
+import functools
 import json
 import os
 import re
@@ -24,7 +25,9 @@ from ..config.load import load_run_config
 from ..config.yaml_file import read_yaml, yaml_files
 from ..data.coco_file import read_sound_coco
 from ..safe_io.safe_yaml import repeated_keys
+from ..slim import prepare_reader, read_slim_config
 from ..utils.options import TEXT, Kind, check_options, integer, list_of
+from ..utils.quiet import quiet
 from ..utils.steps import Step, check_finished, run_steps
 from ..utils.suggest import did_you_mean
 from .comparison_results import metrics_line, write_results
@@ -35,22 +38,26 @@ NAME = re.compile(r'\w[\w .,()+-]*')  # of what becomes the name of a folder
 FILES = list_of('annotation files', TEXT)
 SETS = Kind('names of letters, digits and " _.,()+-", each with a list of annotation files',
             lambda value: isinstance(value, dict) and bool(value) and all(
-                NAME.fullmatch(str(name)) and FILES.fits(files) for name, files in value.items()))
+                isinstance(name, str) and NAME.fullmatch(name) and FILES.fits(files)
+                for name, files in value.items()))
 KEYS = {'dataset_dir': TEXT, 'sets': SETS,
         'runs': Kind('a list of methods', lambda value: isinstance(value, list) and bool(value))}
-INTEGERS = list_of('integers', integer(-2**63))
+SEEDS = list_of('seeds', integer(0, 2**32 - 1))
 ENTRY_KEYS = {
     'method': Kind('a name of letters, digits and " _.,()+-"',
                    lambda value: isinstance(value, str) and bool(NAME.fullmatch(value))),
     'epochs': integer(1),
-    'seeds': Kind('a list of integers, each once', lambda value: (
-        INTEGERS.fits(value) and len(set(value)) == len(value))),
+    'seeds': Kind('a list of integers from 0 to 4294967295, each once', lambda value: (
+        SEEDS.fits(value) and len(set(value)) == len(value))),
     'config': TEXT, 'slim_config': TEXT,
     'slim_changes': Kind('a mapping of dotted keys to values',
                          lambda value: isinstance(value, dict)),
     'teacher': TEXT, 'baseline': TEXT, 'options': list_of('"key=value"', TEXT),
     'settings_tried': integer(1),
 }
+OWN_OPTIONS = {'epoch': 'epochs', 'seed': 'seeds'}  # of the tools, and the key that sets them
+# What schedulers state in epochs, and the fewest that a shorter schedule keeps.
+LENGTHS = {'max_epochs': 1, 'epochs': 1, 'last_plateau_epochs': 0}
 NEEDED = ('method', 'epochs', 'seeds', 'config')
 
 
@@ -115,16 +122,15 @@ def read_comparison(path):
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a key is missing, unknown or set twice, or names an entry that does not exist.
+        ValueError: a key is missing, unknown or set twice, has no effect, or names an entry that
+            does not exist.
     """
     content = read_yaml(path)
     for repeated in repeated_keys(path):
         raise ValueError(f'{repeated}; remove one of the two')
     check_options(path, content, KEYS, KEYS)
-    entries = []
-    for number, run in enumerate(content['runs']):
-        check_options(f'{path}, runs[{number}]', run, ENTRY_KEYS, NEEDED)
-        entries.append(Entry(**run))
+    entries = [_entry(f'{path}, runs[{number}]', run)
+               for number, run in enumerate(content['runs'])]
     names = []
     for entry in entries:
         if entry.name in names:
@@ -146,6 +152,21 @@ def read_comparison(path):
     return Comparison(name, content['dataset_dir'], content['sets'], entries)
 
 
+def _entry(where, run):
+    check_options(where, run, ENTRY_KEYS, NEEDED)
+    entry = Entry(**run)
+    for key in ('slim_changes', 'teacher'):
+        if getattr(entry, key) and not entry.slim_config:
+            raise ValueError(f'{where}: {key} has no effect without slim_config; give that too, or '
+                             f'delete it')
+    for option in entry.options:
+        key = option.partition('=')[0]
+        if key in OWN_OPTIONS:
+            raise ValueError(f'{where}.options sets {key}, which the tables would not show; write '
+                             f'{OWN_OPTIONS[key]} of the entry instead')
+    return entry
+
+
 def make_steps(comparison, output):
     """Plans the runs, without writing anything.
 
@@ -164,7 +185,10 @@ def make_steps(comparison, output):
     steps = {}
     for entry in comparison.entries:
         teacher = steps[entry.teacher][0] if entry.teacher else None
-        steps[entry.name] = _steps(comparison, entry, teacher, sets, output)
+        try:
+            steps[entry.name] = _steps(comparison, entry, teacher, sets, output)
+        except ValueError as error:
+            raise ValueError(f'{entry.name}: {error}') from error
     return sum(steps.values(), [])
 
 
@@ -184,13 +208,14 @@ def _set_file(comparison, name, output):
 
 def _steps(comparison, entry, teacher, sets, output):
     """list of Step: the runs of an entry, one for each seed."""
-    copies = [_changed_slim_yaml(entry, output)] if entry.slim_changes else []
+    slim_content = _slim_content(entry) if entry.slim_config else None
+    schedule = _schedule(entry, slim_content)
+    copies = [_slim_copy(entry, slim_content, output)] if entry.slim_changes else []
     slim_config = copies[0][0] if copies else entry.slim_config
     slim = ['--slim_config', slim_config] if slim_config else []
     weights = [f'teacher_weights={_best_model(teacher.folder)}'] if teacher else []
     datasets = [f'{section}.dataset_dir={comparison.dataset_dir}'
                 for section in ('TrainDataset', 'EvalDataset')]
-    schedule = _schedule(entry)
     configs = [file for path in (entry.config, entry.slim_config) if path
                for file in yaml_files(path)]
     steps = []
@@ -214,10 +239,14 @@ def _best_model(folder):
     return os.path.join(folder, 'best_model.pdparams')
 
 
-def _schedule(entry):
-    """list of str: options that stretch the schedule of the YAML to the epochs of the entry."""
-    cfg = load_run_config(entry.config)
-    if cfg.epoch == entry.epochs:
+def _schedule(entry, slim_content):
+    """list of str: options that stretch the schedule of the YAMLs to the epochs of the entry."""
+    slim = read_slim_config(entry.slim_config, slim_content) if slim_content else None
+    prepare = [functools.partial(prepare_reader, slim)] if slim else []  # checks the changes
+    with quiet():  # each training says itself what it does to its reader
+        cfg = load_run_config(entry.config, None, slim, prepare)
+    # PaddleDetection's own methods take over the epochs of the teacher's YAML as well.
+    if cfg.epoch == entry.epochs and (slim or not slim_content):
         return []
     factor = entry.epochs / cfg.epoch
     schedulers = []
@@ -227,18 +256,19 @@ def _schedule(entry):
             raise ValueError(f'the learning-rate schedule {name} is written with a YAML tag; write '
                              f'it as "name: {name}"')
         scheduler = dict(written)
-        if 'max_epochs' in scheduler:
-            scheduler['max_epochs'] = round(factor * scheduler['max_epochs'])
+        for key, least in LENGTHS.items():
+            if scheduler.get(key):
+                scheduler[key] = max(least, round(factor * scheduler[key]))
         if 'milestones' in scheduler:
             scheduler['milestones'] = [round(factor * epoch) for epoch in scheduler['milestones']]
         schedulers.append(scheduler)
     return [f'epoch={entry.epochs}', f'LearningRate.schedulers={json.dumps(schedulers)}']
 
 
-def _changed_slim_yaml(entry, output):
-    """tuple of str: path and text of a copy of the slim YAML with the entry's changes."""
+def _slim_content(entry):
+    """dict: the content of the slim YAML, with the entry's changes."""
     content = read_yaml(entry.slim_config)
-    for key, value in entry.slim_changes.items():
+    for key, value in (entry.slim_changes or {}).items():
         *parents, last = [int(part) if part.isdigit() else part for part in key.split('.')]
         place = content
         try:
@@ -246,13 +276,18 @@ def _changed_slim_yaml(entry, output):
                 place = place[parent]
             place[last] = value
         except (LookupError, TypeError) as error:
-            raise ValueError(f'{entry.name}: slim_changes has "{key}", which does not exist in '
+            raise ValueError(f'slim_changes has "{key}", which does not exist in '
                              f'{entry.slim_config}') from error
+    return content
+
+
+def _slim_copy(entry, content, output):
+    """tuple of str: path and text of a slim YAML with the changed content."""
     path = os.path.join(output, entry.name, 'slim.yml')
     folder = os.path.dirname(entry.slim_config)
-    content['_BASE_'] = [os.path.relpath(os.path.join(folder, base), os.path.dirname(path))
-                         for base in content['_BASE_']]
-    return path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True)
+    bases = [os.path.relpath(os.path.join(folder, base), os.path.dirname(path))
+             for base in content['_BASE_']]
+    return path, yaml.safe_dump({**content, '_BASE_': bases}, sort_keys=False, allow_unicode=True)
 
 
 def run_comparison(comparison, output, tools, jobs):

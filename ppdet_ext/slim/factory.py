@@ -55,11 +55,12 @@ def distill_methods():
     return sorted({*_methods, *PPDET_METHODS})
 
 
-def read_slim_config(path):
+def read_slim_config(path, content=None):
     """Reads a slim YAML, before any model is built.
 
     Args:
         path (str): the slim YAML.
+        content (dict|None): of the file, if it has already been read.
 
     Returns:
         SlimConfig or None: None for what PaddleDetection itself builds, including FGD, CWD and LD
@@ -69,7 +70,7 @@ def read_slim_config(path):
         ValueError: no ``slim`` key, an unknown ``slim_method``, a key that the method does not
             read, or a mixture of keys for PaddleDetection and for this project.
     """
-    content = read_yaml(path)
+    content = read_yaml(path) if content is None else content
     if 'slim' not in content:
         raise ValueError(f'{path}: the key "slim" is missing (for distillation: "slim: Distill")')
     if content['slim'] not in SLIMS:
