@@ -194,9 +194,14 @@ def make_steps(comparison, output):
 
 def _set_file(comparison, name, output):
     """tuple of str: path and text of a set's annotation file; its ids count over all images."""
-    images, annotations = [], []
+    images, annotations, classes = [], [], {}
     for file in comparison.sets[name]:
         content = read_sound_coco(os.path.join(comparison.dataset_dir, file))
+        classes[file] = {category['id']: category['name'] for category in content.categories}
+        if classes[file] != classes[comparison.sets[name][0]]:
+            raise ValueError(f'sets.{name}: the categories of its files differ: '
+                             f'{"; ".join(f"{file} has {of}" for file, of in classes.items())}; '
+                             f'give files with the same ids and names')
         ids = {image['id']: len(images) + place for place, image in enumerate(content.images)}
         images += [{**image, 'id': ids[image['id']]} for image in content.images]
         annotations += [{**box, 'image_id': ids[box['image_id']], 'id': len(annotations) + place}

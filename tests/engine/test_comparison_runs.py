@@ -124,6 +124,15 @@ def test_a_pooled_set_has_the_images_and_boxes_of_both_under_new_ids(folder):
     assert [box['id'] for box in content['annotations']] == [1, 2]
 
 
+def test_files_with_other_categories_are_not_pooled(folder):
+    content = json.loads((folder / 'data' / 'val.json').read_text())
+    content['categories'][0]['name'] = 'scratch'
+    (folder / 'data' / 'val.json').write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"sets.pooled: the categories .* differ: val.json has "
+                                         r"{1: 'scratch'}; test.json has {1: 'dent'}; give"):
+        make_steps(comparison(folder), 'out')
+
+
 def test_a_refused_comparison_leaves_the_files_of_finished_runs(folder):
     run = {**RUNS[2], 'slim_changes': {'cross_response': False}}
     run_comparison(comparison(folder, [*RUNS[:2], run]), 'out', 'tools', jobs=1)
