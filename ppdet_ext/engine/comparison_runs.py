@@ -214,7 +214,11 @@ def _set_file(comparison, name, output):
 def _steps(comparison, entry, teacher, sets, output):
     """list of Step: the runs of an entry, one for each seed."""
     slim_content = _slim_content(entry) if entry.slim_config else None
-    schedule = _schedule(entry, slim_content)
+    own_slim = read_slim_config(entry.slim_config, slim_content) if slim_content else None
+    if entry.teacher and not own_slim:
+        raise ValueError(f'{entry.slim_config} is built by PaddleDetection itself, which reads the '
+                         f'teacher from pretrain_weights there; set that, and delete "teacher"')
+    schedule = _schedule(entry, own_slim)
     copies = [_slim_copy(entry, slim_content, output)] if entry.slim_changes else []
     slim_config = copies[0][0] if copies else entry.slim_config
     slim = ['--slim_config', slim_config] if slim_config else []
@@ -244,14 +248,13 @@ def _best_model(folder):
     return os.path.join(folder, 'best_model.pdparams')
 
 
-def _schedule(entry, slim_content):
+def _schedule(entry, slim):
     """list of str: options that stretch the schedule of the YAMLs to the epochs of the entry."""
-    slim = read_slim_config(entry.slim_config, slim_content) if slim_content else None
     prepare = [functools.partial(prepare_reader, slim)] if slim else []  # checks the changes
     with quiet():  # each training says itself what it does to its reader
         cfg = load_run_config(entry.config, None, slim, prepare)
     # PaddleDetection's own methods take over the epochs of the teacher's YAML as well.
-    if cfg.epoch == entry.epochs and (slim or not slim_content):
+    if cfg.epoch == entry.epochs and (slim or not entry.slim_config):
         return []
     factor = entry.epochs / cfg.epoch
     schedulers = []

@@ -113,7 +113,8 @@ def build_slim_model(cfg, slim_config, mode='train', options=None):
         dict: with ``model``, ``slim`` and ``slim_type``: ``cfg`` itself, or a copy of a RunConfig.
 
     Raises:
-        ValueError: as ``read_slim_config``, or the model cannot be built.
+        ValueError: as ``read_slim_config``, the model cannot be built, or it does not read the
+            ``teacher_weights`` that the configuration has.
     """
     slim = slim_config if isinstance(slim_config, SlimConfig) else read_slim_config(slim_config)
     if slim is None:
@@ -132,6 +133,9 @@ def build_slim_model(cfg, slim_config, mode='train', options=None):
 def _build_of_ppdet(cfg, path, mode, options):
     if mode == 'train' or read_yaml(path)['slim'] != 'Distill':
         check_bases(path)
+    if mode == 'train' and cfg.get('teacher_weights'):
+        raise ValueError(f'{path} is built by PaddleDetection itself, which does not read '
+                         f'teacher_weights; remove it, and set pretrain_weights in {path}')
     loaded = isinstance(cfg, RunConfig)
     with _named(path):
         built = ppdet_build_slim_model(global_config if loaded else cfg, path, mode)

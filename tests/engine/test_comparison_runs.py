@@ -191,7 +191,11 @@ def test_the_schedule_of_a_slim_yaml_is_stretched(folder, epochs):
 
 def test_paddledetections_own_methods_are_told_their_schedule(folder):
     slim = slim_file(folder, slim_method='FGD', epoch=24)
-    epochs, schedulers = schedule_of(folder, {**RUNS[2], 'slim_config': slim})
+    run = {**RUNS[2], 'slim_config': slim}
+    with pytest.raises(ValueError, match='^MGD_12e: .* set that, and delete "teacher"'):
+        schedule_of(folder, run)
+    del run['teacher']
+    epochs, schedulers = schedule_of(folder, run)
     assert epochs == 12 and schedulers[0] == {'name': 'CosineDecay', 'max_epochs': 12}
 
 
