@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import yaml
 
 from .commands import run_logged
+from .cores import usable_cores
 from .files import read_json, write_json, write_text
 
 __all__ = ['Step', 'check_finished', 'run_steps']
@@ -205,7 +206,7 @@ def run_steps(steps, tools, jobs=1, begin=lambda step: None, end=lambda step: No
         ValueError: a step requires a step that is neither finished nor in the list.
     """
     waiting = [step for step in steps if not step.finished]
-    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
+    threads = max(1, usable_cores() // jobs) if jobs > 1 else None
     running, stopped = {}, threading.Event()
     with ThreadPoolExecutor(jobs) as pool:
         try:
