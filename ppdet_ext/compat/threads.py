@@ -16,6 +16,8 @@ stays, except 1 under the launcher, which is the launcher's own.
 """
 import os
 
+from ..utils.cores import usable_cores
+
 VARIABLE = 'OMP_NUM_THREADS'
 
 
@@ -28,11 +30,7 @@ def chosen_by_user(environment=os.environ):
 
 def threads_per_process(environment=os.environ):
     """Number of cores this process may use, shared between the launcher's local processes."""
-    if hasattr(os, 'sched_getaffinity'):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count()
-    return max(1, cores // int(environment.get('PADDLE_LOCAL_SIZE', '1')))
+    return max(1, usable_cores() // int(environment.get('PADDLE_LOCAL_SIZE', '1')))
 
 
 def use_all_cores():

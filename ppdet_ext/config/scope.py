@@ -16,8 +16,9 @@ __all__ = ['SlimConfig', 'isolated_config']
 TRAINING_KEYS = ('auto_scale_lr', 'base_batch_size', 'check_teacher', 'epoch', 'snapshot_epoch',
                  'log_iter', 'save_dir', 'seed', 'worker_num', 'use_ema', 'ema_decay',
                  'ema_decay_type', 'find_unused_parameters', 'LearningRate', 'OptimizerBuilder',
-                 'TrainReader', 'EvalReader', 'TestReader', 'TrainDataset', 'EvalDataset',
-                 'TestDataset', 'UnlabelledDataset', 'UnlabelledReader')
+                 'TrainReader', 'TrainDataset', 'UnlabelledDataset', 'UnlabelledReader')
+# What evaluation, inference and export need as well, which do not see the slim YAML.
+STUDENT_KEYS = ('EvalReader', 'EvalDataset', 'TestReader', 'TestDataset')
 SLIM_KEYS = ('_BASE_', 'slim', 'slim_method', 'pretrain_weights')
 
 
@@ -34,7 +35,8 @@ class SlimConfig:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a key is missing or unknown; the message names the near match.
+        ValueError: a key is missing, unknown, for which the message names the near match, or
+            belongs to the student's YAML.
     """
 
     def __init__(self, path, method_keys=(), content=None):
@@ -42,6 +44,10 @@ class SlimConfig:
         self.content = read_yaml(path) if content is None else content
         known = (*SLIM_KEYS, *method_keys, *TRAINING_KEYS)
         for key in self.content:
+            if key in STUDENT_KEYS:
+                raise ValueError(
+                    f'{path}: "{key}" belongs to the student\'s YAML (-c), which evaluation, '
+                    f'inference and export read, unlike a distillation YAML; move it there')
             if key not in known:
                 raise ValueError(
                     f'{path}: "{key}" is not a key of a distillation YAML'

@@ -134,10 +134,13 @@ def recover(folder):
         folder (str): of the checkpoints; need not exist.
     """
     for name in os.listdir(folder or '.') if os.path.isdir(folder or '.') else ():
-        if name.startswith('.') and name.endswith(COMPLETE):
-            _move_to_place(os.path.join(folder, name))
-        elif name.startswith('.') and name.endswith(PARTIAL):
-            shutil.rmtree(os.path.join(folder, name))
+        path = os.path.join(folder, name)
+        if not name.startswith('.') or not os.path.isdir(path):
+            continue  # VisualDL's log, for one, is a hidden file while it begins
+        if name.endswith(COMPLETE):
+            _move_to_place(path)
+        elif name.endswith(PARTIAL):
+            shutil.rmtree(path)
 
 
 def load_sidecar(path):

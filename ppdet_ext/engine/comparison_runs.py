@@ -12,8 +12,8 @@ What a comparison leaves in its folder::
 
 Several comparisons may share a folder, and the runs of the same name in it.
 """
-import copy
 import datetime
+import functools
 import json
 import os
 import re
@@ -25,8 +25,9 @@ from ..config.load import load_run_config
 from ..config.yaml_file import read_yaml, yaml_files
 from ..data.coco_file import read_sound_coco
 from ..safe_io.safe_yaml import repeated_keys
-from ..utils.files import write_json
+from ..slim import prepare_reader, read_slim_config
 from ..utils.options import TEXT, Kind, check_options, integer, list_of
+from ..utils.quiet import quiet
 from ..utils.steps import Step, check_finished, run_steps
 from ..utils.suggest import did_you_mean
 from .comparison_results import metrics_line, write_results
@@ -37,22 +38,26 @@ NAME = re.compile(r'\w[\w .,()+-]*')  # of what becomes the name of a folder
 FILES = list_of('annotation files', TEXT)
 SETS = Kind('names of letters, digits and " _.,()+-", each with a list of annotation files',
             lambda value: isinstance(value, dict) and bool(value) and all(
-                NAME.fullmatch(str(name)) and FILES.fits(files) for name, files in value.items()))
+                isinstance(name, str) and NAME.fullmatch(name) and FILES.fits(files)
+                for name, files in value.items()))
 KEYS = {'dataset_dir': TEXT, 'sets': SETS,
         'runs': Kind('a list of methods', lambda value: isinstance(value, list) and bool(value))}
-INTEGERS = list_of('integers', integer(-2**63))
+SEEDS = list_of('seeds', integer(0, 2**32 - 1))
 ENTRY_KEYS = {
     'method': Kind('a name of letters, digits and " _.,()+-"',
                    lambda value: isinstance(value, str) and bool(NAME.fullmatch(value))),
     'epochs': integer(1),
-    'seeds': Kind('a list of integers, each once', lambda value: (
-        INTEGERS.fits(value) and len(set(value)) == len(value))),
+    'seeds': Kind('a list of integers from 0 to 4294967295, each once', lambda value: (
+        SEEDS.fits(value) and len(set(value)) == len(value))),
     'config': TEXT, 'slim_config': TEXT,
     'slim_changes': Kind('a mapping of dotted keys to values',
                          lambda value: isinstance(value, dict)),
     'teacher': TEXT, 'baseline': TEXT, 'options': list_of('"key=value"', TEXT),
     'settings_tried': integer(1),
 }
+OWN_OPTIONS = {'epoch': 'epochs', 'seed': 'seeds'}  # of the tools, and the key that sets them
+# What schedulers state in epochs, and the fewest that a shorter schedule keeps.
+LENGTHS = {'max_epochs': 1, 'epochs': 1, 'last_plateau_epochs': 0}
 NEEDED = ('method', 'epochs', 'seeds', 'config')
 
 
@@ -117,16 +122,15 @@ def read_comparison(path):
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a key is missing, unknown or set twice, or names an entry that does not exist.
+        ValueError: a key is missing, unknown or set twice, has no effect, or names an entry that
+            does not exist.
     """
     content = read_yaml(path)
     for repeated in repeated_keys(path):
         raise ValueError(f'{repeated}; remove one of the two')
     check_options(path, content, KEYS, KEYS)
-    entries = []
-    for number, run in enumerate(content['runs']):
-        check_options(f'{path}, runs[{number}]', run, ENTRY_KEYS, NEEDED)
-        entries.append(Entry(**run))
+    entries = [_entry(f'{path}, runs[{number}]', run)
+               for number, run in enumerate(content['runs'])]
     names = []
     for entry in entries:
         if entry.name in names:
@@ -148,8 +152,23 @@ def read_comparison(path):
     return Comparison(name, content['dataset_dir'], content['sets'], entries)
 
 
+def _entry(where, run):
+    check_options(where, run, ENTRY_KEYS, NEEDED)
+    entry = Entry(**run)
+    for key in ('slim_changes', 'teacher'):
+        if getattr(entry, key) and not entry.slim_config:
+            raise ValueError(f'{where}: {key} has no effect without slim_config; give that too, or '
+                             f'delete it')
+    for option in entry.options:
+        key = option.partition('=')[0]
+        if key in OWN_OPTIONS:
+            raise ValueError(f'{where}.options sets {key}, which the tables would not show; write '
+                             f'{OWN_OPTIONS[key]} of the entry instead')
+    return entry
+
+
 def make_steps(comparison, output):
-    """Plans the runs, and writes what they read to the folder of the comparison.
+    """Plans the runs, without writing anything.
 
     Args:
         comparison (Comparison): what is compared.
@@ -157,60 +176,85 @@ def make_steps(comparison, output):
 
     Returns:
         list of Step: one for each entry and seed, in the order of the comparison.
+
+    Raises:
+        FileNotFoundError: a set's file, or a YAML, does not exist.
+        ValueError: one of them is invalid.
     """
-    sets = {name: _write_set(comparison, name, output) for name in comparison.sets}
+    sets = {name: _set_file(comparison, name, output) for name in comparison.sets}
     steps = {}
     for entry in comparison.entries:
         teacher = steps[entry.teacher][0] if entry.teacher else None
-        steps[entry.name] = [_step(comparison, entry, seed, teacher, sets, output)
-                             for seed in entry.seeds]
+        try:
+            steps[entry.name] = _steps(comparison, entry, teacher, sets, output)
+        except ValueError as error:
+            raise ValueError(f'{entry.name}: {error}') from error
     return sum(steps.values(), [])
 
 
-def _write_set(comparison, name, output):
-    """str: path of a set's annotation file, whose ids count again over all images."""
-    images, annotations = [], []
+def _set_file(comparison, name, output):
+    """tuple of str: path and text of a set's annotation file; its ids count over all images."""
+    images, annotations, classes = [], [], {}
     for file in comparison.sets[name]:
         content = read_sound_coco(os.path.join(comparison.dataset_dir, file))
+        classes[file] = {category['id']: category['name'] for category in content.categories}
+        if classes[file] != classes[comparison.sets[name][0]]:
+            raise ValueError(f'sets.{name}: the categories of its files differ: '
+                             f'{"; ".join(f"{file} has {of}" for file, of in classes.items())}; '
+                             f'give files with the same ids and names')
         ids = {image['id']: len(images) + place for place, image in enumerate(content.images)}
         images += [{**image, 'id': ids[image['id']]} for image in content.images]
         annotations += [{**box, 'image_id': ids[box['image_id']], 'id': len(annotations) + place}
                         for place, box in enumerate(content.annotations, start=1)]
-    path = os.path.join(output, 'sets', f'{name}.json')
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    write_json(path, {'info': content.info, 'images': images, 'annotations': annotations,
-                      'categories': content.categories})
-    return path
+    pooled = {'info': content.info, 'images': images, 'annotations': annotations,
+              'categories': content.categories}
+    return os.path.join(output, 'sets', f'{name}.json'), json.dumps(pooled, ensure_ascii=False)
 
 
-def _step(comparison, entry, seed, teacher, sets, output):
-    folder = os.path.join(output, entry.name, f'seed{seed}')
-    slim_config = _slim_config(entry, output)
+def _steps(comparison, entry, teacher, sets, output):
+    """list of Step: the runs of an entry, one for each seed."""
+    slim_content = _slim_content(entry) if entry.slim_config else None
+    own_slim = read_slim_config(entry.slim_config, slim_content) if slim_content else None
+    if entry.teacher and not own_slim:
+        raise ValueError(f'{entry.slim_config} is built by PaddleDetection itself, which reads the '
+                         f'teacher from pretrain_weights there; set that, and delete "teacher"')
+    schedule = _schedule(entry, own_slim)
+    copies = [_slim_copy(entry, slim_content, output)] if entry.slim_changes else []
+    slim_config = copies[0][0] if copies else entry.slim_config
     slim = ['--slim_config', slim_config] if slim_config else []
     weights = [f'teacher_weights={_best_model(teacher.folder)}'] if teacher else []
     datasets = [f'{section}.dataset_dir={comparison.dataset_dir}'
                 for section in ('TrainDataset', 'EvalDataset')]
-    train = ('train', '-c', entry.config, *slim, '--eval', '-r', 'auto', '-o', f'seed={seed}',
-             *weights, *_schedule(entry), *datasets, *entry.options,
-             f'save_dir={os.path.dirname(folder)}', f'filename={os.path.basename(folder)}')
-    evaluations = [('eval', '-c', entry.config, '--output_eval', os.path.join(folder, name), '-o',
-                    *datasets, f'EvalDataset.anno_path={os.path.abspath(path)}', *entry.options,
-                    f'weights={_best_model(folder)}') for name, path in sets.items()]
-    configs = [file for path in (entry.config, slim_config) if path for file in yaml_files(path)]
-    return Step(f'{entry.method}, {entry.epochs} epochs, seed {seed}', folder,
-                (train, *evaluations), (*configs, *sets.values()),
-                os.path.join(folder, list(sets)[-1], 'metrics.json'), resumes=True,
-                requires=(teacher, ) if teacher else ())
+    configs = [file for path in (entry.config, entry.slim_config) if path
+               for file in yaml_files(path)]
+    steps = []
+    for seed in entry.seeds:
+        folder = os.path.join(output, entry.name, f'seed{seed}')
+        train = ('train', '-c', entry.config, *slim, '--eval', '-r', 'auto', '-o', f'seed={seed}',
+                 *weights, *schedule, *datasets, *entry.options,
+                 f'save_dir={os.path.dirname(folder)}', f'filename={os.path.basename(folder)}')
+        evaluations = [
+            ('eval', '-c', entry.config, '--output_eval', os.path.join(folder, name), '-o',
+             *datasets, f'EvalDataset.anno_path={os.path.abspath(path)}', *entry.options,
+             f'weights={_best_model(folder)}') for name, (path, _) in sets.items()]
+        steps.append(Step(
+            f'{entry.method}, {entry.epochs} epochs, seed {seed}', folder, (train, *evaluations),
+            tuple(configs), os.path.join(folder, list(sets)[-1], 'metrics.json'), resumes=True,
+            requires=(teacher, ) if teacher else (), written=(*copies, *sets.values())))
+    return steps
 
 
 def _best_model(folder):
     return os.path.join(folder, 'best_model.pdparams')
 
 
-def _schedule(entry):
-    """list of str: options that stretch the schedule of the YAML to the epochs of the entry."""
-    cfg = load_run_config(entry.config)
-    if cfg.epoch == entry.epochs:
+def _schedule(entry, slim):
+    """list of str: options that stretch the schedule of the YAMLs to the epochs of the entry."""
+    prepare = [functools.partial(prepare_reader, slim)] if slim else []  # checks the changes
+    with quiet():  # each training says itself what it does to its reader
+        cfg = load_run_config(entry.config, None, slim, prepare)
+    # PaddleDetection's own methods take over the epochs of the teacher's YAML as well.
+    if cfg.epoch == entry.epochs and (slim or not entry.slim_config):
         return []
     factor = entry.epochs / cfg.epoch
     schedulers = []
@@ -220,20 +264,19 @@ def _schedule(entry):
             raise ValueError(f'the learning-rate schedule {name} is written with a YAML tag; write '
                              f'it as "name: {name}"')
         scheduler = dict(written)
-        if 'max_epochs' in scheduler:
-            scheduler['max_epochs'] = round(factor * scheduler['max_epochs'])
+        for key, least in LENGTHS.items():
+            if scheduler.get(key):
+                scheduler[key] = max(least, round(factor * scheduler[key]))
         if 'milestones' in scheduler:
             scheduler['milestones'] = [round(factor * epoch) for epoch in scheduler['milestones']]
         schedulers.append(scheduler)
     return [f'epoch={entry.epochs}', f'LearningRate.schedulers={json.dumps(schedulers)}']
 
 
-def _slim_config(entry, output):
-    """str or None: the slim YAML, with the entry's changes in a file of the comparison."""
-    if not entry.slim_changes:
-        return entry.slim_config
-    content = copy.deepcopy(read_yaml(entry.slim_config))
-    for key, value in entry.slim_changes.items():
+def _slim_content(entry):
+    """dict: the content of the slim YAML, with the entry's changes."""
+    content = read_yaml(entry.slim_config)
+    for key, value in (entry.slim_changes or {}).items():
         *parents, last = [int(part) if part.isdigit() else part for part in key.split('.')]
         place = content
         try:
@@ -241,16 +284,18 @@ def _slim_config(entry, output):
                 place = place[parent]
             place[last] = value
         except (LookupError, TypeError) as error:
-            raise ValueError(f'{entry.name}: slim_changes has "{key}", which does not exist in '
+            raise ValueError(f'slim_changes has "{key}", which does not exist in '
                              f'{entry.slim_config}') from error
-    folder = os.path.dirname(entry.slim_config)
+    return content
+
+
+def _slim_copy(entry, content, output):
+    """tuple of str: path and text of a slim YAML with the changed content."""
     path = os.path.join(output, entry.name, 'slim.yml')
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    content['_BASE_'] = [os.path.relpath(os.path.join(folder, base), os.path.dirname(path))
-                         for base in content['_BASE_']]
-    with open(path, 'w', encoding='utf-8') as f:
-        yaml.safe_dump(content, f, sort_keys=False, allow_unicode=True)
-    return path
+    folder = os.path.dirname(entry.slim_config)
+    bases = [os.path.relpath(os.path.join(folder, base), os.path.dirname(path))
+             for base in content['_BASE_']]
+    return path, yaml.safe_dump({**content, '_BASE_': bases}, sort_keys=False, allow_unicode=True)
 
 
 def run_comparison(comparison, output, tools, jobs):

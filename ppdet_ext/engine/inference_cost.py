@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import paddle
+from ppdet.core.workspace import create
 
 from ..modeling.cost import count_flops
 from .benchmark import peak_megabytes, synchronize
@@ -26,8 +27,8 @@ def measure_cost(trainer):
         layers, a multiplication and an addition each count; ``memory_megabytes``, peak of the
         process or of the GPU; ``input``, the size of the images.
     """
-    batch = next(iter(trainer.loader))
-    image = {name: value[:1] for name, value in batch.items()}
+    # In this process: others, which load further batches, would take up cores meanwhile.
+    image = next(iter(create('EvalReader')(trainer.dataset, 0, batch_sampler=[[0]])))
     model = trainer.model
     model.eval()
     seconds = []

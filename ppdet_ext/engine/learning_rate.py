@@ -30,14 +30,15 @@ def scaled_learning_rate(cfg, mode='train'):
     if mode != 'train' or not cfg.get('auto_scale_lr'):
         yield
         return
-    section = global_config['LearningRate']
-    for scheduler in section.get('schedulers') or ():
-        if isinstance(scheduler, dict) and scheduler.get('values'):
+    section, learning_rate = global_config['LearningRate'], create('LearningRate')
+    for scheduler in learning_rate.schedulers:
+        if getattr(scheduler, 'values', None):
             raise ValueError(f'auto_scale_lr multiplies LearningRate.base_lr, but the '
-                             f'{scheduler["name"]} gives its rates as "values"; scale them by hand')
+                             f'{type(scheduler).__name__} gives its rates as "values"; scale them '
+                             f'by hand')
     processes, batch = dist.get_world_size(), cfg['TrainReader']['batch_size']
     base_batch = cfg.get('base_batch_size') or batch
-    base_rate = create('LearningRate').base_lr
+    base_rate = learning_rate.base_lr
     rate = base_rate * processes * batch / base_batch
     if dist.get_rank() == 0:
         logger.info(f'auto_scale_lr: learning rate {base_rate:g} for {base_batch} images per step '

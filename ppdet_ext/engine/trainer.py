@@ -79,18 +79,19 @@ class Trainer(ppdet.engine.Trainer):
             self.stop_request = StopRequest()
             check_unlabelled(cfg)
             check_teacher(cfg)
-        with scaled_learning_rate(cfg, mode):
-            super().__init__(cfg, mode)
+        try:
+            with scaled_learning_rate(cfg, mode):
+                super().__init__(cfg, mode)
+        except AssertionError:  # a cosine schedule cannot have 0 steps
+            if hasattr(self, 'loader'):
+                self._check_batches()
+            raise
         if self.use_amp and paddle.device.get_device() == 'cpu':
             logger.warning('mixed precision has no effect on a CPU: this run uses float32')
         if mode == 'train':
             student = getattr(self.model, 'student_model', self.model)
             freeze_modules(student, cfg.get('freeze'))
-            if len(self.loader) == 0:
-                raise ValueError(
-                    f'TrainDataset has {len(self.dataset)} images, TrainReader.batch_size is '
-                    f'{cfg.TrainReader["batch_size"]} in each of {self._nranks} processes: less '
-                    f'than one batch; lower it with -o TrainReader.batch_size=N')
+            self._check_batches()
             self.unlabelled = add_unlabelled(cfg, self.model, self.loader)
             check_crowd(student, self.dataset)
             if dist.get_rank() == 0:
@@ -98,6 +99,13 @@ class Trainer(ppdet.engine.Trainer):
         if mode in READERS:
             check_input_size(self.model, READERS[mode], cfg[READERS[mode]], lambda: image_sizes(
                 record['im_file'] for record in self.dataset.roidbs))
+
+    def _check_batches(self):
+        if self.mode == 'train' and len(self.loader) == 0:
+            raise ValueError(
+                f'TrainDataset has {len(self.dataset)} images, TrainReader.batch_size is '
+                f'{self.loader.batch_size} in each of {dist.get_world_size()} processes: less '
+                f'than one batch; lower it with -o TrainReader.batch_size=N')
 
     def load_weights(self, weights):
         """Loads pretrained or trained weights and reports how many tensors fitted."""

@@ -122,8 +122,8 @@ def load_weights(model, weights, role, minimum=0.0):
         minimum (float): fraction of the model's tensors that must load.
 
     Raises:
-        ValueError: fewer tensors than ``minimum`` fit, one is not finite, or the file is refused,
-            as :func:`load_tensors` says.
+        ValueError: fewer tensors than ``minimum`` fit, or none; one is not finite; or the file is
+            refused, as :func:`load_tensors` says.
     """
     path = resolve_weights(weights)
     target, tensors = model.state_dict(), load_tensors(path)
@@ -136,9 +136,10 @@ def load_weights(model, weights, role, minimum=0.0):
     if missing:
         report += f'; not in the file or of another shape: {", ".join(missing[:5])}'
         report += f' and {len(missing) - 5} more' if len(missing) > 5 else ''
-    if len(matched) < minimum * len(target):
-        raise ValueError(f'{report}. At least {minimum:.0%} must fit: is this file of the model '
-                         f'that the YAML describes?')
+    if not matched or len(matched) < minimum * len(target):
+        needed = f'At least {minimum:.0%}' if minimum else 'Some'
+        raise ValueError(f'{report}. {needed} must fit: is this file of the model that the YAML '
+                         f'describes?')
     broken = [key for key, value in matched.items() if not np.isfinite(value).all()]
     if broken:
         raise ValueError(f'{path}: {len(broken)} of {len(matched)} tensors are not finite, first '

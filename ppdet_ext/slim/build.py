@@ -116,7 +116,8 @@ class ConfiguredDistillModel(DistillModel):
 
     @classmethod
     def prepare_reader(cls, cfg, slim):
-        """Makes the training reader give what the terms need, before the configuration is frozen.
+        """Checks the entries of ``distill_losses``, and makes the training reader give what they
+        need, before the configuration is frozen.
 
         Args:
             cfg (dict): ppdet's global configuration; ``TrainReader`` may be changed.
@@ -127,7 +128,7 @@ class ConfiguredDistillModel(DistillModel):
         """
         keep_boxes(cfg)
         for entry in cls._entries(slim):
-            adjust_reader(entry, cls.default_loss, cfg)
+            adjust_reader(entry, cls.term_name or cls.method_name, cls.default_loss, cfg)
 
     @classmethod
     def _entries(cls, slim):

@@ -55,11 +55,12 @@ def distill_methods():
     return sorted({*_methods, *PPDET_METHODS})
 
 
-def read_slim_config(path):
+def read_slim_config(path, content=None):
     """Reads a slim YAML, before any model is built.
 
     Args:
         path (str): the slim YAML.
+        content (dict|None): of the file, if it has already been read.
 
     Returns:
         SlimConfig or None: None for what PaddleDetection itself builds, including FGD, CWD and LD
@@ -69,7 +70,7 @@ def read_slim_config(path):
         ValueError: no ``slim`` key, an unknown ``slim_method``, a key that the method does not
             read, or a mixture of keys for PaddleDetection and for this project.
     """
-    content = read_yaml(path)
+    content = read_yaml(path) if content is None else content
     if 'slim' not in content:
         raise ValueError(f'{path}: the key "slim" is missing (for distillation: "slim: Distill")')
     if content['slim'] not in SLIMS:
@@ -112,7 +113,8 @@ def build_slim_model(cfg, slim_config, mode='train', options=None):
         dict: with ``model``, ``slim`` and ``slim_type``: ``cfg`` itself, or a copy of a RunConfig.
 
     Raises:
-        ValueError: as ``read_slim_config``, or the model cannot be built.
+        ValueError: as ``read_slim_config``, the model cannot be built, or it does not read the
+            ``teacher_weights`` that the configuration has.
     """
     slim = slim_config if isinstance(slim_config, SlimConfig) else read_slim_config(slim_config)
     if slim is None:
@@ -131,6 +133,9 @@ def build_slim_model(cfg, slim_config, mode='train', options=None):
 def _build_of_ppdet(cfg, path, mode, options):
     if mode == 'train' or read_yaml(path)['slim'] != 'Distill':
         check_bases(path)
+    if mode == 'train' and cfg.get('teacher_weights'):
+        raise ValueError(f'{path} is built by PaddleDetection itself, which does not read '
+                         f'teacher_weights; remove it, and set pretrain_weights in {path}')
     loaded = isinstance(cfg, RunConfig)
     with _named(path):
         built = ppdet_build_slim_model(global_config if loaded else cfg, path, mode)

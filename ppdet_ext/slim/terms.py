@@ -332,26 +332,35 @@ def build_term(entry, method_name, default_loss, student, teacher):
     loss_class, name = _loss_and_name(entry, method_name, default_loss)
     if not issubclass(loss_class, HeadTerm):
         return FeatureTerm(entry, method_name, default_loss)
+    return loss_class(student, teacher, name, **_head_options(loss_class, entry))
+
+
+def _head_options(loss_class, entry):
+    """dict: the checked options of an entry with a loss on heads."""
     options = {key: value for key, value in entry.items() if key not in ('loss', 'name')}
     check_options(f'distill_losses: {loss_class.__name__}', options,
                   {'weight': NOT_NEGATIVE, 'unlabelled': FLAG, **loss_class.OPTIONS})
-    return loss_class(student, teacher, name, **options)
+    return options
 
 
-def adjust_reader(entry, default_loss, cfg):
-    """Makes the training reader provide what an entry of ``distill_losses`` needs besides boxes.
+def adjust_reader(entry, method_name, default_loss, cfg):
+    """Checks an entry of ``distill_losses`` before any network is built, and makes the training
+    reader provide what it needs besides boxes.
 
     Args:
         entry (dict): the entry.
+        method_name (str): default name of the method's own loss.
         default_loss (str|None): default loss class.
         cfg (dict): ppdet's global configuration; ``TrainReader`` may be changed.
 
     Raises:
-        ValueError: an unknown loss, or a reader that cannot provide it.
+        ValueError: as :func:`build_term`, or a reader that cannot provide it.
     """
-    loss_class, _ = _loss_and_name(entry, '', default_loss)
+    loss_class, _ = _loss_and_name(entry, method_name, default_loss)
     if issubclass(loss_class, HeadTerm):
-        loss_class.adjust_reader(cfg, entry)
+        loss_class.adjust_reader(cfg, _head_options(loss_class, entry))
+    else:
+        FeatureTerm(entry, method_name, default_loss)
 
 
 def _loss_and_name(entry, method_name, default_loss):

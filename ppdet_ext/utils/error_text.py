@@ -13,8 +13,10 @@ LIBRARY = re.compile(r'.*/((site|dist)-packages|lib(64)?/python3\.\d+)/')
 
 
 def summary(error):
-    """str: kind and first line of an error's text; without a text, the line that raised it."""
-    text = str(error).strip() or _frames(error)[-1].line
+    """str: kind and first line of an error's text; without a text, the line that raised it, or the
+    line's position where there is no source."""
+    raised = _frames(error)[-1]
+    text = str(error).strip() or raised.line or _position(raised)
     return f'{type(error).__name__}: {text.splitlines()[0]}'
 
 

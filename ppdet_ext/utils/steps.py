@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import yaml
 
 from .commands import run_logged
-from .files import read_json, write_json
+from .cores import usable_cores
+from .files import read_json, write_json, write_text
 
 __all__ = ['Step', 'check_finished', 'run_steps']
 
@@ -40,6 +41,8 @@ class Step:
         resumes (bool): its commands continue where they were stopped, so that their settings must
             be the same from the beginning.
         requires (tuple of Step): what has to be finished before.
+        written (tuple of (str, str)): further files the commands read, path and text, which the
+            step writes before it runs them.
     """
     title: str
     folder: str
@@ -49,6 +52,7 @@ class Step:
     shared: bool = False
     resumes: bool = False
     requires: tuple = ()
+    written: tuple = ()
 
     @property
     def seconds(self):
@@ -80,6 +84,9 @@ class Step:
         os.makedirs(self.folder, exist_ok=True)
         if not self.resumes:  # resuming needs the existing files, such as the best snapshot
             self.forget()
+        for path, text in self.written:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            write_text(path, text)
         record = {**self._settings(), 'seconds': None}
         spent = self._record().get('spent', 0.0) if self.resumes else 0.0
         self._write({**record, 'spent': spent})
@@ -117,7 +124,9 @@ class Step:
         here = f'={os.getcwd()}{os.sep}'
         return {'commands': [[word.replace(here, '=') for word in command]
                              for command in self.commands],
-                'inputs': {path: _fingerprint(path) for path in self.inputs}}
+                'inputs': {**{path: _file_fingerprint(path) for path in self.inputs},
+                           **{path: _fingerprint(path, text.encode('utf-8', 'backslashreplace'))
+                              for path, text in self.written}}}
 
     def _record(self):
         path = os.path.join(self.folder, RECORD)
@@ -165,12 +174,16 @@ def _moved(word, words):
                  and path.endswith(os.sep + other[len(key) + 1:])), word)
 
 
-def _fingerprint(path):
-    """str or None: hash of the content, for a YAML without its comments and layout."""
+def _file_fingerprint(path):
+    """str or None: fingerprint of a file; None if it does not exist."""
     if not os.path.isfile(path):
         return None
     with open(path, 'rb') as f:
-        content = f.read()
+        return _fingerprint(path, f.read())
+
+
+def _fingerprint(path, content):
+    """str: hash of a file's content, for a YAML without its comments and layout."""
     if path.endswith(('.yml', '.yaml')):
         content = yaml.serialize(yaml.compose(content)).encode()
     return hashlib.sha256(content).hexdigest()
@@ -193,7 +206,7 @@ def run_steps(steps, tools, jobs=1, begin=lambda step: None, end=lambda step: No
         ValueError: a step requires a step that is neither finished nor in the list.
     """
     waiting = [step for step in steps if not step.finished]
-    threads = max(1, (os.cpu_count() or 1) // jobs) if jobs > 1 else None
+    threads = max(1, usable_cores() // jobs) if jobs > 1 else None
     running, stopped = {}, threading.Event()
     with ThreadPoolExecutor(jobs) as pool:
         try:

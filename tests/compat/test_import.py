@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """What must hold around the import of paddle, each in a process of its own."""
+import os
 import signal
 
 import paddle
@@ -78,7 +79,7 @@ def test_who_chose_the_threads(environment, chosen):
 
 
 def test_cores_are_shared_between_local_processes(monkeypatch):
-    monkeypatch.setattr(threads.os, 'sched_getaffinity', lambda pid: set(range(8)), raising=False)
+    monkeypatch.setattr(os, 'sched_getaffinity', lambda pid: set(range(8)), raising=False)
     assert threads.threads_per_process({}) == 8
     assert threads.threads_per_process({'PADDLE_LOCAL_SIZE': '3'}) == 2
     assert threads.threads_per_process({'PADDLE_LOCAL_SIZE': '16'}) == 1

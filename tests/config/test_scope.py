@@ -40,6 +40,8 @@ def test_training_keys_are_those_of_the_file_itself(tmp_path, teacher_yaml):
     ({'epochs': 3}, r'"epochs" is not a key .*did you mean "epoch"'),
     ({'distill_loss': 'X'}, r'did you mean "distill_losses"'),
     ({'FPN': {'out_channel': 8}}, r'student\'s YAML \(-c\) and the teacher\'s'),
+    ({'EvalReader': {'batch_size': 1}}, r'"EvalReader" belongs to the student\'s YAML \(-c\)'),
+    ({'TestDataset': {}}, r'"TestDataset" belongs to the student\'s YAML .*; move it there'),
     ({'_BASE_': None}, r'no teacher'),
 ])
 def test_mistakes_in_a_slim_yaml(tmp_path, teacher_yaml, content, message):

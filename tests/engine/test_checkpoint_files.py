@@ -173,6 +173,13 @@ def test_the_sidecar_alone_can_be_replaced(tmp_path):
     assert number_of(path) == 1 and load_checkpoint(path)['note'] == 'evaluated'
 
 
+def test_files_of_others_stay(tmp_path):
+    log = tmp_path / '.run.log.partial'
+    log.write_text('of VisualDL')
+    save(tmp_path / '0', 1)
+    assert log.read_text() == 'of VisualDL'
+
+
 @pytest.mark.parametrize('damage, message', [
     (lambda file: os.truncate(file, 10), '0.pdstate is damaged or cut off'),
     (lambda file: checkpoint_files.paddle.save({'best_metric': 0.5}, file), 'an older version'),

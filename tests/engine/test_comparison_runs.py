@@ -115,8 +115,8 @@ def test_commands(folder):
 
 
 def test_a_pooled_set_has_the_images_and_boxes_of_both_under_new_ids(folder):
-    make_steps(comparison(folder), 'out')
-    content = json.loads((folder / 'out' / 'sets' / 'pooled.json').read_text())
+    files = dict(make_steps(comparison(folder), 'out')[0].written)
+    content = json.loads(files['out/sets/pooled.json'])
     names = {image['id']: image['file_name'] for image in content['images']}
     assert sorted(names.values()) == ['test_0.jpg', 'test_1.jpg', 'test_2.jpg', 'val_0.jpg',
                                       'val_1.jpg']
@@ -124,21 +124,87 @@ def test_a_pooled_set_has_the_images_and_boxes_of_both_under_new_ids(folder):
     assert [box['id'] for box in content['annotations']] == [1, 2]
 
 
+def test_files_with_other_categories_are_not_pooled(folder):
+    content = json.loads((folder / 'data' / 'val.json').read_text())
+    content['categories'][0]['name'] = 'scratch'
+    (folder / 'data' / 'val.json').write_text(json.dumps(content))
+    with pytest.raises(ValueError, match=r"sets.pooled: the categories .* differ: val.json has "
+                                         r"{1: 'scratch'}; test.json has {1: 'dent'}; give"):
+        make_steps(comparison(folder), 'out')
+
+
+def test_a_refused_comparison_leaves_the_files_of_finished_runs(folder):
+    run = {**RUNS[2], 'slim_changes': {'cross_response': False}}
+    run_comparison(comparison(folder, [*RUNS[:2], run]), 'out', 'tools', jobs=1)
+    files = {path: path.read_text() for path in (folder / 'out').rglob('*') if path.is_file()}
+    run['slim_changes'] = {'distill_losses.0.temp': 5.0}
+    for changes in ({}, {'sets': {'test': ['val.json'], 'pooled': ['val.json']}}):
+        with pytest.raises(ValueError, match='other settings: .* has another content'):
+            run_comparison(comparison(folder, [*RUNS[:2], run], **changes), 'out', 'tools', jobs=1)
+    assert {path: path.read_text() for path in files} == files
+
+
+def schedule_of(folder, run):
+    """The epochs and the schedulers that a run's command sets."""
+    words = make_steps(comparison(folder, [*RUNS[:2], run]), 'out')[-1].commands[0]
+    options = dict(word.partition('=')[::2] for word in words if '=' in word)
+    return int(options['epoch']), json.loads(options['LearningRate.schedulers'])
+
+
 def test_a_schedule_is_stretched(folder):
-    run = {**RUNS[0], 'epochs': 24}
-    words = make_steps(comparison(folder, [run]), 'out')[0].commands[0]
-    assert 'epoch=24' in words
-    schedule = next(word for word in words if word.startswith('LearningRate.schedulers='))
-    assert json.loads(schedule.partition('=')[2]) == [
+    assert schedule_of(folder, {**RUNS[1], 'epochs': 24}) == (24, [
         {'name': 'CosineDecay', 'max_epochs': 24},
-        {'name': 'LinearWarmup', 'start_factor': 0.01, 'steps': 200}]
+        {'name': 'LinearWarmup', 'start_factor': 0.01, 'steps': 200}])
+
+
+@pytest.mark.parametrize('epochs, lengths, warmup', [
+    (48, {'max_epochs': 48, 'last_plateau_epochs': 8}, 12), (1, {'max_epochs': 1}, 1)])
+def test_plateau_and_warm_up_are_stretched(folder, epochs, lengths, warmup):
+    (folder / 'student.yml').write_text(yaml.safe_dump({
+        '_BASE_': [STUDENT], 'LearningRate': {'schedulers': [
+            {'name': 'CosineDecay', 'max_epochs': 12, 'last_plateau_epochs': 2},
+            {'name': 'LinearWarmup', 'epochs': 3}]}}))
+    run = {**RUNS[0], 'method': 'short', 'epochs': epochs, 'config': 'student.yml'}
+    assert schedule_of(folder, run) == (epochs, [
+        {'name': 'CosineDecay', 'last_plateau_epochs': 0, **lengths},
+        {'name': 'LinearWarmup', 'epochs': warmup}])
+
+
+def slim_file(folder, **content):
+    """The path of a slim YAML with further keys."""
+    path = folder / 'own.yml'
+    base = os.path.join(CONFIGS, 'lite', 'retinanet_lite2_neu_det.yml')
+    path.write_text(yaml.safe_dump({
+        '_BASE_': [base], 'slim': 'Distill', 'pretrain_weights': 'teacher.pdparams', **content}))
+    return str(path)
+
+
+@pytest.mark.parametrize('epochs', [6, 12])
+def test_the_schedule_of_a_slim_yaml_is_stretched(folder, epochs):
+    slim = slim_file(folder, slim_method='MGD', epoch=24, LearningRate={'schedulers': [
+        {'name': 'CosineDecay', 'max_epochs': 48}, {'name': 'LinearWarmup', 'steps': 10}]})
+    run = {**RUNS[2], 'epochs': epochs, 'slim_config': slim}
+    del run['baseline']
+    assert schedule_of(folder, run) == (epochs, [
+        {'name': 'CosineDecay', 'max_epochs': 2 * epochs}, {'name': 'LinearWarmup', 'steps': 10}])
+
+
+def test_paddledetections_own_methods_are_told_their_schedule(folder):
+    slim = slim_file(folder, slim_method='FGD', epoch=24)
+    run = {**RUNS[2], 'slim_config': slim}
+    with pytest.raises(ValueError, match='^MGD_12e: .* set that, and delete "teacher"'):
+        schedule_of(folder, run)
+    del run['teacher']
+    epochs, schedulers = schedule_of(folder, run)
+    assert epochs == 12 and schedulers[0] == {'name': 'CosineDecay', 'max_epochs': 12}
 
 
 def test_a_changed_slim_yaml_is_a_slim_yaml(folder):
     run = {**RUNS[2], 'slim_changes': {'distill_losses.0.temp': 5.0, 'cross_response': False}}
-    words = make_steps(comparison(folder, [*RUNS[:2], run]), 'out')[-1].commands[0]
-    path = words[words.index('--slim_config') + 1]
-    assert path == 'out/MGD_12e/slim.yml'
+    run_comparison(comparison(folder, [*RUNS[:2], run]), 'out', 'tools', jobs=1)
+    path = 'out/MGD_12e/slim.yml'
+    words = (folder / 'out' / 'MGD_12e' / 'seed0' / 'train.log').read_text()
+    assert f'--slim_config {path} ' in words
     content = SlimConfig(path, ('distill_losses', 'cross_response')).content
     assert content['distill_losses'][0]['temp'] == 5.0 and content['cross_response'] is False
     base = os.path.join('out', 'MGD_12e', content['_BASE_'][0])
@@ -155,13 +221,20 @@ def test_a_changed_slim_yaml_is_a_slim_yaml(folder):
     ([{'method': 'x'}], r'runs\[0\] needs epochs, seeds, config'),
     ([3], r'runs\[0\] takes "key: value" pairs, got 3'),
     ([], r'runs must be a list of methods, got \[\]'),
-    ([{**RUNS[0], 'seeds': 0}], r'runs\[0\].seeds must be a list of integers, each once, got 0'),
+    ([{**RUNS[0], 'seeds': 0}], r'runs\[0\].seeds must be a list of integers .*, each once, got 0'),
     ([{**RUNS[0], 'seeds': [1, 1]}], r'each once, got \[1, 1\]'),
+    ([{**RUNS[0], 'seeds': [-1]}], r'integers from 0 to 4294967295, each once, got \[-1\]'),
     ([{**RUNS[0], 'seeds': [True]}], r'seeds must be .* got \[True\]'),
     ([{**RUNS[0], 'epochs': 0}], 'epochs must be an integer of at least 1, got 0'),
     ([{**RUNS[0], 'method': '../x'}], 'method must be a name of letters, .* got \'../x\''),
     ([{**RUNS[0], 'options': 'epoch=3'}], 'options must be a list of "key=value", got'),
     ([{**RUNS[0], 'slim_changes': ['x']}], 'slim_changes must be a mapping'),
+    ([{**RUNS[0], 'options': ['epoch=3']}],
+     r'runs\[0\].options sets epoch, which the tables would not show; write epochs of the entry'),
+    ([{**RUNS[0], 'options': ['seed=3']}], 'options sets seed, .* write seeds of the entry'),
+    ([RUNS[0], {**RUNS[1], 'teacher': 'teacher_12e'}],
+     r'runs\[1\]: teacher has no effect without slim_config; give that too, or delete it'),
+    ([{**RUNS[0], 'slim_changes': {'slim': 'Distill'}}], 'slim_changes has no effect without'),
     ([{**RUNS[0], 'config': 3}], 'config must be text, got 3'),
 ])
 def test_a_wrong_comparison_is_refused(folder, runs, message):
@@ -169,13 +242,19 @@ def test_a_wrong_comparison_is_refused(folder, runs, message):
         comparison(folder, runs)
 
 
-def test_a_change_that_leads_nowhere_is_refused(folder):
-    run = {**RUNS[2], 'slim_changes': {'distill_losses.3.temp': 5.0}}
-    with pytest.raises(ValueError, match='"distill_losses.3.temp", which does not exist in'):
+@pytest.mark.parametrize('key, message', [
+    ('distill_losses.3.temp', 'slim_changes has "distill_losses.3.temp", which does not exist in'),
+    ('distill_losses.0.tmep', 'TSKDFeatureLoss: unknown key "tmep" .did you mean "temp"'),
+    ('cross_respnse', '"cross_respnse" is not a key of .* .did you mean "cross_response"'),
+])
+def test_a_change_that_leads_nowhere_is_refused(folder, key, message):
+    run = {**RUNS[2], 'slim_changes': {key: 5.0}}
+    with pytest.raises(ValueError, match=f'^MGD_12e: .*{message}'):
         make_steps(comparison(folder, [*RUNS[:2], run]), 'out')
 
 
-@pytest.mark.parametrize('sets', [{}, ['val.json'], {'test': 'test.json'}, {'a/b': ['val.json']}])
+@pytest.mark.parametrize('sets', [{}, ['val.json'], {'test': 'test.json'}, {'a/b': ['val.json']},
+                                  {2024: ['val.json']}])
 def test_sets_are_lists_of_files_by_name(folder, sets):
     with pytest.raises(ValueError, match='sets must be names of letters, .* got'):
         comparison(folder, sets=sets)

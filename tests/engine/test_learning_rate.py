@@ -82,10 +82,13 @@ def test_only_training_has_a_learning_rate(load, log):
     assert log == []
 
 
-def test_rates_written_out_cannot_be_scaled(load):
-    cfg = load(4, {'auto_scale_lr': True}, {'LearningRate': {'schedulers': [
-        {'name': 'PiecewiseDecay', 'milestones': [1], 'values': [0.1, 0.01],
-         'use_warmup': False}]}})
+@pytest.mark.parametrize('scheduler', ['{name: PiecewiseDecay, ', '!PiecewiseDecay {'])
+def test_rates_written_out_cannot_be_scaled(tmp_path, scheduler):
+    path = student_yaml(tmp_path)
+    with open(path, 'a', encoding='utf-8') as f:
+        f.write(f'LearningRate:\n  schedulers:\n  - {scheduler}milestones: [1], '
+                f'values: [0.1, 0.01], use_warmup: false}}\n')
+    cfg = load_run_config(path, {'auto_scale_lr': True})
     with pytest.raises(ValueError, match='PiecewiseDecay gives its rates as "values"'):
         schedule(cfg)
 

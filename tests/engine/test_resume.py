@@ -150,22 +150,27 @@ def test_a_seed_that_was_drawn_is_resumed(make):
     assert_same(whole, resumed, 'model_final')
 
 
-def test_a_worse_model_never_replaces_the_best_one(make):
-    class Scored:
-        def __init__(self, values):
-            self.values = iter(values)
+class Scored:
+    """A metric with given results."""
 
-        def get_results(self):
-            return {'bbox': [next(self.values)]}
+    def __init__(self, values):
+        self.values = iter(values)
 
-    def evaluate(trainer, *values):
-        trainer._metrics = [Scored(values)]
-        trainer.status.update(mode='train', epoch_id=0)
+    def get_results(self):
+        return {'bbox': [next(self.values)]}
+
+
+def evaluate(trainer, *values):
+    """Saves the snapshot of epoch 0 and evaluates it, with one result after the other."""
+    trainer._metrics = [Scored(values)]
+    trainer.status.update(mode='train', epoch_id=0)
+    trainer._checkpointer.on_epoch_end(trainer.status)
+    trainer.status.update(mode='eval', save_best_model=True)
+    for _ in values:
         trainer._checkpointer.on_epoch_end(trainer.status)
-        trainer.status.update(mode='eval', save_best_model=True)
-        for _ in values:
-            trainer._checkpointer.on_epoch_end(trainer.status)
 
+
+def test_a_worse_model_never_replaces_the_best_one(make):
     first = make('run')
     evaluate(first, 0.3, 0.5)
     time = os.stat(path_of(first, 'best_model.pdparams')).st_mtime_ns
@@ -175,6 +180,16 @@ def test_a_worse_model_never_replaces_the_best_one(make):
     assert os.stat(path_of(first, 'best_model.pdparams')).st_mtime_ns == time
     evaluate(resumed, 0.6)
     assert os.stat(path_of(first, 'best_model.pdparams')).st_mtime_ns > time
+
+
+def test_the_best_model_of_an_earlier_run_is_replaced_after_resuming_too(make):
+    earlier = make('run')
+    evaluate(earlier, 0.4)
+    evaluate(make('run'))  # ends before its first evaluation
+    resumed = make('run')
+    resumed.resume_weights(path_of(resumed, '0'))
+    evaluate(resumed, 0.3)
+    assert saved(resumed, 'best_model')['.pdstate/best_metric'] == 0.3
 
 
 def test_auto_without_checkpoints_starts_from_the_beginning(make, log):

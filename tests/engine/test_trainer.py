@@ -63,9 +63,11 @@ def test_what_the_yaml_freezes_does_not_train(load):
     assert moved == {'neck', 'head'}
 
 
-def test_fewer_images_than_a_batch(load):
+@pytest.mark.parametrize('options', [{}, {'LearningRate': {'schedulers': [
+    {'name': 'CosineDecay', 'max_epochs': 1, 'use_warmup': False}]}}])
+def test_fewer_images_than_a_batch(load, options):
     with pytest.raises(ValueError, match='has 3 images, TrainReader.batch_size is 4 in each of 1'):
-        Trainer(load(TrainReader={'batch_size': 4}))
+        Trainer(load(TrainReader={'batch_size': 4}, **options))
 
 
 @pytest.mark.parametrize('amp', [False, True])

@@ -51,6 +51,12 @@ def test_too_few_is_an_error_and_changes_nothing(saved):
     np.testing.assert_array_equal(before, target.backbone.weight.numpy())
 
 
+def test_a_file_of_another_network_is_refused(saved):
+    _, path = saved
+    with pytest.raises(ValueError, match='student: 0 of 2 tensors(.|\n)* Some must fit: is this'):
+        weights.load_weights(nn.Linear(2, 3), path, 'student')
+
+
 @pytest.mark.parametrize('value, kind', [
     (3, 'int'), (None, 'NoneType'), ({'weight': [1]}, 'dict'), (np.array(['x'] * 4), '<U1')])
 def test_what_is_no_tensor_is_named(saved, value, kind):

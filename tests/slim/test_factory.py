@@ -83,6 +83,13 @@ def test_the_rest_is_passed_on_to_ppdet(tmp_path, teacher_yaml, monkeypatch, con
     assert calls == [({}, path, 'train')]
 
 
+def test_ppdets_methods_do_not_read_teacher_weights(tmp_path, teacher_yaml):
+    path = slim_yaml(tmp_path, teacher_yaml, slim_method='FGD')
+    cfg = load_run_config(student_yaml(tmp_path), {'teacher_weights': 'x.pdparams'})
+    with pytest.raises(ValueError, match='which does not read teacher_weights; remove it, and set'):
+        build_slim_model(cfg, path)
+
+
 @pytest.mark.parametrize('method, loss', [('FGD', FGDLoss), ('CWD', CWDLoss)])
 def test_ppdets_names_are_built_here_where_the_yaml_lists_terms(tmp_path, teacher_yaml, method,
                                                                 loss):

@@ -114,7 +114,9 @@ class Checkpointer(Callback):
         for callback in trainer._callbacks:
             if type(callback).__name__ in state['callbacks']:
                 callback.set_state_dict(state['callbacks'][type(callback).__name__])
-        self.best_metric = _best_metric(os.path.join(self.save_dir, 'best_model'))
+        # A higher one of best_model would be of an earlier run in this folder, or of later epochs.
+        self.best_metric = min(state['best_metric'],
+                               _best_metric(os.path.join(self.save_dir, 'best_model')))
         own = os.path.realpath(os.path.dirname(path)) == os.path.realpath(self.save_dir)
         self.not_evaluated = path if own and not state['evaluated'] else None
         self._snapshot = path, state['checksums']

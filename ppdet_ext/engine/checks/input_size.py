@@ -129,11 +129,11 @@ def _keeping_ratio(size, target):
 def _padded(sizes, stride, mixed):
     if sizes is UNKNOWN:
         return UNKNOWN
+    if stride > 0:
+        sizes = {tuple(math.ceil(side / stride) * stride for side in size) for size in sizes}
     if mixed:  # the largest height and width of a batch count, in any combination
-        sizes = {(h, w) for h, _ in sizes for _, w in sizes}
-    if stride < 1:
-        return sizes
-    return {tuple(math.ceil(side / stride) * stride for side in size) for size in sizes}
+        sizes = set(itertools.product(*map(set, zip(*sizes))))
+    return sizes
 
 
 def _strides(detector):

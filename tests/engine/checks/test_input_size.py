@@ -3,6 +3,7 @@
 """Images that a network cannot take are found in the reader, before the first step."""
 import glob
 import os
+import time
 
 import pytest
 from ppdet.core.workspace import create
@@ -42,6 +43,14 @@ def retinanet(tmp_path):
 ])
 def test_the_size_is_followed_through_the_reader(sample, batch, expected):
     assert batch_sizes(reader(sample, batch), SIZES) == expected
+
+
+def test_many_sizes_take_no_time():
+    many = {(500 + k, 900 - k % 300) for k in range(1000)}
+    resizing = {'RandomResize': {'target_size': [[s, 1333] for s in range(640, 832, 32)]}}
+    start = time.perf_counter()
+    assert (640, 1344) in batch_sizes(reader([resizing], [PAD]), many)
+    assert time.perf_counter() - start < 2
 
 
 @pytest.mark.parametrize('sample, batch, sizes, message', [
