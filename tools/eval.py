@@ -47,13 +47,19 @@ def main(argv):
     from ppdet_ext.engine.inference_cost import measure_cost
     from ppdet_ext.metrics import evaluate_saved_boxes
     from ppdet_ext.slim import build_slim_model
-    from ppdet_ext.utils.files import write_json
+    from ppdet_ext.utils.files import read_json, write_json
 
     settings = cli.settings(args, ('output_eval', 'bias', 'save_prediction_only', 'amp'))
     cfg = load_run_config(args.config, settings, prepare=[evaluate_into_run])
     check_datasets(cfg, ('EvalDataset', ))
     if args.json_eval:
-        evaluate_saved_boxes(cfg, cfg.get('output_eval'))
+        folder = cfg.get('output_eval') or os.path.join(cfg.save_dir, cfg.filename)
+        evaluate_saved_boxes(cfg, folder)
+        path = os.path.join(folder, 'eval_command.json')
+        made = read_json(path) if os.path.isfile(path) else {}  # of the detections
+        kept = {key: made[key] for key in ('weights', 'evaluated_images') if key in made}
+        keep_command(folder, 'eval', argv, image_maximum=cfg.get('image_maximum'), **kept,
+                     **dataset_paths(cfg, 'EvalDataset'))
         return 0
     cli.init_processes(cfg)
     cli.log_versions()

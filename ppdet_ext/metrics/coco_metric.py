@@ -72,7 +72,7 @@ def evaluate_saved_boxes(cfg, folder):
 
     Args:
         cfg (dict): the configuration, for its EvalDataset.
-        folder (str): where ``bbox.json`` lies; None for ``<save_dir>/<filename>``.
+        folder (str): where ``bbox.json`` lies.
 
     Raises:
         FileNotFoundError: no ``bbox.json`` there.
@@ -81,7 +81,6 @@ def evaluate_saved_boxes(cfg, folder):
     if cfg.get('metric', 'COCO') != 'COCO':
         raise ValueError(f'--json_eval is for metric: COCO, but metric is {cfg["metric"]}; '
                          f'evaluate without it, or make a COCO data set: tools/prepare_data.py')
-    folder = folder or os.path.join(cfg.save_dir, cfg.filename)
     path = os.path.join(folder, 'bbox.json')
     if not os.path.isfile(path):
         raise FileNotFoundError(f'--json_eval: {path} does not exist; name its folder with '

@@ -15,7 +15,7 @@ from typing import NamedTuple, Optional
 
 from ..safe_io.safe_pickle import load_state
 from ..utils.commands import run_logged
-from ..utils.files import read_json
+from ..utils.files import read_json, sha256
 from ..utils.fingerprint import fingerprint
 from .matching import Detections, Truth, make_detections, read_truth
 
@@ -340,8 +340,11 @@ def _is_complete(folder):
     detections, metrics = (os.path.join(folder, name) for name in ('bbox.json', 'metrics.json'))
     if not os.path.isfile(detections) or not os.path.isfile(metrics):
         return False
-    images = read_json(metrics).get('images', 0)
-    return _command_record(folder).get('evaluated_images', images) >= images
+    known = read_json(metrics)
+    images = known.get('images', 0)
+    # --save_prediction_only replaces the detections alone. Older metrics say nothing about them.
+    return (known.get('bbox_sha256') in (None, sha256(detections))
+            and _command_record(folder).get('evaluated_images', images) >= images)
 
 
 def _command_record(folder):

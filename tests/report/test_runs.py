@@ -11,7 +11,7 @@ import pytest
 
 from ppdet_ext.report.runs import evaluate_all, find_roles, find_runs
 from ppdet_ext.safe_io.safe_pickle import load_state
-from ppdet_ext.utils.files import read_json
+from ppdet_ext.utils.files import read_json, sha256
 from ppdet_ext.utils.fingerprint import fingerprint
 
 DISTILLATION = ('--slim_config', 'mgd.yml', '-o',
@@ -181,6 +181,19 @@ def test_sound_images_are_evaluated_too(tmp_path, broken_tools):
     four.write_json(run / 'test' / 'eval_command.json', {'evaluated_images': 3})
     files = {'test': str(tmp_path / 'a' / 'seed0_test.json')}
     with pytest.raises(ChildProcessError, match='EvalDataset.allow_empty=true'):
+        evaluate_all(runs, files, None, str(tmp_path / 'out'), broken_tools)
+
+
+def test_detections_without_their_metrics_are_evaluated_again(tmp_path, broken_tools):
+    run = tmp_path / 'a' / 'seed0'
+    runs = find_runs('model', [four.write_run(run, four.DETECTIONS)])
+    metrics = run / 'test' / 'metrics.json'
+    files = {'test': str(tmp_path / 'a' / 'seed0_test.json')}
+    known = {**read_json(metrics), 'bbox_sha256': sha256(run / 'test' / 'bbox.json')}
+    four.write_json(metrics, known)
+    evaluate_all(runs, files, None, str(tmp_path / 'out'), broken_tools)
+    four.write_json(run / 'test' / 'bbox.json', four.DETECTIONS[:1])  # as --save_prediction_only
+    with pytest.raises(ChildProcessError, match='the evaluation of .*seed0 failed'):
         evaluate_all(runs, files, None, str(tmp_path / 'out'), broken_tools)
 
 

@@ -32,3 +32,11 @@ def test_what_was_evaluated_is_recorded(tmp_path, allow_empty, images):
     assert record['evaluated_images'] == images
     metrics = json.loads((tmp_path / 'val' / 'metrics.json').read_text())
     assert metrics['fingerprint'] == fingerprint(load_state(weights, return_numpy=True))
+    other = tmp_path / 'other.json'
+    other.write_text(json.dumps(content))
+    assert imported('eval').main(['-c', config, '--json_eval', '--output_eval',
+                                  str(tmp_path / 'val'), '-o', 'EvalDataset.allow_empty=true',
+                                  f'EvalDataset.anno_path={other}']) == 0
+    again = json.loads((tmp_path / 'val' / 'eval_command.json').read_text())
+    assert again['annotations'] == str(other)
+    assert again['weights'] == weights and again['evaluated_images'] == images
