@@ -21,6 +21,7 @@ PLAIN_KEYS = (
     'use_gpu', 'use_mlu', 'use_npu', 'use_vdl', 'use_xpu', 'vdl_images', 'vdl_log_dir', 'weights',
     'worker_num', 'TrainMOTDataset', 'EvalMOTDataset', 'TestMOTDataset', 'auto_scale_lr',
     'base_batch_size', 'check_teacher')
+LIST_KEYS = ('class_names', 'custom_black_list', 'custom_white_list', 'ema_black_list', 'freeze')
 REQUIRED_KEYS = ('architecture', 'epoch', 'log_iter', 'metric', 'num_classes', 'save_dir',
                  'snapshot_epoch', 'worker_num')
 # What PaddleDetection reads from a reader's section besides the constructor's arguments.
@@ -47,8 +48,7 @@ def check_keys(cfg, modules, options=()):
     shared = {key for module in modules.values() for key in getattr(module, 'shared', ())}
     known = {*modules, *PLAIN_KEYS, *shared}
     for name, section in cfg.items():
-        # PaddleDetection's YAMLs keep lists under names of their own, to refer to them as *anchor.
-        anchor = isinstance(section, (list, tuple)) and name not in options
+        anchor = name not in options and _is_anchor(name, section, cfg)
         if name not in known and not anchor and not _is_object(section):
             raise ConfigError(name, f'"{name}" is not a section or key of a detection config'
                                     f'{_meant(name, known, cfg)}; correct or remove it')
@@ -68,11 +68,26 @@ def check_keys(cfg, modules, options=()):
         check_name(key, cfg[key], names)
 
 
+def _is_anchor(name, value, cfg):
+    """bool: a list under a name of its own, as PaddleDetection's YAMLs keep to refer to *name.
+
+    Under the name of a section's key, or nearly that of a list, only where it is referred to.
+    """
+    sections = _sections_with(name, cfg)
+    values = [cfg[section].get(name) for section in sections] + [cfg.get(key) for key in LIST_KEYS]
+    return isinstance(value, (list, tuple)) and (
+        value in values or not (sections or did_you_mean(name, LIST_KEYS)))
+
+
 def _meant(name, known, cfg):
     """str: the section that has such a key, or else the near match."""
-    sections = [f'{section}.{name}' for section, content in cfg.items()
-                if isinstance(content, SchemaDict) and content and name in content.schema]
-    return f' (did you mean "{sections[0]}"?)' if sections else did_you_mean(name, known)
+    sections = _sections_with(name, cfg)
+    return f' (did you mean "{sections[0]}.{name}"?)' if sections else did_you_mean(name, known)
+
+
+def _sections_with(name, cfg):
+    return [section for section, content in cfg.items()
+            if isinstance(content, SchemaDict) and content and name in content.schema]
 
 
 def check_name(key, name, known):

@@ -125,8 +125,23 @@ def test_an_alias_may_be_used_several_times(tmp_path):
     load_run_config(str(path))
 
 
-def test_a_list_under_a_name_of_its_own_may_serve_as_anchor(tmp_path):
-    load_run_config(student_yaml(tmp_path, image_size=[64, 64]), {})
+@pytest.mark.parametrize('overrides', [
+    {'image_size': [64, 64]},
+    {'names': list('abcdef'), 'class_names': list('abcdef')},
+    {'sample_transforms': [{'Decode': {}}, {'Permute': {}}],
+     'TestReader': {'sample_transforms': [{'Decode': {}}, {'Permute': {}}]}},
+])
+def test_a_list_under_a_name_of_its_own_may_serve_as_anchor(tmp_path, overrides):
+    load_run_config(student_yaml(tmp_path, **overrides), {})
+
+
+@pytest.mark.parametrize('overrides, meant', [
+    ({'class_name': list('abcdef')}, 'class_names'), ({'freezes': ['backbone']}, 'freeze'),
+    ({'sample_transforms': [{'Decode': {}}]}, 'TrainReader.sample_transforms')])
+def test_a_misspelt_list_is_no_anchor(tmp_path, overrides, meant):
+    name = next(iter(overrides))
+    with pytest.raises(ValueError, match=f'"{name}" is not a section or key .*mean "{meant}"'):
+        load_run_config(student_yaml(tmp_path, **overrides))
 
 
 def test_a_key_that_every_run_needs(tmp_path):
