@@ -5,6 +5,8 @@ import numpy as np
 import paddle
 from ppdet.core.workspace import register
 
+from ..utils.options import POSITIVE, check_value
+
 __all__ = ['MultiClassSoftNMS']
 
 DECAYS = {
@@ -30,7 +32,7 @@ class MultiClassSoftNMS:
         min_score (float): boxes whose score falls below this are removed.
 
     Raises:
-        ValueError: another decay.
+        ValueError: another decay, or a sigma that is not above 0.
     """
 
     def __init__(self, score_threshold=0.05, nms_threshold=0.5, keep_top_k=100, decay='linear',
@@ -38,6 +40,7 @@ class MultiClassSoftNMS:
         if decay not in DECAYS:
             raise ValueError(f'MultiClassSoftNMS: decay must be one of {", ".join(DECAYS)}, '
                              f'got {decay!r}')
+        check_value('MultiClassSoftNMS: sigma', sigma, POSITIVE)
         self.score_threshold = score_threshold
         self.nms_threshold = nms_threshold
         self.keep_top_k = keep_top_k

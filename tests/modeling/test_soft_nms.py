@@ -93,3 +93,8 @@ def test_a_detector_evaluates_with_it(tmp_path):
 def test_an_unknown_decay_is_an_error():
     with pytest.raises(ValueError, match="decay must be one of linear, gaussian, got 'hard'"):
         MultiClassSoftNMS(decay='hard')
+
+
+def test_a_sigma_of_zero_is_an_error():
+    with pytest.raises(ValueError, match='sigma must be a number above 0, got 0'):
+        MultiClassSoftNMS(decay='gaussian', sigma=0)
