@@ -25,13 +25,15 @@ from ..utils.options import (
     list_of,
     optional,
 )
+from ..utils.suggest import did_you_mean
 from .keys import check_name
 
 __all__ = ['check_builds']
 
 SCHEDULERS = ('CosineDecay', 'PiecewiseDecay', 'LinearWarmup', 'ExpWarmup')
-# Paddle's other optimizers have no step of their own, or one that needs a closure.
-OPTIMIZERS = {'AdamWDL', *paddle.optimizer.__all__} - {'Optimizer', 'LBFGS'}
+# PaddleDetection cannot build the others, or their step needs a closure. Its own AdamWDL does not
+# run on Paddle 3.
+OPTIMIZERS = set(paddle.optimizer.__all__) - {'Optimizer', 'LBFGS', 'Lamb', 'Rprop'}
 # Options of readers that hand several images to a transform, and which.
 MIXING = {'mixup_epoch': 'Mixup', 'cutmix_epoch': 'Cutmix', 'mosaic_epoch': 'Mosaic'}
 FOLDERS = {'cache_root', 'output_dir'}  # options of transforms that create folders
@@ -88,8 +90,7 @@ def _check_transforms(where, transforms):
 
 
 def _check_mixing(name, section):
-    names = {operator for entry in section.get('sample_transforms', ())
-             if isinstance(entry, dict) for operator in entry}
+    names = {operator for entry in section.get('sample_transforms', ()) for operator in entry}
     for key, operator in MIXING.items():
         if section.get(key, -1) >= 0 and operator not in names:
             raise ConfigError(f'{name}.{key}', f'{name}.{key} is {section[key]}, but '
@@ -101,7 +102,7 @@ def _check_mixing(name, section):
 def _check_needed(name, section):
     """Makes sure that images are read, and have their channels first, as networks take them."""
     entries = [entry for key in ('sample_transforms', 'batch_transforms')
-               for entry in section.get(key, ()) if isinstance(entry, dict)]
+               for entry in section.get(key, ())]
     names = [operator for entry in entries for operator in entry]
     # Other data sets and transforms may hand over whatever they like.
     for operator in ('Decode', 'Permute') if 'sample_transforms' in section else ():
@@ -122,6 +123,9 @@ def _check_learning_rate(section):
             _check_arguments(f'{where}: {scheduler["name"]}', options,
                              getattr(ppdet.optimizer.optimizer, scheduler['name']))
             _check_scheduler(f'{where}: {scheduler["name"]}', options)
+    if len(section.get('schedulers', ())) > 2:
+        raise ConfigError(where, f'{where} takes a decay and a warmup, got '
+                                 f'{len(section["schedulers"])} entries; leave out the others')
     with _refused(where, 'cannot be built'):
         schedulers = create('LearningRate').schedulers
     for scheduler in schedulers:  # also those of a tag
@@ -143,6 +147,10 @@ def _check_milestones(where, scheduler):
     if milestones is None:
         return
     values, count = scheduler.values, len(milestones)
+    if values is not None and scheduler.use_warmup:
+        raise ConfigError(f'{where}.values', f'{where}.values needs use_warmup: false, since it '
+                                             f'has no rates for the steps of a warmup; set that, '
+                                             f'or gamma instead of values')
     key, needed = ('gamma', count) if values is None else ('values', count + 1)
     found = len(getattr(scheduler, key))
     if found != needed:
@@ -156,15 +164,34 @@ def _check_optimizer(section):
     options = dict(section.get('optimizer', {'type': 'Momentum'}))
     name = options.pop('type')
     check_name(f'{where}.type', name, OPTIMIZERS)
-    constructor = (ppdet.optimizer.optimizer.build_adamwdl if name == 'AdamWDL' else
-                   getattr(paddle.optimizer, name))
-    defaults = {name: parameter.default for name, parameter
-                in inspect.signature(constructor).parameters.items() if name not in GIVEN}
-    check_options(where, options, (*defaults, 'param_groups'))
+    parameters = inspect.signature(getattr(paddle.optimizer, name)).parameters
+    defaults = {key: parameter.default for key, parameter in parameters.items()
+                if key not in GIVEN}
+    _check_optimizer_keys(where, name, options, (*defaults, 'param_groups'))
     for key, value in options.items():
         kind = KINDS.get(type(defaults.get(key)))
         if kind:
             check_value(f'{where}.{key}', value, kind)
+    _check_decay(where, name, options, section.get('regularizer'))
+
+
+def _check_optimizer_keys(where, name, options, known):
+    for key in options:
+        if key not in known:
+            raise ConfigError(f'{where}.{key}', f'{where}: {name} has no key "{key}"'
+                              f'{did_you_mean(key, known)}. If a _BASE_ sets it, replace that '
+                              f'file there: it stays when the type changes; known: '
+                              f'{", ".join(known)}')
+
+
+def _check_decay(where, name, options, regularizer):
+    """Refuses what PaddleDetection ignores: only AdamW has a decay of its own."""
+    if name == 'AdamW' and isinstance(regularizer, dict):
+        raise ConfigError('OptimizerBuilder.regularizer', f'OptimizerBuilder.regularizer is not '
+                          f'used by AdamW; set {where}.weight_decay and regularizer: false')
+    if name != 'AdamW' and options.get('weight_decay') is not None:
+        raise ConfigError(f'{where}.weight_decay', f'{where}.weight_decay is not used by {name}; '
+                          f'set OptimizerBuilder.regularizer and weight_decay: null')
 
 
 def _check_arguments(where, options, constructor):

@@ -45,11 +45,14 @@ VALUES = {
                      'base_weights'), optional(PATH)),
     **dict.fromkeys(('amp', 'fleet', 'auto_scale_lr', 'use_ema', 'use_gpu', 'use_npu', 'use_xpu',
                      'use_mlu', 'use_vdl', 'save_prediction_only', 'bias', 'find_unused_parameters',
-                     'print_flops', 'print_params', 'ema_filter_no_grad'), FLAG),
+                     'print_flops', 'print_params', 'ema_filter_no_grad', 'classwise'), FLAG),
     'filename': Kind('a name', lambda value: isinstance(value, str)),
     'class_names': optional(NAMES),
     'ema_decay': FRACTION,
     'cycle_epoch': integer(-1),
+    'amp_level': one_of('O0', 'OD', 'O1', 'O2'),
+    'map_type': one_of('11point', 'integral'),
+    'norm_type': optional(one_of('bn', 'sync_bn', 'gn')),
     'ema_decay_type': one_of('threshold', 'normal', 'exponential'),
 }
 # By the end of the section's name.
@@ -62,10 +65,16 @@ SECTION_VALUES = {
         'sample_transforms': filled(entries('Decode: {}')),
         'batch_transforms': entries('PadBatch: {pad_to_stride: 32}'),
     },
-    'Dataset': dict.fromkeys(('dataset_dir', 'image_dir', 'anno_path'), optional(PATH)),
+    'Dataset': {
+        **dict.fromkeys(('dataset_dir', 'image_dir', 'anno_path'), optional(PATH)),
+        'sample_num': integer(-1),  # -1 for all
+        'allow_empty': FLAG,
+        'empty_ratio': NUMBER,
+    },
     'UnlabelledDataset': {'image_list': optional(PATH), 'pseudo_boxes': FLAG,
                           'score_threshold': FRACTION},
-    'LearningRate': {'base_lr': POSITIVE, 'schedulers': filled(entries('name: CosineDecay'))},
+    'LearningRate': {'base_lr': POSITIVE, 'schedulers': filled(
+        entries('name: CosineDecay', tagged=True))},
     'OptimizerBuilder': {
         'clip_grad_by_norm': optional(POSITIVE),
         'clip_grad_by_value': optional(NUMBER),

@@ -52,11 +52,11 @@ def one_of(*names):
     return Kind(f'one of {", ".join(names)}', lambda value: value in names)
 
 
-def entries(example):
-    """Kind: a list of mappings; a YAML may write an entry with a tag, which makes it an object."""
+def entries(example, tagged=False):
+    """Kind: a list of mappings; if ``tagged``, a tag of the YAML may make an entry an object."""
     return Kind(f'a list of entries like "- {example}"', lambda value: (
-        isinstance(value, (list, tuple)) and
-        all(isinstance(entry, dict) or hasattr(entry, '__dict__') for entry in value)))
+        isinstance(value, (list, tuple)) and all(
+            isinstance(entry, dict) or tagged and hasattr(entry, '__dict__') for entry in value)))
 
 
 def filled(kind):

@@ -3,8 +3,10 @@
 import paddle
 import pytest
 from ppdet.core.workspace import global_config
+from ppdet.optimizer import OptimizerBuilder
 from tiny import slim_yaml, student_yaml, write_yaml
 
+from ppdet_ext.config.builds import OPTIMIZERS
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.config.scope import SlimConfig
 
@@ -59,8 +61,11 @@ def test_nothing_is_left_of_a_data_set_that_a_tag_has_built(tmp_path):
      r"expected a decay and, .* a warmup after it \(AttributeError: 'LinearWarmup'"),
     ({'OptimizerBuilder': {'optimizer': {'type': 'lr'}}}, r'type: unknown name "lr"; known'),
     ({'OptimizerBuilder': {'optimizer': {'type': 'LBFGS'}}}, r'type: unknown name "LBFGS"'),
-    ({'OptimizerBuilder': {'optimizer': {'type': 'AdamWDL', 'layerdecay': 0.75}}},
-     r'unknown key "layerdecay" \(did you mean "layer_decay"'),
+    ({'OptimizerBuilder': {'optimizer': {'type': 'AdamW', 'weightdecay': 0.75}}},
+     r'AdamW has no key "weightdecay" \(did you mean "weight_decay"'),
+    ({'OptimizerBuilder': {'optimizer': {'type': 'Lamb'}}}, r'type: unknown name "Lamb"'),
+    ({'OptimizerBuilder': {'optimizer': {'type': 'Momentum'}}},
+     r'weight_decay is not used by Momentum; set OptimizerBuilder.regularizer and weight_d'),
     ({'OptimizerBuilder': {'regularizer': {'factor': 0.1, 'factr': 1, 'type': 'L1'}}},
      r'regularizer must be {type: L1 or L2, factor: NUMBER} or false, got'),
     ({'LearningRate': {'schedulers': [3]}}, r'entries like "- name: CosineDecay", got \[3\]'),
@@ -69,6 +74,13 @@ def test_nothing_is_left_of_a_data_set_that_a_tag_has_built(tmp_path):
     ({'EvalDataset': {'anno_path': ['x']}}, r'EvalDataset.anno_path must be a path'),
     ({'use_ema': True, 'cycle_epoch': 'x'}, r'cycle_epoch must be an integer of at least -1, got'),
     ({'batch_size': 3}, r'did you mean "TrainReader.batch_size"'),
+    ({'classwise': 'maybe'}, r"classwise must be true or false, got 'maybe'"),
+    ({'amp_level': 'O9'}, r"amp_level must be one of O0, OD, O1, O2, got 'O9'"),
+    ({'map_type': '12point'}, r"map_type must be one of 11point, integral, got '12point'"),
+    ({'norm_type': 'xx'}, r"norm_type must be one of bn, sync_bn, gn, got 'xx'"),
+    ({'TrainDataset': {'sample_num': 'x'}}, r"sample_num must be an integer of at least -1, got"),
+    ({'TrainDataset': {'allow_empty': 'x'}}, r"allow_empty must be true or false, got 'x'"),
+    ({'TrainDataset': {'empty_ratio': 'x'}}, r"empty_ratio must be a number, got 'x'"),
     ({'snapshot_epoch': 0}, r'snapshot_epoch must be an integer of at least 1, got 0'),
     ({'epoch': 'ten'}, r"epoch must be an integer of at least 1, got 'ten'"),
 ])
@@ -79,9 +91,7 @@ def test_misspelt_keys_name_the_near_match(tmp_path, options, message):
 
 @pytest.mark.parametrize('options', [
     {'LearningRate': {'schedulers': [{'name': 'CosineDecay', 'use_warmup': False}]}},
-    {'OptimizerBuilder': {'optimizer': {
-        'type': 'AdamWDL', 'layer_decay': 0.75, 'num_layers': 12, 'skip_decay_names': ['pos_embed'],
-        'set_param_lr_func': 'layerwise_lr_decay', 'weight_decay': 0.05}}},
+    {'OptimizerBuilder': {'optimizer': {'type': 'Momentum', 'weight_decay': None}}},
     {'OptimizerBuilder': {'optimizer': {'param_groups': [{'params': ['head']}]}}},
     {'OptimizerBuilder': {'regularizer': False, 'clip_grad_by_norm': None}},
     {'TrainDataset': None, 'class_names': None},
@@ -197,7 +207,9 @@ def test_transforms_that_make_folders_make_none_before_they_are_used(tmp_path):
     ({'milestones': [11, 8]}, r'milestones must be a list of rising epochs .* got \[11, 8\]'),
     ({'gamma': 10}, r'gamma must be a number from 0 to 1, or a list of them, got 10'),
     ({'milestones': [8]}, r'gamma has 2 numbers, but the 1 milestones \[8\] need 1; give as many'),
-    ({'values': [0.1, 0.01]}, r'values has 2 numbers, but the 2 milestones \[8, 11\] need 3'),
+    ({'values': [0.1, 0.01], 'use_warmup': False},
+     r'values has 2 numbers, but the 2 milestones \[8, 11\] need 3'),
+    ({'values': [0.1, 0.01, 0.001]}, 'values needs use_warmup: false, since it has no rates for'),
 ])
 def test_milestones_that_are_none(tmp_path, decay, message):
     with pytest.raises(ValueError, match=f'LearningRate.schedulers: PiecewiseDecay.{message}'):
@@ -211,6 +223,52 @@ def test_milestones_of_a_tag(tmp_path):
                       f'  - !PiecewiseDecay {{milestones: [0]}}\n  - !LinearWarmup {{steps: 5}}\n')
     with pytest.raises(ValueError, match='PiecewiseDecay.milestones must be a list of rising'):
         load_run_config(str(tagged))
+
+
+def test_a_transform_that_a_tag_has_built(tmp_path):
+    tagged = tmp_path / 'tagged.yml'
+    tagged.write_text(f'_BASE_: [{student_yaml(tmp_path)}]\nEvalReader:\n  sample_transforms:\n'
+                      f'  - !COCODataSet {{}}\n')
+    with pytest.raises(ValueError, match='sample_transforms must be a list of entries like "- Dec'):
+        load_run_config(str(tagged))
+
+
+def test_a_third_scheduler(tmp_path):
+    with pytest.raises(ValueError, match='takes a decay and a warmup, got 3 entries'):
+        load_run_config(student_yaml(tmp_path), {'LearningRate': {'schedulers': [
+            {'name': 'CosineDecay', 'max_epochs': 3}, {'name': 'LinearWarmup'},
+            {'name': 'ExpWarmup'}]}})
+
+
+@pytest.mark.parametrize('name', sorted(OPTIMIZERS))
+def test_an_optimizer_that_is_accepted_can_step(name):
+    layer = paddle.nn.Linear(2, 1)
+    before = layer.weight.numpy().copy()
+    optimizer = OptimizerBuilder(optimizer={'type': name})(0.1, layer)
+    layer(paddle.ones([1, 2])).sum().backward()
+    optimizer.step()
+    assert (layer.weight.numpy() != before).all()
+
+
+def test_a_key_of_the_inherited_optimizer(tmp_path):
+    base = write_yaml(tmp_path / 'base.yml', {
+        '_BASE_': [student_yaml(tmp_path)],
+        'OptimizerBuilder': {'optimizer': {'type': 'Momentum', 'momentum': 0.9}}})
+    path = write_yaml(tmp_path / 'own.yml', {
+        '_BASE_': [base], 'OptimizerBuilder': {'optimizer': {'type': 'AdamW'}}})
+    with pytest.raises(ValueError, match=r'base.yml: .*AdamW has no key "momentum".* If a '
+                                         r'_BASE_ sets it, replace that file there: it stays'):
+        load_run_config(path)
+
+
+def test_a_regularizer_that_adamw_would_ignore(tmp_path):
+    base = write_yaml(tmp_path / 'base.yml', {
+        '_BASE_': [student_yaml(tmp_path)],
+        'OptimizerBuilder': {'optimizer': {'type': 'AdamW', 'weight_decay': 0.05},
+                             'regularizer': {'type': 'L2', 'factor': 0.1}}})
+    with pytest.raises(ValueError, match='regularizer is not used by AdamW; set'):
+        load_run_config(base)
+    load_run_config(base, {'OptimizerBuilder': {'regularizer': False}})
 
 
 @pytest.mark.parametrize('options, message', [
