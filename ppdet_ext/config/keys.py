@@ -34,19 +34,20 @@ TEACHER_CHECK = {'images': integer(1), 'minimum_ap50': FRACTION}
 TEACHER_CHECK_DEFAULTS = {'images': 100, 'minimum_ap50': 0.3}
 
 
-def check_keys(cfg, modules, options=()):
+def check_keys(cfg, modules, options=(), others=()):
     """Refuses sections and keys that are never read, and requires those that every run needs.
 
     Args:
         cfg (dict): ppdet's global configuration.
         modules (dict): every registered section, by name.
         options (iterable of str): the sections and keys given with ``-o``.
+        others (iterable of str): further top-level keys that are allowed.
 
     Raises:
         ConfigError: names the section, the key and the near match.
     """
     shared = {key for module in modules.values() for key in getattr(module, 'shared', ())}
-    known = {*modules, *PLAIN_KEYS, *shared}
+    known = {*modules, *PLAIN_KEYS, *shared, *others}
     for name, section in cfg.items():
         anchor = name not in options and _is_anchor(name, section, cfg)
         if name not in known and not anchor and not _is_object(section):

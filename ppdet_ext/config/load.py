@@ -1,6 +1,8 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Loads the configuration of a run."""
+import contextlib
+
 import paddle
 from ppdet.core.workspace import (
     get_registered_modules,
@@ -16,7 +18,7 @@ from .run_config import RunConfig
 from .values import check_values
 from .yaml_file import check_bases, read_yaml, yaml_files
 
-__all__ = ['load_run_config', 'clear_config', 'choose_device']
+__all__ = ['load_run_config', 'load_teacher_config', 'clear_config', 'choose_device']
 
 DEVICES = ('gpu', 'npu', 'xpu', 'mlu')
 _sections = {}  # every section ever registered, by name
@@ -57,17 +59,43 @@ def load_run_config(path, options=None, slim=None, prepare=()):
     merge_config(options or {})
     if cfg.get('auto_scale_lr') and base_batch:
         cfg.setdefault('base_batch_size', base_batch)
-    try:
+    with _naming_the_origin(path, {'-o': options, '--slim_config': slim and slim.training}):
         check_keys(cfg, _sections, options or ())
         check_values(cfg)
         choose_device(cfg)
         check_builds(cfg)
-    except ConfigError as error:
-        sources = {'-o': options, '--slim_config': slim and slim.training}
-        raise ValueError(f'{_origin(error.key, sources, path)}: {error}') from error
     for complete in prepare:
         complete(cfg)
     return RunConfig(cfg)
+
+
+def load_teacher_config(path):
+    """Loads a YAML with its ``_BASE_`` chain and checks every key.
+
+    Args:
+        path (str): the teacher's YAML, or a slim YAML, whose own top-level keys were checked.
+
+    Returns:
+        dict: ppdet's global configuration.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: an unknown section or key; the message names the file and the near match.
+    """
+    check_bases(path)
+    clear_config()
+    cfg = load_config(path)
+    with _naming_the_origin(path):
+        check_keys(cfg, _sections, others=read_yaml(path))
+    return cfg
+
+
+@contextlib.contextmanager
+def _naming_the_origin(path, sources=()):
+    try:
+        yield
+    except ConfigError as error:
+        raise ValueError(f'{_origin(error.key, dict(sources), path)}: {error}') from error
 
 
 def _origin(key, sources, path):

@@ -4,11 +4,11 @@
 import contextlib
 import os
 
-from ppdet.core.workspace import global_config, load_config, merge_config
+from ppdet.core.workspace import global_config, merge_config
 
 from ..utils.suggest import did_you_mean
-from .load import clear_config
-from .yaml_file import check_bases, read_yaml
+from .load import load_teacher_config
+from .yaml_file import read_yaml
 
 __all__ = ['SlimConfig', 'isolated_config']
 
@@ -84,12 +84,13 @@ def isolated_config(path):
 
     Yields:
         dict: the configuration inside the scope.
+
+    Raises:
+        ValueError: an unknown section or key; the message names the file and the near match.
     """
-    check_bases(path)
     saved = dict(global_config)
     try:
-        clear_config()
-        yield load_config(path)
+        yield load_teacher_config(path)
     finally:
         global_config.clear()
         global_config.update(saved)

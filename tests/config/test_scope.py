@@ -30,6 +30,20 @@ def test_the_scope_ends_on_an_error_too(tmp_path, teacher_yaml):
     assert cfg['epoch'] == 3
 
 
+@pytest.mark.parametrize('wrong, message', [
+    ({'num_clases': 6}, 'teacher.yml: "num_clases" is not a section .*mean "num_classes"'),
+    ({'FPNN': {'out_channel': 8}}, 'teacher.yml: "FPNN" is not a section .*mean "FPN"'),
+    ({'FPN': {'out_channels': 8}}, 'teacher.yml: FPN: unknown key "out_channels"'),
+    ({'FPN': 3}, 'teacher.yml: FPN must be a section of "key: value" lines, got 3'),
+])
+def test_mistakes_in_a_teachers_yaml(tmp_path, wrong, message):
+    slim = slim_yaml(tmp_path, student_yaml(tmp_path, 'teacher', **wrong))
+    cfg = load_config(student_yaml(tmp_path, epoch=3))
+    with pytest.raises(ValueError, match=message), isolated_config(slim):
+        pass
+    assert cfg['epoch'] == 3
+
+
 def test_training_keys_are_those_of_the_file_itself(tmp_path, teacher_yaml):
     slim = SlimConfig(slim_yaml(tmp_path, teacher_yaml, epoch=5, name='my_run'))
     assert slim.training == {'epoch': 5}
