@@ -23,7 +23,7 @@ def patch():
 
 def inside_the_image(out, inputs):
     """Clips ``out['bbox']`` [M, 6] (class, score, x1, y1, x2, y2) to its image."""
-    if not isinstance(out, dict) or 'bbox_num' not in out:
+    if not isinstance(out, dict) or out.get('bbox_num') is None:  # None before post-processing
         return out
     # Rows of another length are boxes of another kind, such as rotated ones. Paddle 2.6 cannot
     # count rows where there are none; in a graph their number is not known, but not 0.
