@@ -8,10 +8,9 @@ be one of [str, bytes, Variable]``.
 
 Patch: in a graph of Paddle 3 the operator itself is called.
 """
-from . import patching
+import inspect
 
-DEFAULTS = {'rois_num': None, 'nms_threshold': 0.3, 'normalized': True, 'nms_eta': 1.0,
-            'background_label': -1}
+from . import patching
 
 
 def patch():
@@ -23,13 +22,13 @@ def patch():
     setattr(owner, name, paddle.jit.not_to_static(wrapped))
 
 
-def _in_any_graph(original, bboxes, scores, **options):
+def _in_any_graph(original, *args, **kwargs):
     import paddle
     if paddle.in_dynamic_mode() or not paddle.base.framework.in_pir_mode():
-        return original(bboxes, scores, **options)
-    given = {**DEFAULTS, **options}
-    boxes, index, count = paddle._C_ops.multiclass_nms3(
-        bboxes, scores, *(given[name] for name in (
-            'rois_num', 'score_threshold', 'nms_top_k', 'keep_top_k', 'nms_threshold',
-            'normalized', 'nms_eta', 'background_label')))
-    return boxes, count, index if options.get('return_index') else None
+        return original(*args, **kwargs)
+    given = inspect.signature(original).bind(*args, **kwargs)
+    given.apply_defaults()
+    boxes, index, count = paddle._C_ops.multiclass_nms3(*(given.arguments[name] for name in (
+        'bboxes', 'scores', 'rois_num', 'score_threshold', 'nms_top_k', 'keep_top_k',
+        'nms_threshold', 'normalized', 'nms_eta', 'background_label')))
+    return boxes, count, index if given.arguments['return_index'] else None
