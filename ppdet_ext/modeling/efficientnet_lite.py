@@ -72,7 +72,10 @@ class EfficientNetLite(nn.Layer):
                  freeze_norm=False,
                  lr_mult=1.0):
         super().__init__()
-        return_idx = [return_idx] if isinstance(return_idx, Integral) else list(return_idx)
+        if isinstance(return_idx, Integral):
+            return_idx = [return_idx]
+        elif isinstance(return_idx, tuple):
+            return_idx = list(return_idx)
         _check_options(version, return_idx, freeze_at, norm_type, freeze_norm)
         self.return_idx = return_idx
         conv_options = {'freeze_norm': freeze_norm, 'lr_mult': lr_mult}
@@ -189,16 +192,17 @@ def _scaled_channels(channels, width):
 
 
 def _check_options(version, return_idx, freeze_at, norm_type, freeze_norm):
-    if version not in WIDTH_AND_DEPTH:
+    if not isinstance(version, Integral) or version not in WIDTH_AND_DEPTH:
         raise ValueError(f'EfficientNetLite: version must be one of '
                          f'{", ".join(map(str, WIDTH_AND_DEPTH))}, got {version!r}')
-    if (not return_idx or sorted(set(return_idx)) != return_idx
-            or not set(return_idx) <= set(range(len(LEVELS)))):
+    if not isinstance(return_idx, list) or not return_idx or return_idx != [
+            level for level in range(len(LEVELS)) if level in return_idx]:
         raise ValueError(f'EfficientNetLite: return_idx must list levels from 0 (C2) to 3 (C5) '
                          f'in ascending order, got {return_idx}')
-    if not -1 <= freeze_at <= return_idx[-1]:
+    if not isinstance(freeze_at, Integral) or not -1 <= freeze_at <= return_idx[-1]:
         raise ValueError(f'EfficientNetLite: freeze_at must be -1 (nothing) or a level up to the '
-                         f'last one of return_idx, {return_idx[-1]}, got {freeze_at}')
+                         f'last one of return_idx, {return_idx[-1]}, got '
+                         f'{freeze_at!r}')
     if norm_type not in ('bn', 'sync_bn'):
         raise ValueError(f'EfficientNetLite: norm_type must be "bn" or "sync_bn", got '
                          f'{norm_type!r}')

@@ -93,7 +93,12 @@ def test_lr_mult_scales_the_step():
 
 @pytest.mark.parametrize('options, message', [
     ({'version': 3}, 'version must be one of 0, 1, 2, got 3'),
+    ({'version': [0]}, r'version must be one of 0, 1, 2, got \[0\]'),
     ({'return_idx': []}, 'return_idx must list levels'),
+    ({'return_idx': None}, 'return_idx must list levels .* got None'),
+    ({'return_idx': ['1']}, r"return_idx must list levels .* got \['1'\]"),
+    ({'freeze_at': '1'}, "freeze_at must be -1 .* got '1'"),
+    ({'freeze_at': None}, 'freeze_at must be -1 .* got None'),
     ({'return_idx': [2, 1]}, r'in ascending order, got \[2, 1\]'),
     ({'return_idx': [4]}, 'from 0 .C2. to 3 .C5.'),
     ({'freeze_at': 3, 'return_idx': [1, 2]}, 'up to the last one of return_idx, 2, got 3'),
