@@ -107,9 +107,10 @@ class DistillModel(nn.Layer):
             return self.student_model(inputs)
         inputs = dict(inputs)
         unlabelled = inputs.pop(UNLABELLED, None)
-        self.teacher_forward(inputs)
+        # The student first: YOLOX resizes images and boxes in the dictionary that it is given.
         with self.student_taps:
             losses = self.student_model(inputs)
+        self.teacher_forward(inputs)
         raw = self.raw_values(inputs)
         weighted = {name: self._weights[name] * value for name, value in raw.items()}
         if self._unlabelled_terms and unlabelled is not None:
@@ -145,12 +146,13 @@ class DistillModel(nn.Layer):
         calls = self.student_taps.calls()
         calls = {name: calls[name] for term in self._unlabelled_terms
                  for name in self._student_names[term]}
-        if self._score_threshold is None:
-            self.teacher_forward(inputs)
-        else:
+        images = inputs['image']
+        if self._score_threshold is not None:
             inputs['gt_bbox'] = self._pseudo_boxes(inputs)
         with kept_statistics(self.student_model):
             self.student_taps.follow(inputs, calls)
+        if self._score_threshold is None or inputs['image'] is not images:
+            self.teacher_forward(inputs)
         return self.raw_values(inputs, self._unlabelled_terms)
 
     def _pseudo_boxes(self, inputs):

@@ -122,7 +122,7 @@ class FeatureTap:
         A detector whose forward computes its losses ends before it would need labels.
 
         Args:
-            inputs (dict): a batch, possibly without labels.
+            inputs (dict): a batch, possibly without labels, which some detectors modify.
             calls (dict of str to int): of tapped sublayers, as ``calls`` gives them after a whole
                 forward in the same mode.
 
@@ -132,7 +132,7 @@ class FeatureTap:
         with self:
             self._end_after_calls(calls)
             try:
-                self._model(dict(inputs))
+                self._model(inputs)
             except _AllRecorded:
                 pass
             except KeyError as error:
