@@ -117,15 +117,18 @@ class Step:
         new = [word for word in words_now if word not in words_then]
         changed = [f'then {shlex.join(old) or "without"}, now {shlex.join(new) or "without"}'
                    ] if words_then != words_now else []
+        # Earlier versions recorded absolute paths.
+        inputs_then = {_from_here(path): content for path, content in then['inputs'].items()}
         return changed + [f'{path} has another content' for path, content in now['inputs'].items()
-                          if then['inputs'].get(path, content) != content]
+                          if inputs_then.get(path, content) != content]
 
     def _settings(self):
-        here = f'={os.getcwd()}{os.sep}'
+        here = f'={_here()}'
         return {'commands': [[word.replace(here, '=') for word in command]
                              for command in self.commands],
-                'inputs': {**{path: _file_fingerprint(path) for path in self.inputs},
-                           **{path: _fingerprint(path, text.encode('utf-8', 'backslashreplace'))
+                'inputs': {**{_from_here(path): _file_fingerprint(path) for path in self.inputs},
+                           **{_from_here(path): _fingerprint(
+                               path, text.encode('utf-8', 'backslashreplace'))
                               for path, text in self.written}}}
 
     def _record(self):
@@ -162,6 +165,15 @@ def check_finished(steps, overwrite=False):
                              f'{"; ".join(differences)}. Give another --output{others}')
     for step in changed:
         step.forget()
+
+
+def _here():
+    return os.path.join(os.getcwd(), '')
+
+
+def _from_here(path):
+    """str: a path below the working folder relative to it, any other as it is."""
+    return path.removeprefix(_here())
 
 
 def _moved(word, words):

@@ -88,6 +88,20 @@ def test_comments_and_layout_of_a_yaml_make_no_difference(folder, step):
     assert step.differences() == ['a.yml has another content']
 
 
+@pytest.mark.parametrize('then, now', [('', 'absolute'), ('absolute', ''), ('earlier', '')])
+def test_a_changed_file_is_noticed_however_its_path_is_written(folder, step, then, now):
+    absolute = dataclasses.replace(step, inputs=(f'{folder}/a.yml', ))
+    before, after = (absolute if written == 'absolute' else step for written in (then, now))
+    before.run('tools')
+    if then == 'earlier':  # version, which recorded absolute paths
+        record = json.loads((folder / 'step' / 'run.json').read_text())
+        record['inputs'] = {f'{folder}/{path}': of for path, of in record['inputs'].items()}
+        (folder / 'step' / 'run.json').write_text(json.dumps(record))
+    check_finished([after])
+    (folder / 'a.yml').write_text('lr: 2')
+    assert after.differences() == ['a.yml has another content']
+
+
 def test_a_moved_folder_makes_no_difference(folder, step, monkeypatch):
     word = f'EvalDataset.anno_path={folder}/sets/val.json'
     step = dataclasses.replace(step, commands=(*step.commands[:1], (*step.commands[1], word)))
