@@ -125,8 +125,6 @@ def test_heads_that_are_tapped_end_before_they_would_need_labels(build):
             losses[name.replace('distill_', 'distill_unlabelled_')], losses[name], rtol=1e-5)
 
 
-
-
 @pytest.mark.parametrize('slim, threshold, message', [
     ({'distill_losses': [{'loss': 'TSKDFeatureLoss'}]}, None,
      'distill_losses: TSKDFeatureLoss "tskd" needs boxes.*set "unlabelled: false" there.*or '
