@@ -53,8 +53,8 @@ class DistillModel(nn.Layer):
             self._student_names[term] = self.student_taps.asked[earlier:]
             twice = sorted(set(term.weights) & set(self._weights) | set(term.layers) & set(layers))
             if twice:
-                raise ValueError(f'distill_losses: {", ".join(twice)} appears twice; give one of '
-                                 f'the entries a "name"')
+                raise ValueError(f'distill_losses: two entries add {", ".join(twice)}; give one of '
+                                 f'them another "name"')
             layers.update(term.layers)
             self._weights.update(term.weights)
             self._logged.update(term.logged)

@@ -254,17 +254,32 @@ class FeatureTerm(Term):
         return '_'.join(word for word in (self.name, part, level_name) if word)
 
     def compute(self, student_taps, teacher_taps, batch):
-        """The raw values of all levels; the teacher's features get no gradient."""
+        """The raw values of all levels; the teacher's features get no gradient.
+
+        Raises:
+            ValueError: the student's sublayer returns no such maps in training.
+        """
         options = {name: getattr(batch, name) for name in self._batch_arguments}
+        features_s, features_t = student_taps[self.student_tap], teacher_taps[self.teacher_tap]
         values = {}
         for levels, name, layer in zip(self.chosen_levels, self._names, self.layers.values()):
-            feature_s = _float32(student_taps[self.student_tap][levels[0]])
-            feature_t = _float32(teacher_taps[self.teacher_tap][levels[1]]).detach()
+            self._check_map(features_s, levels[0])
+            feature_s = _float32(features_s[levels[0]])
+            feature_t = _float32(features_t[levels[1]]).detach()
             if self.interpolate and feature_s.shape[2:] != feature_t.shape[2:]:
                 feature_s = F.interpolate(feature_s, feature_t.shape[2:], mode=self.interpolate)
             for part, value in layer.raw_values(feature_s, feature_t, **options).items():
                 values[self._value_name(part, name)] = value
         return values
+
+    def _check_map(self, features, level):
+        """Refuses what is no map: a head returns predictions in evaluation, losses in training."""
+        if level < len(features) and features[level].ndim == 4:
+            return
+        found = ', '.join(str(feature.shape) for feature in features)
+        raise ValueError(f'{self.place}: level {level} of the student\'s "{self.student_tap}" is '
+                         f'no feature map in training, where it returns tensors of shape {found}; '
+                         f'tap a layer inside it, such as head.retina_cls')
 
     def _chosen_levels(self, shapes_s, shapes_t):
         """list of tuple: indices of the levels that are compared, student's and teacher's."""
@@ -400,6 +415,8 @@ def _is_distill_loss(section):
 
 def _kind(default):
     """Kind or None: of an option of a loss, by its default."""
+    if isinstance(default, bool):
+        return FLAG
     if not is_number(default):
         return None
     return NOT_NEGATIVE if default > 0 else NUMBER

@@ -173,12 +173,23 @@ def test_unequal_strides_need_the_yamls_consent(build):
     ({'weight': None}, r'mgd: weight must be a number of at least 0, got None'),
     ({'weight': -1}, r'mgd: weight must be a number of at least 0, got -1'),
     ({'alpha_mgd': 'small'}, r"MGDFeatureLoss.alpha_mgd must be a number of at least 0, got"),
+    ({'loss': 'TSKDFeatureLoss', 'train_graph': 'nope'}, "train_graph must be true or false, got"),
+    ({'loss': 'TSKDFeatureLoss', 'roi_output_size': 2.5}, 'an integer of at least 1, got 2.5'),
     ({'alpha_mgd': -1}, r'MGDFeatureLoss.alpha_mgd must be a number of at least 0, got -1'),
     ({'interpolate': 'bilinar'}, r"interpolate must be one of nearest, bilinear.*got 'bilinar'"),
 ])
 def test_wrong_wiring_is_found_when_building(build, entry, message):
     with pytest.raises(ValueError, match=message):
         build(distill_losses=[entry])
+
+
+@pytest.mark.parametrize('feature', ['head', {'student': 'head', 'teacher': 'neck'}])
+def test_a_head_that_returns_losses_in_training_is_refused(build, feature):
+    model = build(distill_losses=[{'feature': feature, 'levels': [3]}])
+    model.train()
+    with pytest.raises(ValueError, match='MGDFeatureLoss "mgd": level 3 of the student.s "head" is '
+                                         'no feature map in training, .* such as head.retina_cls'):
+        model(batch())
 
 
 def test_a_loss_without_an_option_that_it_needs(build, monkeypatch):
@@ -229,10 +240,10 @@ def test_a_loss_of_another_method_has_a_name_of_its_own(build):
 
 
 def test_two_terms_need_two_names(build):
-    with pytest.raises(ValueError, match='mgd_p3, .* appears twice; give one of'):
+    with pytest.raises(ValueError, match='two entries add mgd_p3, .*; give one of them another'):
         build(distill_losses=[{}, {}])
     # Their values have different names, but not their layers.
-    with pytest.raises(ValueError, match='mgd_p3 appears twice'):
+    with pytest.raises(ValueError, match='two entries add mgd_p3; give'):
         build(distill_losses=[{'levels': [0]}, {'loss': 'FGDLoss', 'name': 'mgd', 'levels': [0]}])
 
 

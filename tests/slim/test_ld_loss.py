@@ -101,7 +101,7 @@ def test_two_of_them_need_two_names():
     values = raw_values(DistillModel(student, teacher, terms), batch())
     assert float(values['ld_main_p3']) != float(values['sharp_main_p3'])
     assert float(values['ld_cls_p3']) == float(values['sharp_cls_p3'])
-    with pytest.raises(ValueError, match='ld_cls_p3, .* appears twice; give one of the entries a'):
+    with pytest.raises(ValueError, match='two entries add ld_cls_p3, .*; give one of them another'):
         DistillModel(student, teacher, [LDLoss(student, teacher), LDLoss(student, teacher)])
 
 

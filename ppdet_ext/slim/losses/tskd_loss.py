@@ -65,9 +65,11 @@ class TSKDFeatureLoss(DistillLoss):
         alphas = {'fg': alpha_fg, 'bg': alpha_bg, 'ins_rea': alpha_ins_rea,
                   'pixel_rea': alpha_pixel_rea, 'se': alpha_se}
         super().__init__({name: loss_weight * alpha for name, alpha in alphas.items()})
-        if temp <= 0 or roi_output_size < 1:
-            raise ValueError(f'TSKDFeatureLoss: temp must be above 0 and roi_output_size at least '
-                             f'1, got {temp} and {roi_output_size}')
+        if temp <= 0:
+            raise ValueError(f'TSKDFeatureLoss: temp must be above 0, got {temp}')
+        if type(roi_output_size) is not int or roi_output_size < 1:
+            raise ValueError(f'TSKDFeatureLoss: roi_output_size must be an integer of at least 1, '
+                             f'got {roi_output_size!r}')
         self.student_channels = student_channels
         self.teacher_channels = teacher_channels
         self.temp = temp

@@ -319,9 +319,10 @@ def test_refuses_maps_that_do_not_fit(student, teacher, message):
         terms_of(TSKDFeatureLoss(4, 6), paddle.zeros(student), paddle.zeros(teacher), [BOX])
 
 
-@pytest.mark.parametrize('option', [{'temp': 0.0}, {'temp': -1.0}, {'roi_output_size': 0}])
+@pytest.mark.parametrize('option', [
+    {'temp': 0.0}, {'temp': -1.0}, {'roi_output_size': 0}, {'roi_output_size': 2.5}])
 def test_refuses_options_out_of_range(option):
-    with pytest.raises(ValueError, match='temp must be above 0 and roi_output_size at least 1'):
+    with pytest.raises(ValueError, match=f'TSKDFeatureLoss: {next(iter(option))} must be '):
         TSKDFeatureLoss(4, 4, **option)
 
 
