@@ -10,6 +10,7 @@ __all__ = ['draw_overview', 'draw_samples']
 
 TILE, GAP, LABEL = 170, 8, 150  # pixels
 SAMPLES = 6  # of a class
+OPTION = '--font FILE'  # of the tools that draw them
 COLORS = ('#d62728', '#1f77b4', '#2ca02c', '#ff7f0e')
 
 
@@ -32,7 +33,7 @@ def _draw_overview(result, path, font):
     from matplotlib.figure import Figure
     from matplotlib.font_manager import FontProperties
     names = tuple(result['classes'])
-    _, shown = drawn_names(names, font)
+    _, shown = drawn_names(names, font, OPTION)
     figure = Figure(figsize=(11, 0.35 * len(names) + 3.2), dpi=100)
     FigureCanvasAgg(figure)
     counts, sizes = figure.subplots(1, 2)
@@ -72,7 +73,7 @@ def draw_samples(names, images, open_image, path, font=None):
         path (str): of the PNG to write.
         font (str or None): file of the font for names; None for one of the system.
     """
-    chosen_font, shown = drawn_names(tuple(names), font)
+    chosen_font, shown = drawn_names(tuple(names), font, OPTION)
     rows = [(name, shown[name],
              spread([i for i in images if any(b[0] == name for b in i.boxes)], SAMPLES))
             for name in names]

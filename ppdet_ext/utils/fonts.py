@@ -68,7 +68,7 @@ def find_font(text, path=None, size=SIZE):
 
 
 @functools.cache
-def drawn_names(names, path=None):
+def drawn_names(names, path=None, option='-o font=FILE'):
     """Chooses how classes are named in pictures.
 
     Without a font for them they are numbered from 1, and the legend is printed once.
@@ -76,6 +76,7 @@ def drawn_names(names, path=None):
     Args:
         names (tuple of str): of the classes.
         path (str or None): of the font to take; None for one of the system.
+        option (str): of the running tool that gives it a font.
 
     Returns:
         tuple: the font, or None for the usual one, and name to what is drawn for it.
@@ -89,6 +90,6 @@ def drawn_names(names, path=None):
     except LookupError:
         legend = ', '.join(f'{k} = {name}' for k, name in enumerate(names, start=1))
         print(f'no font of this system shows the names of the classes, so pictures number them: '
-              f'{legend}; give a font with Chinese characters: -o font=FILE, or install one '
+              f'{legend}; give a font with Chinese characters: {option}, or install one '
               f'(fonts-noto-cjk)', flush=True)
         return None, {name: str(k) for k, name in enumerate(names, start=1)}

@@ -17,6 +17,7 @@ from ppdet_ext.data.formats import SourceOptions
 from ppdet_ext.data.overview import describe_overview, write_overview
 from ppdet_ext.data.overview_pictures import LABEL, draw_samples
 from ppdet_ext.data.prepare import PrepareOptions, prepare_data
+from ppdet_ext.utils import fonts
 
 
 @pytest.fixture
@@ -91,6 +92,12 @@ def test_a_long_name_stays_beside_the_samples(tmp_path, name):
     draw_samples([name], [], None, path)
     sheet = np.asarray(Image.open(path))
     assert (sheet[:, :LABEL] < 128).any() and (sheet[:, LABEL:] == 255).all()
+
+
+def test_without_a_font_the_flag_of_the_tool_is_named(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(fonts, 'FONTS', ())
+    draw_samples(['麻坑'], [], None, str(tmp_path / 'samples.png'))
+    assert 'a font with Chinese characters: --font FILE, or install' in capsys.readouterr().out
 
 
 def test_the_tool_prints_writes_and_replaces(prepared, tmp_path):
