@@ -9,6 +9,7 @@ from ..data.dataset_files import class_names_of
 from ..modeling.freeze import freeze_modules
 from ..modeling.trained_classes import check_trained_classes
 from ..modeling.weights import load_weights
+from ..utils.options import PATH, check_value
 from .batch import check_boxes, keep_boxes
 from .distill_model import DistillModel
 from .terms import adjust_reader, build_term
@@ -64,6 +65,7 @@ class ConfiguredDistillModel(DistillModel):
         if not weights:
             raise ValueError(f'{slim.path}: the teacher has no weights; set pretrain_weights to '
                              f'the .pdparams of a trained teacher (or -o teacher_weights=PATH)')
+        check_value(f'{slim.path}: pretrain_weights', weights, PATH)
         student = {'num_classes': cfg.get('num_classes'), 'class_names': class_names_of(cfg)}
         with isolated_config(slim.path) as teacher_cfg:
             self.check_classes(student, teacher_cfg, slim.path)

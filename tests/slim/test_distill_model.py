@@ -269,6 +269,8 @@ def test_refuses_a_teacher_of_the_same_classes_in_another_order(tmp_path, build,
 def test_refuses_a_teacher_without_weights(build):
     with pytest.raises(ValueError, match='the teacher has no weights; set pretrain_weights'):
         build(pretrain_weights=None)
+    with pytest.raises(ValueError, match='mgd.yml: pretrain_weights must be a path, got 5'):
+        build(pretrain_weights=5)
 
 
 def test_refuses_weights_of_which_too_few_fit(tmp_path, build, teacher_yaml):
