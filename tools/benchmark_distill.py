@@ -48,7 +48,7 @@ def main(argv):
     from ppdet_ext.slim import build_slim_model, prepare_reader, read_slim_config
 
     cli.log_versions()
-    options = {**args.opt, 'pretrain_weights': None}
+    options = dict(args.opt)
     if args.batch_size:
         options['TrainReader'] = {**args.opt.get('TrainReader', {}), 'batch_size': args.batch_size}
     slims = {path: read_slim_config(path) for path in args.slim_config}
@@ -56,12 +56,15 @@ def main(argv):
     prepare = [functools.partial(prepare_reader, slim) for slim in slims.values() if slim]
     models = {}
     with tempfile.TemporaryDirectory() as folder:
+        # DKAN refuses a student without weights.
+        options['pretrain_weights'] = os.path.join(folder, 'student.pdparams')
         for path, slim in slims.items():
             options['teacher_weights'] = benchmark.random_teacher(path, folder)
             if slim is None:
                 raise ValueError(f'{path} is built by PaddleDetection itself; give a slim YAML '
                                  f'with distill_losses')
             cfg = load_run_config(args.config, options, slim, prepare)
+            benchmark.write_random_student(cfg)
             models[path] = build_slim_model(cfg, slim)['model']
         inputs = benchmark.training_batch(cfg, args.boxes)
         if len(models) == 1:

@@ -19,8 +19,8 @@ from ppdet.slim import FGDDistillModel
 from ..config.scope import isolated_config
 from ..utils.progress import progress
 
-__all__ = ['training_batch', 'random_teacher', 'benchmark', 'build_fgd', 'measure_methods',
-           'measure_pair', 'peak_megabytes', 'synchronize']
+__all__ = ['training_batch', 'random_teacher', 'write_random_student', 'benchmark', 'build_fgd',
+           'measure_methods', 'measure_pair', 'peak_megabytes', 'synchronize']
 
 # The optimizer does its work, but the weights stay the same: the huge features of a random teacher
 # would soon make them diverge.
@@ -91,11 +91,16 @@ def random_teacher(slim_config_path, folder):
     return path
 
 
+def write_random_student(cfg):
+    """Writes random weights of the student to the ``pretrain_weights`` of its configuration."""
+    paddle.save(create(cfg.architecture).state_dict(), cfg.pretrain_weights)
+
+
 def build_fgd(cfg, slim_config_path, model, folder):
     """Builds paddledet's own FGD of the same pair, for comparison.
 
     Args:
-        cfg (dict): the student's configuration, without ``pretrain_weights``.
+        cfg (dict): the student's configuration.
         slim_config_path (str): the slim YAML, for its teacher.
         model (DistillModel): our model of the pair, for levels and channels.
         folder (str): where the FGD YAML is written.
@@ -196,8 +201,7 @@ def measure_pair(cfg, slim, model, inputs, steps, warmup):
     """Times student, teacher, distillation terms, whole step, and paddledet's FGD of the pair.
 
     Args:
-        cfg (RunConfig): the student's configuration with ``teacher_weights`` and without
-            ``pretrain_weights``.
+        cfg (RunConfig): the student's configuration with ``teacher_weights``.
         slim (SlimConfig): the slim YAML.
         model (DistillModel): what it builds.
         inputs (dict): a batch.

@@ -1,6 +1,9 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
+import json
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -50,6 +53,18 @@ def test_several_methods_are_measured_against_the_student(tmp_path):
     assert measurements['student']['ratio_to_student'] == 1.0
     assert measurements['PKD']['ratio_to_student'] == pytest.approx(
         measurements['PKD']['cpu_seconds'] / measurements['student']['cpu_seconds'])
+
+
+def test_a_student_that_needs_weights_is_given_random_ones(tmp_path):
+    output = tmp_path / 'measurements.json'
+    subprocess.run([
+        sys.executable, os.path.join(CONFIGS, '..', 'tools', 'benchmark_distill.py'),
+        '-c', os.path.join(CONFIGS, 'few_shot', 'faster_rcnn_nano_fpn_neu_det_split1_tfa.yml'),
+        '--slim_config', os.path.join(CONFIGS, 'slim', 'distill',
+                                      'faster_rcnn_nano_fpn_neu_det_split1_dkan_distill.yml'),
+        '--batch_size', '1', '--steps', '1', '--warmup', '0', '--output', str(output),
+        '-o', 'freeze=[backbone]', 'pretrain_weights=missing.pdparams'], check=True, cwd=tmp_path)
+    assert PARTS - {'paddledet FGD'} < set(json.loads(output.read_text()))
 
 
 def test_runs_each_part_once_a_round_and_times_the_rounds_after_warmup():
