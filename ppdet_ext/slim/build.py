@@ -118,8 +118,8 @@ class ConfiguredDistillModel(DistillModel):
 
     @classmethod
     def prepare_reader(cls, cfg, slim):
-        """Checks the entries of ``distill_losses``, and makes the training reader give what they
-        need, before the configuration is frozen.
+        """Checks the entries of ``distill_losses``, and makes the training reader keep the boxes
+        and give what the entries need besides, before the configuration is frozen.
 
         Args:
             cfg (dict): ppdet's global configuration; ``TrainReader`` may be changed.
