@@ -8,7 +8,7 @@
 # 训练一个大检测器（教师）和一个小检测器（学生），再让学生在教师指导下重新训练，最后比较三者。产线上只运行学生。
 #
 # **本页保存的输出来自合成（synthetic）钢材图像**：图像由程序绘制，每类 20 张，训练 5 个 epoch。它们说明流程如何运行、
-# 输出是什么样子，不代表真实钢材上的效果。真实 NEU-DET 上的结果见 [docs/results.md](../docs/results.md)（英文）。
+# 输出是什么样子，不代表真实钢材上的效果。真实 NEU-DET 上的结果见 [docs/results_cn.md](../docs/results_cn.md)。
 #
 # 每条命令都与 README 和 docs 中的相同，可以原样复制到终端执行。命令失败时，笔记本在该单元停止。
 
@@ -39,8 +39,9 @@ install()
 # ## 2. 数据
 # *Data*
 #
-# 如果项目挂载了 NEU-DET（`data/dataNNNNNN/` 中名称以 `NEU` 开头的压缩包或目录），就使用它，并按配置中的完整计划训练。
+# 如果项目挂载了 NEU-DET（`data/dataNNNNNN/` 中的 `NEU-DET.zip`、`NEU-DET.tar.gz` 或目录 `NEU-DET`），就使用它，并按配置中的完整计划训练。
 # 否则绘制合成钢材。挂载的数据只读取、不修改：准备好的数据写入项目的 `data/`，结果写入 `output/`。
+# 已经准备过的数据不再准备。
 
 # %%
 data, options = neu_det_or_synthetic(epochs=5)

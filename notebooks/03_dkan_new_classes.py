@@ -11,7 +11,7 @@
 # 旧类别（base）：crazing、inclusion、patches。新类别（novel）：pitted_surface、rolled-in_scale、scratches。
 #
 # **本页保存的输出来自合成（synthetic）钢材图像**，训练很短，各方法只有一个种子，差别可能只是偶然。
-# 真实 NEU-DET 上的结果见 [docs/results.md](../docs/results.md)（英文）。
+# 真实 NEU-DET 上的结果见 [docs/results_cn.md](../docs/results_cn.md)。
 
 # %%
 from helpers import (

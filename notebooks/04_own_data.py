@@ -15,8 +15,10 @@ from exports import write_exports
 from helpers import (
     IMAGES_PER_CLASS,
     CommandError,
+    draw_synthetic_steel,
     find_data,
     install,
+    is_prepared,
     metrics,
     percent,
     run,
@@ -38,9 +40,8 @@ install()
 # %%
 source = find_data('my-parts.zip')
 if not source:
-    run('python tools/make_synthetic_steel.py --output data/synthetic-steel-coco',
-        f'--sound {IMAGES_PER_CLASS} --images-per-class {IMAGES_PER_CLASS} --overwrite')
-    write_exports('data/synthetic-steel-coco', 'output/exports')
+    draw_synthetic_steel('data/synthetic-steel-sound', f'--sound {IMAGES_PER_CLASS}')
+    write_exports('data/synthetic-steel-sound', 'output/exports')
     source = 'output/exports/yolo.zip'
 
 # %% [markdown]
@@ -49,11 +50,13 @@ if not source:
 #
 # 标注格式自动识别。一条命令写出 COCO 数据集、`dataset.yml`，以及教师、学生和蒸馏的配置。类别顺序来自 `classes.txt`；
 # 没有缺陷的图像（空标注文件）保留。所有错误都指出文件和行号，有错误时不写任何文件。
+# 再次运行时，已有的 `data/my-parts` 和其中修改过的配置保持不变。
 
 # %%
-run(f'python tools/prepare_data.py --source {source} --output data/my-parts '
-    '--config configs/lite/gfl_lite0_neu_det.yml '
-    '--slim_config configs/slim/distill/gfl_lite2_neu_det_mgd_distill.yml', '--overwrite')
+if not is_prepared('data/my-parts'):
+    run(f'python tools/prepare_data.py --source {source} --output data/my-parts '
+        '--config configs/lite/gfl_lite0_neu_det.yml '
+        '--slim_config configs/slim/distill/gfl_lite2_neu_det_mgd_distill.yml')
 
 # %% [markdown]
 # 检查数据：各类别在训练、验证、测试集中的框数，框的大小，重复图像，以及标注样例。看一眼样例是发现类别写错的最快办法。

@@ -19,9 +19,11 @@ import os
 from exports import write_exports
 from helpers import (
     IMAGES_PER_CLASS,
+    draw_synthetic_steel,
     find_data,
     install,
     is_missing,
+    is_prepared,
     run,
     schedule,
     show_machine,
@@ -42,13 +44,13 @@ install()
 if is_missing('gfl_lite2_my-parts_mgd_distill'):
     source, options = find_data('my-parts.zip'), ''
     if not source:
-        run('python tools/make_synthetic_steel.py --output data/synthetic-steel-coco',
-            f'--sound {IMAGES_PER_CLASS} --images-per-class {IMAGES_PER_CLASS} --overwrite')
-        write_exports('data/synthetic-steel-coco', 'output/exports')
+        draw_synthetic_steel('data/synthetic-steel-sound', f'--sound {IMAGES_PER_CLASS}')
+        write_exports('data/synthetic-steel-sound', 'output/exports')
         source, options = 'output/exports/yolo.zip', schedule(5)
-    run(f'python tools/prepare_data.py --source {source} --output data/my-parts '
-        '--config configs/lite/gfl_lite0_neu_det.yml --slim_config '
-        'configs/slim/distill/gfl_lite2_neu_det_mgd_distill.yml', '--overwrite')
+    if not is_prepared('data/my-parts'):
+        run(f'python tools/prepare_data.py --source {source} --output data/my-parts '
+            '--config configs/lite/gfl_lite0_neu_det.yml --slim_config '
+            'configs/slim/distill/gfl_lite2_neu_det_mgd_distill.yml')
     run('python tools/train.py -c data/my-parts/gfl_lite2_my-parts.yml --eval', options)
     run('python tools/train.py -c data/my-parts/gfl_lite0_my-parts.yml --eval', options)
     run('python tools/train.py -c data/my-parts/gfl_lite0_my-parts.yml --slim_config '

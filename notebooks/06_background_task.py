@@ -33,9 +33,11 @@ sys.path.insert(0, os.path.abspath(here[0]))
 from exports import write_exports
 from helpers import (
     IMAGES_PER_CLASS,
+    draw_synthetic_steel,
     find_data,
     install,
     is_missing,
+    is_prepared,
     resume,
     run,
     schedule,
@@ -47,11 +49,10 @@ install()
 
 source, options = find_data('my-parts.zip'), ''
 if not source:
-    run('python tools/make_synthetic_steel.py --output data/synthetic-steel-coco',
-        f'--sound {IMAGES_PER_CLASS} --images-per-class {IMAGES_PER_CLASS} --overwrite')
-    write_exports('data/synthetic-steel-coco', 'output/exports')
+    draw_synthetic_steel('data/synthetic-steel-sound', f'--sound {IMAGES_PER_CLASS}')
+    write_exports('data/synthetic-steel-sound', 'output/exports')
     source, options = 'output/exports/yolo.zip', schedule(5)
-if not os.path.exists('data/my-parts/dataset.yml'):
+if not is_prepared('data/my-parts'):
     run(f'python tools/prepare_data.py --source {source} --output data/my-parts '
         '--config configs/lite/gfl_lite0_neu_det.yml '
         '--slim_config configs/slim/distill/gfl_lite2_neu_det_mgd_distill.yml')
@@ -73,12 +74,13 @@ run('python tools/report.py --teacher output/gfl_lite2_my-parts --student '
 run('python tools/export_model.py -c data/my-parts/gfl_lite0_my-parts.yml -o '
     'weights=output/gfl_lite2_my-parts_mgd_distill/best_model.pdparams')
 
-shutil.copy('output/gfl_lite2_my-parts_mgd_distill/best_model.pdparams',
-            'output_inference/gfl_lite0_my-parts')
-for thresholds in glob.glob('output/report/thresholds_distilled_*.json'):
-    shutil.copy(thresholds, 'output_inference/gfl_lite0_my-parts')
-shutil.copy('output/report/report.html', 'output_inference/gfl_lite0_my-parts')
-shutil.make_archive('output/results', 'zip', 'output_inference')
+# Not into the exported folder: one that holds other files cannot be exported again.
+shutil.rmtree('output/results', ignore_errors=True)
+shutil.copytree('output_inference/gfl_lite0_my-parts', 'output/results/gfl_lite0_my-parts')
+for path in ['output/gfl_lite2_my-parts_mgd_distill/best_model.pdparams',
+             'output/report/report.html', *glob.glob('output/report/thresholds_distilled_*.json')]:
+    shutil.copy(path, 'output/results')
+shutil.make_archive('output/results', 'zip', 'output/results')
 print('全部结果：output/results.zip')
 
 # %% [markdown]

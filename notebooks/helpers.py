@@ -34,6 +34,8 @@ NOISE = re.compile(r'^=+$|^FLAGS\(|^loading annotations|^Done \(|^creating index
                    r'|^[WI]\d{4} |^ *$')
 LAST_LINES = 24
 LARGEST_PICTURE = 100_000  # bytes
+# NEU-CLS.zip is of another task, NEU-DET-fewshot-splits.tar.gz has no images.
+NEU_DET = ('NEU-DET', 'NEU-DET.zip', 'NEU-DET.tar.gz', 'NEU-DET[!-]*.zip')
 
 os.chdir(ROOT)
 
@@ -181,15 +183,32 @@ def neu_det_or_synthetic(epochs):
     Returns:
         tuple of str: the data set, and the options of a training on it.
     """
-    source = find_data('NEU*')
+    source, data = find_data(*NEU_DET), 'data/NEU-DET-COCO'
     if source:
-        run(f'python tools/prepare_neu_det.py --source {shlex.quote(source)} '
-            f'--output data/NEU-DET-COCO', '--overwrite')
-        return 'data/NEU-DET-COCO', ''
+        if not is_prepared(data):
+            run(f'python tools/prepare_neu_det.py --source {shlex.quote(source)} --output {data}')
+        return data, ''
     data = 'data/synthetic-steel-coco'
-    run('python tools/make_synthetic_steel.py --output data/synthetic-steel-coco',
-        f'--images-per-class {IMAGES_PER_CLASS} --overwrite')
+    draw_synthetic_steel(data)
     return data, f'{schedule(epochs)} {on(data)}'
+
+
+def draw_synthetic_steel(data, options=''):
+    """Draws synthetic steel into the folder ``data``, unless it is there already."""
+    if not is_prepared(data):
+        run(f'python tools/make_synthetic_steel.py --output {data}',
+            f'--images-per-class {IMAGES_PER_CLASS} {options}')
+
+
+def is_prepared(data):
+    """bool: whether there is a data set in the folder ``data``; says so if there is.
+
+    It is kept, since few-shot sets or changed YAMLs may be in it.
+    """
+    prepared = os.path.exists(os.path.join(data, 'annotations', 'train.json'))
+    if prepared:
+        print(f'使用已有的 {data}；要重新准备，请先删除或移走这个目录')
+    return prepared
 
 
 def on(data):
@@ -205,15 +224,16 @@ def schedule(epochs):
             "{name: LinearWarmup, start_factor: 0.1, steps: 10}]'")
 
 
-def find_data(pattern):
-    """str or None: the first file or folder of this name in the mounted data.
+def find_data(*patterns):
+    """str or None: the first file or folder of these names in the mounted data.
 
     Searches the folders below ``data`` in the home folder, the project and its two parents.
     """
     for folder in (os.path.expanduser('~/data'), 'data', '../data', '../../data'):
-        found = sorted(glob.glob(os.path.join(glob.escape(folder), 'data*', pattern)))
-        if found:
-            return found[0]
+        for pattern in patterns:
+            found = sorted(glob.glob(os.path.join(glob.escape(folder), 'data*', pattern)))
+            if found:
+                return found[0]
     return None
 
 
@@ -288,7 +308,7 @@ def show_report(folder, *titles):
     for title in titles:
         if title not in sections:
             raise ValueError(f'{folder}: expected one of {", ".join(sections)}, got {title}')
-        # Every second part is the path of a picture, every third its caption.
+        # After the first part they repeat: caption, path of the picture, text.
         first, *rest = re.split(r'^!\[(.*)\]\((.*)\)$', sections[title], flags=re.MULTILINE)
         display(Markdown(f'### {title}\n{first}'))
         for caption, picture, text in zip(rest[::3], rest[1::3], rest[2::3]):

@@ -6,9 +6,11 @@ One of them is executed here; all, on a machine like AI Studio's whose software 
 the first of them, with PPDET_EXT_NOTEBOOKS=all (``make test-notebooks``).
 """
 import ast
+import glob
 import importlib.util
 import os
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -138,16 +140,41 @@ def test_a_failing_command_fails_the_notebook(command, error, maker, machine):
     assert 'went on' not in ''.join(text for _, text in outputs(notebook))
 
 
-def test_data_is_found_where_ai_studio_mounts_it(machine):
-    mounted = machine.home / 'data' / 'data7'
-    mounted.mkdir()
-    (mounted / 'NEU-DET.zip').touch()
-    done = machine.run(machine.python, '-c', 'import helpers; print(helpers.find_data("NEU*"), '
-                       'helpers.find_data("my-parts.zip"))',
-                       PYTHONPATH=str(machine.project / 'notebooks'))
-    (mounted / 'NEU-DET.zip').unlink()
-    mounted.rmdir()
-    assert done.stdout == f'{mounted / "NEU-DET.zip"} None\n', done.stderr
+@pytest.mark.parametrize('names, expected', [
+    (['my-parts.zip'], None),
+    (['NEU-CLS.zip', 'NEU-DET-fewshot-splits.tar.gz'], None),
+    (['NEU-CLS.zip', 'NEU-DET-fewshot-splits.tar.gz', 'NEU-DET.zip'], 'NEU-DET.zip'),
+    (['NEU-DET (1).zip'], 'NEU-DET (1).zip')], ids=str)
+def test_neu_det_is_found_where_ai_studio_mounts_it(names, expected, machine, tmp_path):
+    mounted = tmp_path / 'data' / 'data7'
+    mounted.mkdir(parents=True)
+    for name in names:
+        (mounted / name).touch()
+    done = machine.run(machine.python, '-c',
+                       'import helpers; print(helpers.find_data(*helpers.NEU_DET))',
+                       PYTHONPATH=str(machine.project / 'notebooks'), HOME=str(tmp_path))
+    assert done.stdout == f'{expected and mounted / expected}\n', done.stderr
+
+
+@pytest.mark.parametrize('name, command, added', [
+    ('01_mgd_steel.py', '= neu_det_or_synthetic(',
+     'synthetic-steel-coco/annotations/few_shot/split1/train.json'),
+    ('04_own_data.py', 'tools/prepare_data.py', 'my-parts/gfl_lite0_my-parts.yml'),
+    ('05_report_and_threshold.py', 'tools/prepare_data.py', 'my-parts/gfl_lite0_my-parts.yml')])
+def test_running_again_keeps_what_was_added_to_the_data(name, command, added, maker, machine):
+    machine.clean()
+    notebook = maker.read_source(FOLDER / name)
+    last = next(number for number, cell in enumerate(notebook.cells) if command in cell.source)
+    notebook.cells = notebook.cells[:last + 1]
+    # The cell's trainings are not needed.
+    notebook.cells[last].source = notebook.cells[last].source.split(
+        "    run('python tools/train")[0]
+    folder, changed = machine.project / 'notebooks', machine.project / 'data' / added
+    maker.execute(notebook, folder, 'ai_studio', TIMEOUT)
+    changed.parent.mkdir(parents=True, exist_ok=True)
+    changed.write_text('changed')
+    maker.execute(notebook, folder, 'ai_studio', TIMEOUT)
+    assert changed.read_text() == 'changed'
 
 
 @pytest.mark.parametrize('place', ['.', 'data/data123456'])
@@ -159,6 +186,26 @@ def test_a_background_task_unpacks_the_project(place, tmp_path):
     program = f'{source.split("from exports")[0]}\nprint(sys.path[0])'
     printed = subprocess.check_output([sys.executable, '-c', program], cwd=tmp_path, text=True)
     assert printed == f'{tmp_path / "work" / "ppdet_ext-main" / "notebooks"}\n'
+
+
+def test_a_background_task_leaves_the_exported_folder_as_it_was(tmp_path, monkeypatch):
+    """One that holds other files is refused at the next export."""
+    monkeypatch.chdir(tmp_path)
+    exported = tmp_path / 'output_inference' / 'gfl_lite0_my-parts'
+    for path in (exported / 'model.onnx', tmp_path / 'output' / 'report' / 'report.html',
+                 tmp_path / 'output' / 'report' / 'thresholds_distilled_gfl.json',
+                 tmp_path / 'output' / 'gfl_lite2_my-parts_mgd_distill' / 'best_model.pdparams'):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    source = (FOLDER / '06_background_task.py').read_text(encoding='utf-8')
+    collecting = source.split("mgd_distill/best_model.pdparams')\n")[1]
+    for _ in range(2):
+        exec(collecting, {'glob': glob, 'shutil': shutil})
+    assert [path.name for path in exported.iterdir()] == ['model.onnx']
+    with zipfile.ZipFile('output/results.zip') as archive:
+        assert sorted(name for name in archive.namelist() if not name.endswith('/')) == [
+            'best_model.pdparams', 'gfl_lite0_my-parts/model.onnx', 'report.html',
+            'thresholds_distilled_gfl.json']
 
 
 def test_without_a_project_a_background_task_says_what_is_missing(tmp_path):
