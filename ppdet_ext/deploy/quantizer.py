@@ -85,17 +85,17 @@ class Quantizer:
 def _change(expected, found):
     """float: sum of the scores of boxes [B, 6], each times its dissimilarity to its best match.
 
-    The similarity of two boxes of one class is their IoU times the ratio of their scores.
+    Boxes that are lost and boxes that are new count alike. The similarity of two boxes of one class
+    is their IoU times the ratio of their scores.
     """
-    if not len(expected):
-        return 0.0
     rectangles = [np.column_stack([boxes[:, 2:4], boxes[:, 4:] - boxes[:, 2:4]]).astype('float64')
                   for boxes in (expected, found)]
     overlap = np.reshape(iou(*rectangles, [0] * len(found)), [len(expected), len(found)])
     scores, others = expected[:, 1:2], found[:, 1]
     like = overlap * (expected[:, :1] == found[:, 0]) * np.minimum(scores, others) / np.maximum(
         scores, others)
-    return float((scores[:, 0] * (1 - like.max(axis=1, initial=0))).sum())
+    return float((scores[:, 0] * (1 - like.max(axis=1, initial=0))).sum()
+                 + (others * (1 - like.max(axis=0, initial=0))).sum())
 
 
 def _session(model, **options):

@@ -121,11 +121,12 @@ def test_the_change_of_boxes():
     expected = np.array([[0, 0.8, 0, 0, 10, 10], [1, 0.4, 0, 0, 10, 10]], 'float32')
     change = quantizer._change
     assert change(expected, expected) == 0
-    assert change(expected[:0], expected) == 0
+    assert change(expected[:0], expected) == pytest.approx(1.2), 'new boxes'
     assert change(expected, expected[:0]) == pytest.approx(1.2)
+    assert change(expected[:0], expected[:0]) == 0
     assert change(expected, expected[:1]) == pytest.approx(0.4), 'of another class'
     half = np.array([[0, 0.4, 0, 0, 10, 5], [1, 0.4, 0, 0, 10, 10]], 'float32')
-    assert change(expected, half) == pytest.approx(0.8 * (1 - 0.5 * 0.5))
+    assert change(expected, half) == pytest.approx((0.8 + 0.4) * (1 - 0.5 * 0.5))
 
 
 def test_images_are_those_of_the_data_sets(exported, steel):
