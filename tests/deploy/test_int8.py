@@ -46,9 +46,12 @@ def test_all_convolutions_where_the_accuracy_stays(folder, settings):
         RUNTIMES.values())
     image = read_image(settings.calibration[0])
     for runtime in RUNTIMES.values():
-        expected, found = (Detector(str(folder), runtime, precision).detect(image)
-                           for precision in ('float32', 'int8'))
-        assert len(found) and not np.array_equal(found, expected)
+        detectors = [Detector(str(folder), runtime, precision) for precision in ('float32', 'int8')]
+        inputs = detectors[0].preprocess(image)
+        outputs = [detector.network(inputs) for detector in detectors]
+        for expected, found in zip(*outputs):
+            # Not after the suppression, which takes other boxes of random weights at any change.
+            assert 0 < np.std(found - expected) < 0.3 * np.std(expected)
     smaller = (folder / 'model_int8.onnx').stat().st_size / (folder / 'model.onnx').stat().st_size
     assert smaller < 0.7
 
