@@ -25,7 +25,7 @@ READMES = ('README.md', 'README_cn.md')
 
 def shipped(pattern):
     return sorted(os.path.relpath(path, CONFIGS)
-                  for path in glob.glob(os.path.join(CONFIGS, pattern)))
+                  for path in glob.glob(os.path.join(CONFIGS, pattern), recursive=True))
 
 
 DETECTORS = [path for folder in FOLDERS for path in shipped(f'{folder}/*.yml')]
@@ -57,7 +57,7 @@ def test_every_folder_has_detectors():
     assert shown == set(distill_methods()) - {'MGD', 'TSKD', 'DKAN', 'PPYOLOEDistill'}
 
 
-@pytest.mark.parametrize('path', shipped('**/*.yml') + shipped('*/_base_/*.yml'))
+@pytest.mark.parametrize('path', shipped('**/*.yml'))
 def test_bases_are_where_they_belong(path):
     folder = os.path.dirname(os.path.join(CONFIGS, path))
     for base in read_yaml(os.path.join(CONFIGS, path)).get('_BASE_', []):
