@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 import multiprocessing
 
-import pytest
 from noise_set import noise_set
 from tiny import student_yaml
 
@@ -21,5 +20,5 @@ def test_one_image_is_timed_while_nothing_loads_others(tmp_path, monkeypatch):
         (inputs[0]['image'].shape[0], multiprocessing.active_children())))
     cost = inference_cost.measure_cost(trainer)
     assert len(seen) > 2 and all(found == (1, []) for found in seen)
-    assert cost['milliseconds'] == pytest.approx(cost['milliseconds_95'], abs=1000)
+    assert 0 < cost['milliseconds'] <= cost['milliseconds_95']
     assert cost['input'] == '128 x 128'
