@@ -7,21 +7,21 @@ import functools
 import numpy as np
 import paddle
 import pytest
+from slim import test_ld_loss
 from slim.test_dkan_model import build_dkan  # noqa: F401, a fixture
 from tiny import batch
 
-METHODS = {'MGD': {}, 'TSKD': {'cross_response': {'align': True}}, 'DKAN': {}}
 
-
-@pytest.fixture(params=METHODS)
-def model(request, build):
-    """A model of every method, in training."""
-    options = {'slim_method': request.param, **METHODS[request.param]}
-    if request.param == 'DKAN':
-        options, build = {}, request.getfixturevalue('build_dkan')
-    built = build(**options)
-    built.train()
-    return built
+@pytest.fixture(params=['MGD', 'TSKD', 'DKAN', 'LD'])
+def training(request, build, build_dkan):  # noqa: F811
+    """A model in training and its batch, for each place where terms cast what is tapped."""
+    tskd = functools.partial(build, slim_method='TSKD', cross_response={'align': True})
+    build_model, build_batch = {
+        'MGD': (build, batch), 'TSKD': (tskd, batch), 'DKAN': (build_dkan, batch),
+        'LD': (test_ld_loss.distilled, test_ld_loss.batch)}[request.param]
+    model = build_model()
+    model.train()
+    return model, build_batch()
 
 
 def record(model, inputs):
@@ -38,8 +38,8 @@ def cast(tap, dtype):
 
 
 @pytest.mark.parametrize('dtype', ['float16', 'bfloat16'])
-def test_half_precision_features_give_float32_terms(model, dtype):
-    inputs, dtypes = batch(), set()
+def test_half_precision_features_give_float32_terms(training, dtype):
+    (model, inputs), dtypes = training, set()
     losses = list(model.distill_losses.values())
     record(model, inputs)
     for tap in (model.student_taps, model.teacher_taps):
@@ -64,7 +64,7 @@ def test_half_precision_features_give_float32_terms(model, dtype):
             sublayer.register_forward_post_hook(keep)
     paddle.seed(0)
     terms = model.raw_values(inputs)
-    assert dtypes == {paddle.float32}
+    assert dtypes == ({paddle.float32} if losses else set())
     assert {term.dtype for term in terms.values()} == {paddle.float32}
 
     for tap in (model.student_taps, model.teacher_taps):
@@ -74,9 +74,9 @@ def test_half_precision_features_give_float32_terms(model, dtype):
         np.testing.assert_array_equal(terms[name].numpy(), expected.numpy(), err_msg=name)
 
 
-def test_terms_run_outside_of_autocast(model, monkeypatch):
+def test_terms_run_outside_of_autocast(training, monkeypatch):
     # On a CPU autocast does nothing, so its switch is watched instead.
-    state, seen = [True], []
+    (model, inputs), state, seen = training, [True], []
 
     @contextlib.contextmanager
     def auto_cast(enable=True, **options):
@@ -90,13 +90,13 @@ def test_terms_run_outside_of_autocast(model, monkeypatch):
     compute = term.compute
     monkeypatch.setattr(term, 'compute',
                         lambda *taps: seen.append(('terms', state[-1])) or compute(*taps))
-    total = model(batch())['loss']
+    total = model(inputs)['loss']
     assert seen == [('student', True), ('terms', False)]
     assert total.dtype == paddle.float32
 
 
-def test_gradients_of_half_precision_features_are_finite(model):
-    inputs = batch()
+def test_gradients_of_half_precision_features_are_finite(training):
+    model, inputs = training
     record(model, inputs)
     leaves = model.student_taps.leaves()
     model.student_taps.replay({name: [leaf.astype('bfloat16') for leaf in features]
