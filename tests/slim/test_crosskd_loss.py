@@ -3,6 +3,7 @@
 """The cross response without the rest of TSKD; its formula is tested with TSKD."""
 import numpy as np
 import paddle
+import paddle.distributed as dist
 import pytest
 from compat_probes import GFL, build, gfl_targets, images
 from scipy.special import log_softmax
@@ -172,3 +173,21 @@ def test_boxes_of_gfl_are_divided_by_their_weights_and_in_tskd_by_the_objects(gf
         np.testing.assert_allclose(float(values[f'crosskd_box_{level}']) * weight,
                                    float(in_tskd[f'crosskd_box_{level}']) * objects, rtol=1e-5)
         assert float(values[f'crosskd_cls_{level}']) == float(in_tskd[f'crosskd_cls_{level}'])
+
+
+@pytest.mark.parametrize('objects', [0.0, 3.0])
+def test_what_it_divides_by_is_the_mean_over_processes(gfl, monkeypatch, objects):
+    *pair, inputs = gfl
+    inputs['pos_num'] = paddle.to_tensor([objects, 0.0])
+    model, alone = gfl_values(CrossKDLoss(*pair), inputs, *pair)
+    weight = sum(float(paddle.nn.functional.sigmoid(scores.max(axis=1)).sum())
+                 for scores in model.teacher_taps['head.gfl_head_cls'])
+    others = 100.0  # what the other process has of each
+    monkeypatch.setattr(dist, 'get_world_size', lambda: 2)
+    monkeypatch.setattr(dist, 'all_reduce', lambda value: value.set_value(value + others))
+    _, of_two = gfl_values(CrossKDLoss(*pair), inputs, *pair)
+    for part, own in (('cls', objects), ('box', weight)):
+        for level in ('p3', 'p4', 'p5'):
+            np.testing.assert_allclose(
+                float(of_two[f'crosskd_{part}_{level}']) * (own + others) / 2,
+                float(alone[f'crosskd_{part}_{level}']) * max(own, 1.0), rtol=1e-5)
