@@ -5,10 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
+from pages import FOLDERS
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [page for folder in ('', 'configs', 'data', 'docs', 'docs/results', 'notebooks')
-         for page in sorted((ROOT / folder).glob('*.md'))]
+PAGES = [page for folder in FOLDERS for page in sorted((ROOT / folder).glob('*.md'))]
 
 
 def text(page):
