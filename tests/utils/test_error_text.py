@@ -10,10 +10,9 @@ from ppdet_ext.utils.error_text import summary
     ('\nassert 0', 'AssertionError: compiled:2'),  # no text, and no source to quote
 ])
 def test_an_error_in_one_line(code, expected):
-    try:
+    with pytest.raises((ValueError, AssertionError)) as raised:
         exec(compile(code, 'compiled', 'exec'))
-    except Exception as error:
-        assert summary(error) == expected
+    assert summary(raised.value) == expected
 
 
 def test_without_a_text_the_line_is_quoted():
