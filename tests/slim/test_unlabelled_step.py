@@ -131,6 +131,9 @@ def test_heads_that_are_tapped_end_before_they_would_need_labels(build):
      'UnlabelledDataset.pseudo_boxes: true'),
     ({'slim_method': 'TSKD', 'distill_losses': [{'loss': 'MGDFeatureLoss', 'name': 'mgd'}]}, None,
      'cross_response needs labels, which .* do not have; set "unlabelled: false" there'),
+    ({'slim_method': 'TSKD'}, 0.5,
+     'cross_response needs labels, .* do not have, and for which the teacher\'s detections are not '
+     'enough; set "unlabelled: false" there'),
     ({'distill_losses': [{'unlabelled': False}]}, None, 'every term has "unlabelled: false"'),
 ])
 def test_a_term_that_needs_labels_is_told_so(build, slim, threshold, message):
