@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import shutil
 import signal
 import socket
 import subprocess
@@ -152,16 +153,16 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def test_two_nodes_train_together_and_fail_together(folder):
-    for rank in range(2):
-        (folder / f'mgd_{rank}.json').unlink(missing_ok=True)  # of one_machine
+def test_two_nodes_train_together_and_fail_together(folder, tmp_path):
+    for name in ('mgd_student.yml', 'mgd.yml'):
+        shutil.copy(folder / name, tmp_path)
     options = ('--nnodes=2', f'--master=127.0.0.1:{free_port()}', '--nproc_per_node=1')
-    nodes = [start(folder, f'node_{rank}', *options, f'--rank={rank}', PROGRAM, '.', 'mgd')
+    nodes = [start(tmp_path, f'node_{rank}', *options, f'--rank={rank}', PROGRAM, '.', 'mgd')
              for rank in range(2)]
     codes = [node.wait(timeout=600) for node in nodes]
-    first, second = results(folder, 'mgd')
+    first, second = results(tmp_path, 'mgd')
     assert first['after'] == second['after'] and first['steps'] == STEPS
-    consoles = [(folder / f'node_{rank}.txt').read_text() for rank in range(2)]
+    consoles = [(tmp_path / f'node_{rank}.txt').read_text() for rank in range(2)]
     assert ERROR in consoles[0] and f'error: {REASON}' in consoles[1]
     assert 0 not in codes
 
