@@ -1,23 +1,19 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """A run whose numbers are not numbers any more stops, and keeps what it has saved."""
-import importlib.util
 import os
-import pathlib
 import re
 
 import numpy as np
 import paddle
 import pytest
-from PIL import Image
+from noise_set import noise_set
 from tiny import slim_yaml, student_yaml
+from tool_runs import imported
 
-from ppdet_ext.data.coco import NEU_DET_CLASSES
 from ppdet_ext.engine import cli
 from ppdet_ext.modeling.finite import check_finite
-from ppdet_ext.utils.files import write_json
 
-TOOL = pathlib.Path(__file__).parents[2] / 'tools' / 'train.py'
 IMAGES, BATCH = 6, 2
 
 
@@ -30,18 +26,7 @@ def rates(second, first='1.0e-4'):
 @pytest.fixture
 def student(tmp_path):
     """YAML of a run of two epochs on noise."""
-    rng = np.random.default_rng(0)
-    (tmp_path / 'images').mkdir()
-    for k in range(IMAGES):
-        noise = rng.integers(0, 255, [64, 64, 3], dtype='uint8')
-        Image.fromarray(noise).save(tmp_path / 'images' / f'{k}.png')
-    write_json(str(tmp_path / 'all.json'), {
-        'categories': [{'id': k, 'name': name} for k, name in enumerate(NEU_DET_CLASSES)],
-        'images': [{'id': k, 'file_name': f'{k}.png', 'width': 64, 'height': 64}
-                   for k in range(IMAGES)],
-        'annotations': [{'id': k, 'image_id': k, 'category_id': k % 6, 'bbox': [8, 8, 40, 40],
-                         'area': 1600, 'iscrowd': 0} for k in range(IMAGES)]})
-    dataset = {'dataset_dir': str(tmp_path), 'image_dir': 'images', 'anno_path': 'all.json'}
+    dataset = {'dataset_dir': noise_set(tmp_path / 'set', train=IMAGES, val=IMAGES)}
     return student_yaml(tmp_path, TrainDataset=dataset, EvalDataset=dataset, epoch=2, worker_num=0,
                         use_gpu=False, save_dir=str(tmp_path / 'output'), seed=0,
                         TrainReader={'batch_size': BATCH})
@@ -49,14 +34,11 @@ def student(tmp_path):
 
 def run_tool(*arguments):
     """Exit code of tools/train.py."""
-    spec = importlib.util.spec_from_file_location('train', TOOL)
-    train = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(train)
     # Parameters are named again, as in a process of its own.
     with pytest.MonkeyPatch.context() as patch, paddle.utils.unique_name.guard():
         patch.setattr('sys.argv', ['train.py', *arguments])
         with pytest.raises(SystemExit) as stopped:
-            cli.run_tool(train.main)
+            cli.run_tool(imported('train').main)
     return stopped.value.code
 
 
