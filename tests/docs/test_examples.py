@@ -15,7 +15,7 @@ import numpy as np
 import paddle
 import pytest
 from ppdet.core.workspace import create
-from tiny import batch
+from tiny import batch, values
 
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.config.scope import isolated_config
@@ -90,10 +90,6 @@ def train_step(model, **options):
     losses['loss'].backward()
     optimizer.step()
     return losses
-
-
-def values(layer):
-    return {name: tensor.numpy().copy() for name, tensor in layer.state_dict().items()}
 
 
 def test_the_pair_of_ones_own_is_wired_and_trains(distill):

@@ -48,3 +48,14 @@ def batch(images=2, boxes=3, size=64, seed=0):
         'is_crowd': [paddle.zeros([boxes, 1], dtype='int32') for _ in range(images)],
         'epoch_id': 0,
     }
+
+
+def values(layer):
+    """A copy of a layer's tensors by name."""
+    return {name: tensor.numpy().copy() for name, tensor in layer.state_dict().items()}
+
+
+def moved(before, layer):
+    """Names of the layer's tensors that differ from their values before."""
+    return {name for name, tensor in layer.state_dict().items()
+            if not np.array_equal(before[name], tensor.numpy())}

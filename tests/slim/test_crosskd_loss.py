@@ -7,8 +7,8 @@ import paddle.distributed as dist
 import pytest
 from compat_probes import GFL, build, gfl_targets, images
 from scipy.special import log_softmax
-from slim.test_distill_model import moved, train_steps, values
-from tiny import batch, student_yaml
+from slim.test_distill_model import train_steps
+from tiny import batch, moved, student_yaml, values
 
 from ppdet_ext.slim import CrossKDLoss
 from ppdet_ext.slim.cross_response import build_cross_response

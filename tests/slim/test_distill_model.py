@@ -9,7 +9,7 @@ import paddle
 import pytest
 from paddle import nn
 from ppdet.core.workspace import create, load_config
-from tiny import batch, slim_yaml, student_yaml
+from tiny import batch, moved, slim_yaml, student_yaml, values
 
 from ppdet_ext.data.coco import NEU_DET_CLASSES
 from ppdet_ext.slim import MGDDistillModel, terms
@@ -18,15 +18,6 @@ from ppdet_ext.slim.losses import MGDFeatureLoss
 from ppdet_ext.slim.terms import FeatureTerm, Term
 
 LEVELS = ['mgd_p3', 'mgd_p4', 'mgd_p5', 'mgd_p6']
-
-
-def values(layer):
-    return {name: tensor.numpy().copy() for name, tensor in layer.state_dict().items()}
-
-
-def moved(before, layer):
-    return {name for name, tensor in layer.state_dict().items()
-            if not np.array_equal(before[name], tensor.numpy())}
 
 
 def train_steps(model, steps=2, **batch_options):

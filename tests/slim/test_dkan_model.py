@@ -5,8 +5,8 @@ import paddle
 import pytest
 from paddle import nn
 from ppdet.core.workspace import load_config
-from slim.test_distill_model import moved, train_steps, values
-from tiny import batch, slim_yaml, student_yaml
+from slim.test_distill_model import train_steps
+from tiny import batch, moved, slim_yaml, student_yaml, values
 from tiny_faster_rcnn import CLASSES, build_detector, faster_rcnn_yaml
 
 from ppdet_ext.slim import build_slim_model

@@ -8,8 +8,7 @@ import numpy as np
 import paddle
 import pytest
 from PIL import Image
-from slim.test_distill_model import moved, values
-from tiny import slim_yaml
+from tiny import moved, slim_yaml, values
 from tiny_faster_rcnn import CLASSES, build_detector, faster_rcnn_yaml
 
 from ppdet_ext.config.load import load_run_config

@@ -3,8 +3,8 @@
 """Every method trains a small RetinaNet from another; CrossKD and LD have files of their own."""
 import numpy as np
 import pytest
-from slim.test_distill_model import moved, train_steps, values
-from tiny import batch
+from slim.test_distill_model import train_steps
+from tiny import batch, moved, values
 
 # Of one value the levels are logged, of several their sums.
 LEVELS = ('p3', 'p4', 'p5', 'p6')

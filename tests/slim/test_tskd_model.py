@@ -7,7 +7,7 @@ import numpy as np
 import paddle
 import pytest
 from ppdet.core.workspace import create, load_config
-from tiny import CONFIGS, batch, slim_yaml, student_yaml
+from tiny import CONFIGS, batch, moved, slim_yaml, student_yaml, values
 
 from ppdet_ext.data.transforms import KEPT_BOXES, KeepGTBox
 from ppdet_ext.slim import TSKDDistillModel
@@ -15,15 +15,6 @@ from ppdet_ext.slim.batch import Batch, check_boxes, keep_boxes
 
 FEATURE_TERMS = ['fg', 'bg', 'ins_rea', 'pixel_rea', 'se']
 RESPONSE = {'reused_teacher_head_idx': 1}
-
-
-def values(layer):
-    return {name: tensor.numpy().copy() for name, tensor in layer.state_dict().items()}
-
-
-def moved(before, layer):
-    return {name for name, tensor in layer.state_dict().items()
-            if not np.array_equal(before[name], tensor.numpy())}
 
 
 @pytest.fixture

@@ -13,8 +13,7 @@ import paddle.distributed as dist
 import pytest
 from paddle import nn
 from PIL import Image
-from slim.test_distill_model import values
-from tiny import slim_yaml, student_yaml
+from tiny import slim_yaml, student_yaml, values
 
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.data.coco import NEU_DET_CLASSES

@@ -4,6 +4,7 @@ import numpy as np
 import paddle
 import pytest
 from ppdet.core.workspace import create
+from tiny import moved, values
 from tskd_oracle import feature_terms
 from vectors import each_case, float64, relative_error
 
@@ -37,15 +38,6 @@ def maps(images=2, channels=(4, 4), size=(8, 16)):
 def terms_of(layer, student, teacher, *images):
     """The terms for images of ``IMAGE_SHAPE`` with these boxes."""
     return layer(student, teacher, boxes_of(*images), paddle.to_tensor([IMAGE_SHAPE] * len(images)))
-
-
-def values(layer):
-    return {name: value.numpy().copy() for name, value in layer.state_dict().items()}
-
-
-def moved(layer, before):
-    return {name for name, value in values(layer).items()
-            if not np.array_equal(value, before[name])}
 
 
 def layer_of(vector):
@@ -210,7 +202,7 @@ def test_fixed_graph_units_stay_bit_identical():
     assert all(parameter.stop_gradient for parameter in layer.parameters())
     layer.train()
     step(layer, [BOX, OTHER_BOX], [BOX], times=3)
-    assert not moved(layer, before)
+    assert not moved(before, layer)
 
 
 def test_align_moves_in_one_step_and_fixed_graph_units_do_not():
@@ -218,7 +210,7 @@ def test_align_moves_in_one_step_and_fixed_graph_units_do_not():
     layer = TSKDFeatureLoss(4, 6, **only(*TERMS))
     before = values(layer)
     step(layer, [BOX, OTHER_BOX], [BOX])
-    assert moved(layer, before) == {'align.weight', 'align.bias'}
+    assert moved(before, layer) == {'align.weight', 'align.bias'}
 
 
 def test_graph_units_train_where_asked_to():
@@ -227,7 +219,7 @@ def test_graph_units_train_where_asked_to():
     before = values(layer)
     step(layer, [BOX, OTHER_BOX], [BOX])
     # The norm's shift is the same for both maps and starts at 0.
-    assert moved(layer, before) >= set(before) - {'pixel_graph.blocker.bias'}
+    assert moved(before, layer) >= set(before) - {'pixel_graph.blocker.bias'}
 
 
 def test_graph_units_are_drawn_once_from_the_seed():
