@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The techniques every patch is made of, and the one error they raise.
 
-A patch changes ppdet in memory only. It names what it changes by module and
+A patch changes ppdet, or a package it uses, in memory only. It names what it changes by module and
 qualified name and refuses, with an ``ImportError``, when the function or the
-text it patches is not there, so that another paddledet never runs half patched.
+text it patches is not there, so that another version never runs half patched.
 """
 import functools
 import importlib
@@ -31,15 +31,20 @@ class ModuleProxy(types.ModuleType):
 
 
 def refuse(module, qualname, expected):
-    """Raise the ImportError that says what of ppdet is not as expected."""
+    """Raise the ImportError that says what is not as expected, and what to install."""
+    package = module.partition('.')[0]
+    remedy = _paddledet_remedy() if package == 'ppdet' else (
+        f'This {package} is no tested version: see docs/compatibility.md')
+    raise ImportError(f'ppdet_ext cannot patch {module}.{qualname}: expected {expected}. {remedy}')
+
+
+def _paddledet_remedy():
     try:
         installed = importlib.metadata.version('paddledet')
     except importlib.metadata.PackageNotFoundError:
         installed = 'an unknown version'
-    raise ImportError(
-        f'ppdet_ext cannot patch {module}.{qualname}: expected {expected}. '
-        f'Only paddledet {SUPPORTED_PADDLEDET} is supported, {installed} is installed: '
-        f'pip install paddledet=={SUPPORTED_PADDLEDET}')
+    return (f'Only paddledet {SUPPORTED_PADDLEDET} is supported, {installed} is installed: '
+            f'pip install paddledet=={SUPPORTED_PADDLEDET}')
 
 
 def find(module, qualname):

@@ -23,7 +23,9 @@ def patch():
         patching.wrap(module, qualname, _with_mask)
     patching.replace_text('ppdet.modeling.heads.pico_head', 'PicoHeadV2.get_loss', {
         'avg_factor = flatten_assigned_scores.sum()':
-        'avg_factor = flatten_assigned_scores.sum() + float(num_total_pos == 0)'})
+        # With several processes it is at least 1 already.
+        'avg_factor = flatten_assigned_scores.sum() + float('
+        'num_total_pos == 0 and paddle.distributed.get_world_size() == 1)'})
 
 
 def _with_mask(forward, *args, **kwargs):

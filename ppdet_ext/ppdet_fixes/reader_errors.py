@@ -15,10 +15,10 @@ Patch: the error names the file and the transform, and is raised where the batch
 awaited, after the processes have been ended. A process that was killed is named there,
 and all of them end with the run.
 """
-import ctypes
 import functools
-import signal
-import sys
+import os
+import threading
+import time
 
 from ..compat import patching
 
@@ -27,7 +27,6 @@ LOADER = 'paddle.io.dataloader.dataloader_iter'
 WORKER = 'paddle.io.dataloader.worker'
 PROCESSES = 'paddle.io.multiprocess_utils'
 ITERATORS = ('_DataLoaderIterSingleProcess', '_DataLoaderIterMultiProcess')
-PARENT_DEATH_SIGNAL = 1  # prctl's PR_SET_PDEATHSIG
 SECONDS_TO_END = 5  # for a process that loads images
 
 
@@ -105,9 +104,15 @@ def _raise_kept_error(original, self):
 
 def _end_with_parent(loop, *args, **kwargs):
     """Makes a process that loads images end with the run; it would otherwise wait forever."""
-    if sys.platform == 'linux':
-        ctypes.CDLL(None).prctl(PARENT_DEATH_SIGNAL, signal.SIGKILL)
+    threading.Thread(target=_end_after, args=(os.getppid(), ), daemon=True).start()
     return loop(*args, **kwargs)
+
+
+def _end_after(parent):
+    # A signal at the parent's death would come when the thread ends that started this process.
+    while os.getppid() == parent:
+        time.sleep(1)
+    os._exit(1)
 
 
 def _keep_quiet(throw):

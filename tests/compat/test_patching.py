@@ -65,7 +65,12 @@ def test_what_is_missing_is_named(shapes, module, qualname, old, expected):
         patching.replace_text(module, qualname, {old: 'new'})
     message = str(refusal.value)
     assert f'{module}.{qualname}: expected {expected}' in message
-    assert 'Only paddledet 2.6.0 is supported' in message
+    assert f'This {module} is no tested version' in message
+
+
+def test_another_paddledet_is_named():
+    with pytest.raises(ImportError, match='2.6.0 is installed: pip install paddledet==2.6.0'):
+        patching.find('ppdet.no_such_module', 'value')
 
 
 def test_wrap_passes_original_and_arguments(shapes):

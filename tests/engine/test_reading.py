@@ -4,7 +4,11 @@
 import multiprocessing
 import os
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+import paddle
 import pytest
 from noise_set import noise_set
 from ppdet.engine.callbacks import Callback
@@ -66,3 +70,22 @@ def test_a_loading_process_that_is_killed(make):
     trainer.register_callbacks([Kill(trainer)])
     with pytest.raises(ChildProcessError, match=r'the process \d+, which loads images, was killed'):
         trainer.train()
+
+
+class Numbers(paddle.io.Dataset):
+    def __len__(self):
+        return 40
+
+    def __getitem__(self, index):
+        time.sleep(0.02)
+        return np.float32(index)
+
+
+def start_loading():
+    return iter(paddle.io.DataLoader(Numbers(), batch_size=2, num_workers=1))
+
+
+def test_loading_goes_on_after_the_thread_that_began_it():
+    with ThreadPoolExecutor(1) as pool:
+        loading = pool.submit(start_loading).result()
+    assert len(list(loading)) == 20
