@@ -61,16 +61,16 @@ run(f'python tools/eval.py -c configs/few_shot/{detector}_base.yml', f'-o {on(da
 # 旧类别的列逐位保留，新类别的列随机初始化。
 
 # %%
-run(f'python tools/expand_head.py -c configs/few_shot/{detector}_tfa.yml '
+run(f'python tools/expand_head.py -c configs/few_shot/{detector}_dkan.yml '
     f'--base_config configs/few_shot/{detector}_base.yml', '--overwrite')
 
 # %% [markdown]
-# ## 4. TFA：没有教师的微调
-# *TFA, the baseline*
+# ## 4. 不蒸馏：没有教师的微调
+# *Without distillation, the baseline*
 
 # %%
 fine_tuning = f'{schedule(20)} {on(data)}' if options else ''
-run(f'python tools/train.py -c configs/few_shot/{detector}_tfa.yml --eval', fine_tuning)
+run(f'python tools/train.py -c configs/few_shot/{detector}_dkan.yml --eval', fine_tuning)
 
 # %% [markdown]
 # ## 5. DKAN
@@ -78,7 +78,7 @@ run(f'python tools/train.py -c configs/few_shot/{detector}_tfa.yml --eval', fine
 # 保存的输出中有警告 `the teacher is weak`：基类检测器只训练了 6 个 epoch，属于正常现象。
 
 # %%
-run(f'python tools/train.py -c configs/few_shot/{detector}_tfa.yml '
+run(f'python tools/train.py -c configs/few_shot/{detector}_dkan.yml '
     f'--slim_config configs/slim/distill/{detector}_dkan_distill.yml --eval', fine_tuning)
 
 # %% [markdown]
@@ -92,8 +92,8 @@ annotations = 'annotations/few_shot/split1'
 run(f'python tools/eval.py -c configs/few_shot/{detector}_base.yml '
     f'--output_eval output/{detector}_base/test -o '
     f'EvalDataset.anno_path={annotations}/base_test.json', on(data))
-for name in ('tfa', 'dkan_distill'):
-    run(f'python tools/eval.py -c configs/few_shot/{detector}_tfa.yml '
+for name in ('dkan', 'dkan_distill'):
+    run(f'python tools/eval.py -c configs/few_shot/{detector}_dkan.yml '
         f'--output_eval output/{detector}_{name}/test -o '
         f'weights=output/{detector}_{name}/model_final '
         f'EvalDataset.anno_path={annotations}/test.json '
@@ -104,7 +104,7 @@ for name in ('tfa', 'dkan_distill'):
 # 好的结果是 `novel` 高而 `forgetting` 接近 0。保存的输出中它是负数：基类检测器训练太短，微调时旧类别也还在进步。
 
 # %%
-methods = {'TFA': f'{detector}_tfa/test', 'DKAN': f'{detector}_dkan_distill/test'}
+methods = {'不蒸馏': f'{detector}_dkan/test', 'DKAN': f'{detector}_dkan_distill/test'}
 for key in ('AP', 'AP50'):
     table([[title, *(percent(metrics(folder)['few_shot'][group][key])
                      for group in ('base', 'novel', 'all', 'forgetting'))]
@@ -117,7 +117,7 @@ for key in ('AP', 'AP50'):
 # 只需要学生的配置和权重。`demo` 中的图像是合成的。
 
 # %%
-run(f'python tools/infer.py -c configs/few_shot/{detector}_tfa.yml --infer_img='
+run(f'python tools/infer.py -c configs/few_shot/{detector}_dkan.yml --infer_img='
     f'demo/scratches_240.jpg -o weights=output/{detector}_dkan_distill/model_final',
     f'-o {on(data)} --draw_threshold 0.2 --output_dir output/infer_dkan')
 show_pictures('output/infer_dkan/*.jpg')

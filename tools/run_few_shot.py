@@ -9,7 +9,7 @@ with the same --output and another --name add rows to the table. To continue an 
 give the same command again.
 
   N=faster_rcnn_nano_fpn_neu_det_split1
-  python tools/run_few_shot.py -c configs/few_shot/${N}_tfa.yml \\
+  python tools/run_few_shot.py -c configs/few_shot/${N}_dkan.yml \\
       --base_config configs/few_shot/${N}_base.yml \\
       --slim_config configs/slim/distill/${N}_dkan_distill.yml --name DKAN \\
       --shots 5 10 30 --seed 1 2 3 --output output/few_shot/split1

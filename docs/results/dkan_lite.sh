@@ -2,7 +2,8 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 #
-# DKAN, TFA and plain fine-tuning of Faster R-CNN lite0 on real NEU-DET, prepared in data/NEU-DET-COCO.
+# Plain fine-tuning, TFA, DKAN, and DKAN's detector without distillation, of Faster R-CNN lite0 on real NEU-DET, prepared in
+# data/NEU-DET-COCO.
 #
 #   sh docs/results/dkan_lite.sh tune          each method with three rates: our own division, validation images
 #   sh docs/results/dkan_lite.sh split 1       the authors' sets of a split, test images, each method with its best rate
@@ -14,7 +15,7 @@ python=${PYTHON:-python}
 data=data/NEU-DET-COCO
 sets=$data/annotations/few_shot
 
-# Calls tools/run_few_shot.py for a method: its name in the table, ft or tfa, its slim YAML or nothing, rate; then options.
+# Calls tools/run_few_shot.py for a method: its name in the table, ft, tfa or dkan, its slim YAML or nothing, rate; then options.
 method() {
     name=$1 student=$2 slim=$3 rate=$4
     shift 4
@@ -31,7 +32,8 @@ tune)
         runs="--shots ${SHOTS:-5 30} --seed ${SEEDS:-1} --eval_set val --output output/few_shot/lite0_tuning"
         method "fine-tuning $rate" ft "" $rate $runs
         method "TFA $rate" tfa "" $rate $runs
-        method "DKAN $rate" tfa $dkan $rate $runs
+        method "without distillation $rate" dkan "" $rate $runs
+        method "DKAN $rate" dkan $dkan $rate $runs
     done
     ;;
 split)
@@ -42,7 +44,8 @@ split)
     runs="--sets $folder --shots ${SHOTS:-5 30} --seed ${SEEDS:-1 2 3 4 5} --output output/few_shot/lite0_split$2"
     method fine-tuning ft "" "${RATE_FT:-0.001}" $runs
     method TFA tfa "" "${RATE_TFA:-0.001}" $runs
-    method DKAN tfa "${configs}_dkan_distill.yml" "${RATE_DKAN:-0.001}" $runs
+    method "without distillation" dkan "" "${RATE_PLAIN:-0.001}" $runs
+    method DKAN dkan "${configs}_dkan_distill.yml" "${RATE_DKAN:-0.001}" $runs
     ;;
 *)
     echo "error: $1: expected tune, or split and its number" >&2

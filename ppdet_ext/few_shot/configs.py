@@ -70,8 +70,8 @@ def detector_configs(folder, name, detector, sets, templates, split=None):
         split (int or None): number of the split, if it is one of NEU-DET's.
 
     Returns:
-        dict of str to str: file name and text of base training, of fine-tuning (``ft``, ``tfa``)
-        and of DKAN.
+        dict of str to str: file name and text of base training, of fine-tuning (``ft``, ``tfa``),
+        and of DKAN's student and teacher (``dkan``, ``dkan_distill``).
     """
     shipped, run = (f'faster_rcnn_{detector}_fpn_{n}' for n in ('neu_det_split1', name))
     base_run = f'output/{run}_base'
@@ -85,7 +85,8 @@ def detector_configs(folder, name, detector, sets, templates, split=None):
 
     texts = {f'{run}_base.yml': _text('The detector of the base classes.', {
         **based_on('base', 'base'), 'weights': base_weights})}
-    for step, comment in (('ft', 'Plain fine-tuning.'), ('tfa', 'TFA, and the student of DKAN.')):
+    for step, comment in (('ft', 'Plain fine-tuning.'), ('tfa', 'TFA.'),
+                          ('dkan', 'The student of DKAN.')):
         texts[f'{run}_{step}.yml'] = _text(f'{comment} First run tools/expand_head.py.', {
             **based_on(step, 'all'), 'pretrain_weights': f'output/{run}_{step}/expanded.pdparams',
             'weights': f'output/{run}_{step}/model_final',

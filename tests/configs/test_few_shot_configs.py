@@ -15,6 +15,7 @@ from ppdet_ext.few_shot.configs import dataset_configs, detector_configs, detect
 from ppdet_ext.few_shot.head_expansion import Detector, expand_head
 from ppdet_ext.few_shot.sets import NEU_DET_SPLITS, ClassSplit
 from ppdet_ext.modeling import CosineSimBBoxHead, MultiClassSoftNMS
+from ppdet_ext.modeling.freeze import freeze_modules
 from ppdet_ext.slim import build_slim_model, read_slim_config
 
 DETECTORS = ('nano', 'lite0', 'r50', 'r101')
@@ -91,7 +92,8 @@ def test_every_config_is_what_its_name_says(run, path_of):
         version = base['EfficientNetLite']['version']
         assert f'lite{version}' == depth
         assert base['pretrain_weights'] == f'efficientnet_lite{version}'
-    heads = {'ft': ('BBoxHead', None), 'tfa': ('CosineSimBBoxHead', ['backbone'])}
+    heads = {'ft': ('BBoxHead', None), 'dkan': ('CosineSimBBoxHead', ['backbone']),
+             'tfa': ('CosineSimBBoxHead', ['backbone', 'neck', 'rpn_head', 'bbox_head.head'])}
     for kind, (head, frozen) in heads.items():
         cfg = plain(load_run_config(path_of(run, kind), {}))
         classes = NEU_DET_SPLITS[int(split)]
@@ -139,19 +141,27 @@ def test_the_chain_fits_from_base_detector_to_dkan(run, path_of, tmp_path):
     assert any(p.stop_gradient for p in kernels) == ('lite0' in run), 'freeze_at'
     assert not all(p.stop_gradient for p in kernels)
     assert set(expand_head(linear, base)[0]) == set(base.tensors)
-    cfg, model, cosine = built(path_of(run, 'tfa'))
+    cfg, model, cosine = built(path_of(run, 'dkan'))
     assert type(model.bbox_head) is CosineSimBBoxHead
     assert type(model.bbox_post_process.nms) is MultiClassSoftNMS
     tensors, _ = expand_head(cosine, base)
     paddle.save({name: paddle.to_tensor(value) for name, value in tensors.items()}, student)
     slim = read_slim_config(path_of(run, 'dkan_distill'))
-    cfg = load_run_config(path_of(run, 'tfa'),
+    cfg = load_run_config(path_of(run, 'dkan'),
                           {'pretrain_weights': student, 'teacher_weights': teacher}, slim)
     model = build_slim_model(cfg, slim)['model']
     assert cfg.filename == stem(path_of(run, 'dkan_distill'))
     assert list(model.distill_losses.keys()) == [
         'dkan_fka_p2', 'dkan_fka_p3', 'dkan_fka_p4', 'dkan_fka_p5', 'dkan_lka']
     assert all(p.stop_gradient for p in model.student_model.backbone.parameters())
+
+
+@pytest.mark.parametrize('detector', ['nano', 'lite0'])
+def test_tfa_trains_only_the_classifier_and_the_regressor(detector, path_of):
+    cfg, model, _ = built(path_of(f'faster_rcnn_{detector}_fpn_neu_det_split2', 'tfa'))
+    freeze_modules(model, cfg.freeze)
+    assert [name for name, p in model.named_parameters() if not p.stop_gradient] == [
+        'bbox_head.bbox_score.weight', 'bbox_head.bbox_delta.weight', 'bbox_head.bbox_delta.bias']
 
 
 def test_the_sets_of_the_authors_have_no_validation(tmp_path):

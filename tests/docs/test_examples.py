@@ -179,7 +179,7 @@ def test_the_classes_of_ones_own_go_from_base_detector_to_dkan(few_shot_folder, 
     cfg, base = built('base', pretrain_weights=None)
     check_sets(cfg, 'base_train', 'base_val')
     weights = cfg.weights
-    cfg, target = built('tfa')
+    cfg, target = built('dkan')
     check_sets(cfg, '5shot_seed1', 'val')
     assert cfg.base_metrics == os.path.join(os.path.dirname(weights), 'metrics.json')
     assert cfg.freeze == ['backbone']

@@ -48,7 +48,7 @@ def folder(tmp_path, monkeypatch):
     (tmp_path / 'tools').mkdir()
     for name, code in STUBS.items():
         (tmp_path / 'tools' / f'{name}.py').write_text(f'import json, os, sys\n{code}')
-    for name in ('base', 'tfa', 'dkan'):
+    for name in ('base', 'tfa', 'dkan', 'dkan_distill'):
         (tmp_path / f'{name}.yml').write_text(f'name: {name}')
     (tmp_path / 'data' / 'sets').mkdir(parents=True)
     for name in ('base_train', 'base_test', 'test', '5shot_seed1', '5shot_seed2'):
@@ -64,7 +64,7 @@ def write_set(path, classes=SPLIT):
 SETS = Sets('data/sets', 'data', 'test')
 BASE = Base('base.yml', ('epoch=3', ), 'base.pdparams')
 TFA = Method('TFA', 'tfa.yml', None, (), 40)
-DKAN = Method('DKAN', 'tfa.yml', 'dkan.yml', ('epoch=7', ), 7)
+DKAN = Method('DKAN', 'dkan.yml', 'dkan_distill.yml', ('epoch=7', ), 7)
 
 
 def plan(method=TFA, base=BASE, seeds=(1, 2)):
@@ -97,16 +97,16 @@ def test_commands_of_a_distillation(folder):
         'EvalDataset.dataset_dir=data', 'EvalDataset.anno_path=sets/base_test.json',
         'weights=base.pdparams'), )
     assert expansion.commands == ((
-        'expand_head', '-c', 'tfa.yml', '--base_config', 'base.yml', '--base_weights',
+        'expand_head', '-c', 'dkan.yml', '--base_config', 'base.yml', '--base_weights',
         'base.pdparams', '--output', 'out/DKAN/expanded.pdparams', '--overwrite', '-o',
         'epoch=7'), )
     assert plan(DKAN).runs[1].step.commands == (
-        ('train', '-c', 'tfa.yml', '--slim_config', 'dkan.yml', '-o', 'snapshot_epoch=7',
+        ('train', '-c', 'dkan.yml', '--slim_config', 'dkan_distill.yml', '-o', 'snapshot_epoch=7',
          'teacher_weights=base.pdparams', 'epoch=7', 'TrainDataset.dataset_dir=data',
          'TrainDataset.anno_path=sets/5shot_seed2.json', 'seed=2',
          'pretrain_weights=out/DKAN/expanded.pdparams', 'save_dir=out/DKAN',
          'filename=5shot_seed2'),
-        ('eval', '-c', 'tfa.yml', '--output_eval', 'out/DKAN/5shot_seed2', '-o', 'epoch=7',
+        ('eval', '-c', 'dkan.yml', '--output_eval', 'out/DKAN/5shot_seed2', '-o', 'epoch=7',
          'EvalDataset.dataset_dir=data', 'EvalDataset.anno_path=sets/test.json',
          'weights=out/DKAN/5shot_seed2/model_final.pdparams',
          'base_metrics=out/base/metrics.json', 'base_weights=base.pdparams'))
@@ -177,8 +177,8 @@ def test_changed_options_are_refused_before_anything_runs(folder):
     assert trained(folder) == ['5shot_seed2', '5shot_seed1', '5shot_seed2']
 
 
-@pytest.mark.parametrize('path', ['dkan.yml', 'tfa.yml', 'data/sets/5shot_seed1.json',
-                                  'data/sets/test.json'])
+@pytest.mark.parametrize('path', ['dkan.yml', 'dkan_distill.yml',
+                                  'data/sets/5shot_seed1.json', 'data/sets/test.json'])
 def test_a_changed_file_is_refused(folder, path):
     run(plan(DKAN))
     (folder / path).write_text('{"other": 1}')

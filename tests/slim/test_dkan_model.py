@@ -231,6 +231,15 @@ def test_a_student_that_does_not_fit_is_an_error(build_dkan, tmp_path, overrides
         build_dkan(student=student_of(tmp_path, **overrides))
 
 
+def test_a_loss_on_the_neck_needs_a_student_that_is_not_frozen_up_to_there(build_dkan, tmp_path):
+    frozen = student_of(tmp_path, freeze=['backbone', 'neck', 'rpn_head', 'bbox_head.head'])
+    with pytest.raises(ValueError, match='FeatureKnowledgeAlignLoss "dkan_fka" has nothing to '
+                                         'train: .* Take neck out of .* freeze'):
+        build_dkan(student=frozen)
+    build_dkan(student=frozen, distill_losses=[{'loss_weight': 0.0}])
+    build_dkan(student=student_of(tmp_path, freeze=['neck']))  # the backbone trains through it
+
+
 def test_base_weights_that_were_not_expanded_are_an_error(build_dkan, tmp_path):
     with pytest.raises(ValueError, match='At least 100% must fit'):
         build_dkan(student=student_of(tmp_path,

@@ -11,7 +11,7 @@ from ..build import ConfiguredDistillModel
 from ..factory import register_distill_method
 from ..feature_tap import FeatureTap
 from ..losses import ONLY, LogitKnowledgeAlignLoss
-from ..terms import Term
+from ..terms import FeatureTerm, Term
 
 __all__ = ['DKANDistillModel']
 
@@ -38,8 +38,8 @@ class DKANDistillModel(ConfiguredDistillModel):
 
     Raises:
         ValueError: as ``ConfiguredDistillModel``; a detector other than Faster R-CNN with a neck;
-            a student without weights, or whose weights do not all fit; classes that do not begin
-            with the teacher's.
+            a student without weights, or whose weights do not all fit, or that is frozen up to
+            the neck; classes that do not begin with the teacher's.
     """
 
     default_loss = 'FeatureKnowledgeAlignLoss'
@@ -54,6 +54,21 @@ class DKANDistillModel(ConfiguredDistillModel):
                              'head; set pretrain_weights to the file that tools/expand_head.py '
                              'has written')
         super().__init__(cfg, slim_config_path)
+        self._check_trainable()
+
+    def _check_trainable(self):
+        """Refuses a loss on the neck's maps where nothing that computes them is trained."""
+        student = self.student_model
+        if any(not parameter.stop_gradient for part in (student.backbone, student.neck)
+               for parameter in part.parameters()):
+            return
+        for term in self.terms:
+            if isinstance(term, FeatureTerm) and term.student_tap == NECK and any(
+                    term.weights.values()):
+                raise ValueError(f'{term.place} has nothing to train: the backbone and the neck '
+                                 f'of the student are frozen. Take neck out of the YAML\'s key '
+                                 f'freeze (the student of DKAN is ..._dkan.yml, not ..._tfa.yml), '
+                                 f'or give this entry loss_weight: 0.0')
 
     @staticmethod
     def check_classes(student, teacher, path):
