@@ -4,6 +4,7 @@
 from paddle import nn
 from ppdet.utils.logger import setup_logger
 
+from ..utils.options import NAMES, optional
 from ..utils.suggest import did_you_mean
 
 __all__ = ['BATCH_NORMS', 'freeze', 'freeze_modules', 'is_frozen']
@@ -47,7 +48,7 @@ def freeze_modules(model, parts):
     Raises:
         ValueError: no list of names, or a name that is not a sublayer.
     """
-    if not isinstance(parts or [], list):
+    if not optional(NAMES).fits(parts):
         raise ValueError(f'freeze must be a list of sublayers, like [backbone], got {parts!r}')
     sublayers = dict(model.named_sublayers())
     for part in parts or []:

@@ -98,7 +98,10 @@ def test_the_gradient_passes_through_to_what_lies_before():
 @pytest.mark.parametrize('parts, message', [
     ('backbone', "freeze must be a list of sublayers, like .backbone., got 'backbone'"),
     (['bakbone'], r'no sublayer "bakbone" \(did you mean "backbone"\?\); its parts are back'),
-    ([3], 'no sublayer "3"'),
+    ([3], r'freeze must be a list of sublayers, .* got \[3\]'),
+    ([['backbone']], 'freeze must be a list of sublayers'),
+    (False, 'freeze must be a list of sublayers, .* got False'),
+    ({}, 'freeze must be a list of sublayers, .* got {}'),
 ])
 def test_wrong_parts_are_an_error(parts, message):
     with pytest.raises(ValueError, match=message):
