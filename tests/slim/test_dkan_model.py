@@ -1,5 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
+import json
+
 import numpy as np
 import paddle
 import pytest
@@ -195,8 +197,9 @@ def test_the_teacher_may_have_a_cosine_head(build_dkan, tmp_path):
 @pytest.mark.parametrize('slim, message', [
     ({'logit_loss': True}, 'logit_loss takes "key: value" pairs, got True'),
     ({'logit_loss': {'tua': 5.0}}, r'unknown key "tua" \(did you mean "tau"\?\)'),
-    ({'logit_loss': {'tau': 'hot'}}, "tau must be a number of at least 0, got 'hot'"),
-    ({'logit_loss': {'tau': True}}, 'tau must be a number of at least 0, got True'),
+    ({'logit_loss': {'tau': 'hot'}}, "tau must be a number above 0, got 'hot'"),
+    ({'logit_loss': {'tau': True}}, 'tau must be a number above 0, got True'),
+    ({'logit_loss': {'tau': 0}}, 'tau must be a number above 0, got 0'),
     ({'logit_loss': {'loss_weight': -1}}, 'loss_weight must be a number of at least 0, got -1'),
     ({'logit_loss': {'use_scaled_logits': 1}}, 'use_scaled_logits must be true or false, got 1'),
     ({'logit_loss': {'num_base_classes': 2}}, 'unknown key "num_base_classes"'),
@@ -251,6 +254,26 @@ def test_other_detectors_are_an_error(build_dkan, tmp_path):
     with pytest.raises(ValueError, match='DKAN is for FasterRCNN with a neck and a BBoxHead or '
                        'CosineSimBBoxHead; the student is RetinaNet'):
         build_dkan(student=retinanet)
+
+
+@pytest.mark.parametrize('part, message', [
+    ('neck', 'the student is FasterRCNN with neck: none, bbox_head: CosineSimBBoxHead'),
+    ('bbox_head', 'the student is FasterRCNN with neck: FPN, bbox_head: none'),
+])
+def test_a_faster_rcnn_without_a_part_is_an_error(build_dkan, part, message):
+    model = build_dkan()
+    setattr(model.student_model, part, None)
+    with pytest.raises(ValueError, match=message):
+        model.build_terms(model.student_model, model.teacher_model, None)
+
+
+def test_without_class_names_those_of_the_teachers_data_set_count(build_dkan, tmp_path):
+    (tmp_path / 'base.json').write_text(json.dumps({'images': [], 'annotations': [], 'categories': [
+        {'id': k, 'name': name} for k, name in enumerate(CLASSES[2::-1])]}))
+    teacher = faster_rcnn_yaml(tmp_path, 'teacher', classes=3, class_names=None, TrainDataset={
+        'dataset_dir': str(tmp_path), 'anno_path': 'base.json'})
+    with pytest.raises(ValueError, match='the teacher detects patches, inclusion, crazing, but'):
+        build_dkan(teacher=teacher)
 
 
 def test_unlabelled_images_reach_the_neck_but_not_the_box_head(build_dkan):

@@ -5,8 +5,9 @@ import paddle
 from ppdet.modeling.architectures import FasterRCNN
 from ppdet.modeling.heads import BBoxHead
 
+from ...data.dataset_files import class_names_of
 from ...modeling import CosineClassifier
-from ...utils.options import FLAG, NOT_NEGATIVE, check_options
+from ...utils.options import FLAG, NOT_NEGATIVE, POSITIVE, check_options
 from ..build import ConfiguredDistillModel
 from ..factory import register_distill_method
 from ..feature_tap import FeatureTap
@@ -17,7 +18,7 @@ __all__ = ['DKANDistillModel']
 
 NECK, CLASSIFIER = 'neck', 'bbox_head.bbox_score'
 LOGIT_TERM = 'dkan_lka'
-LOGIT_OPTIONS = {'tau': NOT_NEGATIVE, 'loss_weight': NOT_NEGATIVE, 'use_scaled_logits': FLAG,
+LOGIT_OPTIONS = {'tau': POSITIVE, 'loss_weight': NOT_NEGATIVE, 'use_scaled_logits': FLAG,
                  'unlabelled': FLAG}
 
 
@@ -32,8 +33,9 @@ class DKANDistillModel(ConfiguredDistillModel):
 
     The teacher's box head runs on the boxes that the student has sampled, so that both classify the
     same boxes, row by row. (In the released code each samples its own boxes.) Options of
-    the slim YAML's section ``logit_loss``: ``tau``, ``loss_weight`` and ``use_scaled_logits``;
-    false in the last compares the cosines without their scale, as the released code does.
+    the slim YAML's section ``logit_loss``: ``tau``, ``loss_weight``, ``unlabelled``, which must be
+    false where the run has unlabelled images, and ``use_scaled_logits``; false in the last
+    compares the cosines without their scale, as the released code does.
     ``logit_loss: false`` leaves the term out.
 
     Raises:
@@ -78,7 +80,7 @@ class DKANDistillModel(ConfiguredDistillModel):
             raise ValueError(f'{path}: the teacher detects {base} classes, the student {count}; '
                              f'DKAN needs a teacher of the base classes and a student of these '
                              f'and new ones')
-        names, base_names = student.get('class_names'), teacher.get('class_names')
+        names, base_names = student['class_names'], class_names_of(teacher)
         if names and base_names and list(names[:base]) != list(base_names):
             raise ValueError(f'{path}: the teacher detects {", ".join(base_names)}, but the '
                              f'student\'s class_names begin with {", ".join(names[:base])}; the '
@@ -87,10 +89,12 @@ class DKANDistillModel(ConfiguredDistillModel):
     def build_terms(self, student, teacher, slim):
         """Builds the feature losses of ``distill_losses`` and the logit loss."""
         for role, model in (('student', student), ('teacher', teacher)):
-            if not isinstance(model, FasterRCNN) or model.neck is None or not isinstance(
-                    model.bbox_head, BBoxHead):
+            neck, head = (getattr(model, part, None) for part in ('neck', 'bbox_head'))
+            if not isinstance(model, FasterRCNN) or neck is None or not isinstance(head, BBoxHead):
+                names = ['none' if part is None else type(part).__name__ for part in (neck, head)]
                 raise ValueError(f'DKAN is for FasterRCNN with a neck and a BBoxHead or '
-                                 f'CosineSimBBoxHead; the {role} is {type(model).__name__}')
+                                 f'CosineSimBBoxHead; the {role} is {type(model).__name__} with '
+                                 f'neck: {names[0]}, bbox_head: {names[1]}')
         terms = super().build_terms(student, teacher, slim)
         options = slim.content.get('logit_loss')
         if options is False:
