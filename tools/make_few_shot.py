@@ -28,7 +28,7 @@ from ppdet_ext.utils import command_line
 def parse_args(args):
     parser = command_line.plain_parser(__doc__)
     parser.add_argument('--dataset_dir', '--dataset-dir', required=True,
-                        help='data set as tools/prepare_neu_det.py writes it')
+                        help='data set as tools/prepare_data.py writes it')
     parser.add_argument('--split', type=int, choices=sorted(NEU_DET_SPLITS),
                         help='base and novel classes of NEU-DET, as in the DKAN paper')
     parser.add_argument('--base', type=_class_names, help='base classes of your own data, a,b,c')
@@ -50,7 +50,7 @@ def parse_args(args):
     parser.add_argument('--output', help='folder to write (default: annotations/few_shot/split1 '
                                          '... in the data set)')
     parser.add_argument('--overwrite', action='store_true',
-                        help='replace files that hold other sets')
+                        help='replace files that hold other sets, and the YAMLs, edited or not')
     flags = parser.parse_args(args)
     own_classes = flags.base and flags.novel
     if bool(flags.split) == bool(own_classes) or bool(flags.base) != bool(flags.novel):
@@ -75,7 +75,7 @@ def main(args):
     classes = NEU_DET_SPLITS[flags.split] if flags.split else ClassSplit(flags.base, flags.novel)
     sets = make_few_shot(flags.dataset_dir, classes, flags.shots, flags.seed, flags.unlabelled,
                          flags.authors_splits)
-    name = os.path.basename(os.path.normpath(flags.output))
+    name = os.path.basename(os.path.abspath(flags.output))
     name = f'neu_det_{name}' if flags.split else name
     configs = dataset_configs(flags.output, name, classes, sets, flags.dataset_dir)
     for detector in flags.detector:

@@ -108,7 +108,7 @@ def make_few_shot(dataset_dir, classes, shots, seeds, unlabelled='drop_image',
 
     Args:
         dataset_dir (str): holds ``annotations/{train,val,test}.json``, as
-            ``tools/prepare_neu_det.py`` writes them.
+            ``tools/prepare_data.py`` writes them.
         classes (ClassSplit): base and novel classes. Objects of further classes in the data set
             are treated as unlabelled.
         shots (iterable of int): numbers of boxes of each class; one set for each and each seed.
@@ -180,12 +180,13 @@ def _read_coco(path):
     """Returns the images of a COCO file, its class names in the order of their ids, its info."""
     if not os.path.isfile(path):
         raise FileNotFoundError(f'{path} does not exist; prepare the data set with '
-                                'tools/prepare_neu_det.py, or correct the path')
+                                'tools/prepare_data.py (NEU-DET: tools/prepare_neu_det.py), or '
+                                'correct the path')
     try:
         content = read_sound_coco(path)
     except ValueError as error:
-        raise ValueError(f'{error}; correct it, tools/prepare_neu_det.py --check lists its '
-                         'faults') from error
+        raise ValueError(f'{error}; correct it, tools/prepare_data.py --check --output FOLDER '
+                         'lists the faults of a data set') from error
     names = {category['id']: category['name'] for category in content.categories}
     images = {record['id']: Image(record, []) for record in content.images}
     for box in content.annotations:
@@ -452,7 +453,8 @@ def write_few_shot(folder, sets, overwrite=False, configs=None):
                if os.path.exists(path) and not _holds(path, content)]
     if changed and not overwrite:
         raise FileExistsError(f'{changed[0]} exists and holds another set ({len(changed)} such '
-                              'files); give another --output, or --overwrite to replace them')
+                              'files); give another --output, or --overwrite to replace them '
+                              'and the YAMLs there, edited or not')
     os.makedirs(folder, exist_ok=True)
     for path, content in contents.items():
         write_json(path, content)

@@ -346,9 +346,9 @@ def test_a_file_with_another_set_is_not_replaced_unasked(source, tmp_path):
 # The command
 
 
-def run_tool(*arguments):
+def run_tool(*arguments, **options):
     return subprocess.run([sys.executable, os.path.join(ROOT, 'tools', 'make_few_shot.py'),
-                           *arguments], capture_output=True, text=True)
+                           *arguments], capture_output=True, text=True, **options)
 
 
 def test_the_command_writes_what_it_prints(source):
@@ -387,6 +387,15 @@ def test_a_config_that_was_edited_stays_unless_it_may_be_replaced(source):
     assert path.read_text() == f'{written}epoch: 3\n'
     assert run_tool(*command, '--overwrite').returncode == 0
     assert path.read_text() == written
+
+
+def test_the_current_folder_gives_its_name_to_the_configs(source, tmp_path):
+    (tmp_path / 'parts').mkdir()
+    done = run_tool('--dataset_dir', os.path.abspath(source.write()), '--base', 'ash,burr',
+                    '--novel', 'crack,dent', '--shots', '1', '--output', '.',
+                    cwd=tmp_path / 'parts')
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / 'parts' / 'parts_base.yml').is_file()
 
 
 def test_the_command_ends_with_one_line_on_an_error(source):
