@@ -19,6 +19,8 @@ from ppdet_ext.few_shot.head_expansion import (
 def parse_args(argv):
     parser = cli.ArgumentParser()
     parser.add_argument('--base_config', required=True, help='YAML of the base detector')
+    parser.add_argument('--base_opt', nargs='*', action='extend', default=[], metavar='KEY=VALUE',
+                        help='like -o, for the base detector; -o itself is for -c only')
     parser.add_argument('--base_weights', help='its weights (default: those named in its YAML)')
     parser.add_argument('--method', choices=METHODS, default='randinit',
                         help='source of the columns of novel classes: random numbers, a second '
@@ -31,31 +33,36 @@ def parse_args(argv):
                         help='seed of the random columns (default: 0)')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing file')
     args = parser.parse_args(argv)
+    args.base_opt = parser.parse_options(args.base_opt)
     if (args.method == 'combine') != bool(args.novel_config):
         parser.error('--novel_config is required with --method combine, and only allowed there')
     return args
 
 
-def trained_detector(path, weights):
-    """Detector: classes from the YAML, tensors from the file."""
+def trained_detector(path, weights, options=None):
+    """Detector: classes from the YAML or its data sets, tensors from the file."""
     from ppdet_ext.config.load import load_run_config
+    from ppdet_ext.data.dataset_files import class_names_of
+    from ppdet_ext.modeling.trained_classes import check_trained_classes
     from ppdet_ext.modeling.weights import load_tensors, resolve_weights
 
-    cfg = load_run_config(path)
+    cfg = load_run_config(path, options)
     source = resolve_weights(weights or cfg.get('weights') or '')
-    return Detector(source, cfg.get('class_names'), cfg.num_classes,
-                    load_tensors(source))
+    names = class_names_of(cfg)
+    check_trained_classes(source, names)
+    return Detector(source, names, cfg.num_classes, load_tensors(source))
 
 
 def built_detector(path, cfg, seed):
     """Detector: the one of a configuration, with random weights."""
     from ppdet.core.workspace import create
 
+    from ppdet_ext.data.dataset_files import class_names_of
     from ppdet_ext.engine.callbacks.seeds import set_seed
 
     set_seed(seed)
     state = create(cfg.architecture).state_dict()
-    return Detector(path, cfg.get('class_names'), cfg.num_classes,
+    return Detector(path, class_names_of(cfg), cfg.num_classes,
                     {name: tensor.numpy() for name, tensor in state.items()})
 
 
@@ -99,7 +106,7 @@ def main(argv):
     from ppdet_ext.engine.checkpoint_files import save_weights
 
     # Every loading replaces PaddleDetection's one configuration: that of -c comes last.
-    base = trained_detector(args.base_config, args.base_weights)
+    base = trained_detector(args.base_config, args.base_weights, args.base_opt)
     novel = None
     if args.novel_config:
         novel = trained_detector(args.novel_config, args.novel_weights)

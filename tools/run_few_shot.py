@@ -37,7 +37,7 @@ def parse_args(argv):
     parser.add_argument('--base_config', required=True, help='YAML of the base detector')
     parser.add_argument('--base_weights', help='its weights (default: those named in its YAML; '
                         'if they do not exist, it is trained)')
-    parser.add_argument('--base_opt', nargs='*', default=[], metavar='KEY=VALUE',
+    parser.add_argument('--base_opt', nargs='*', action='extend', default=[], metavar='KEY=VALUE',
                         help='like -o, for the base detector; -o itself is for the student only')
     parser.add_argument('--sets', help='folder of the few-shot sets (default: that of '
                         'TrainDataset.anno_path of -c)')
@@ -57,9 +57,10 @@ def parse_args(argv):
     # As given on the command line, to be passed on.
     args.options = parser.parse_known_args(argv)[0].opt or []
     args.base_options, args.base_opt = args.base_opt, parser.parse_options(args.base_opt)
-    for option in (*args.options, *args.base_options):
+    for flag, option in (*(('-o', option) for option in args.options),
+                         *(('--base_opt', option) for option in args.base_options)):
         if option.partition('=')[0].strip() in OWN_KEYS:
-            parser.error(f'-o {option}: the runs set this key themselves; see --seed, --sets, '
+            parser.error(f'{flag} {option}: the runs set this key themselves; see --seed, --sets, '
                          f'--base_weights and --output')
     if not NAME.fullmatch(args.name) or args.name == 'base':
         parser.error(f'--name {args.name}: expected letters, digits and any of " _.,()+-", since '
@@ -98,6 +99,7 @@ def main(argv):
     from ppdet_ext.few_shot.experiments import (
         Base,
         Method,
+        check_base_images,
         check_sets,
         class_split,
         make_plan,
@@ -114,6 +116,10 @@ def main(argv):
     sets = few_shot_sets(cfg, args.sets, args.eval_set)
     check_sets(sets, class_split(base_cfg, cfg), args.shots, args.seed,
                train_base=base.weights is None)
+    if base.weights:
+        trained = check_base_images(base.weights, sets)
+        print(f'base detector: {base.weights}, trained on '
+              f'{trained or "images that no record beside it names"}')
     plan = make_plan(args.output, sets, base, method, args.shots, args.seed)
     with experiment_folder(args.output):
         table = run_plan(plan, args.output, checkout.TOOLS, sets.path(sets.eval_set),

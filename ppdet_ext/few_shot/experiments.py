@@ -10,19 +10,23 @@ The folder of the experiment then holds::
     <method>/5shot_seed1/        a run: model_final.pdparams, metrics.json, train.log ...
 """
 import datetime
+import glob
 import os
 import shlex
 from collections import defaultdict
+from contextlib import suppress
 from typing import NamedTuple, Optional
 
 from ..config.yaml_file import yaml_files
 from ..data.coco_file import read_sound_coco
+from ..utils.files import read_json
 from ..utils.steps import Step, check_finished, run_steps
+from ..utils.text import counted
 from .results import metrics_line, write_results
 from .sets import NEU_DET_SPLITS, ClassSplit, annotation_path
 
-__all__ = ['Base', 'Method', 'Plan', 'Run', 'Sets', 'check_sets', 'class_split', 'make_plan',
-           'run_plan', 'seconds_left']
+__all__ = ['Base', 'Method', 'Plan', 'Run', 'Sets', 'check_base_images', 'check_sets',
+           'class_split', 'make_plan', 'run_plan', 'seconds_left']
 
 
 class Sets(NamedTuple):
@@ -152,15 +156,57 @@ def _make_command(sets, classes, shots, seeds):
     chosen = ['--split', *split] if split else ['--base', ','.join(classes.base), '--novel',
                                                 ','.join(classes.novel)]
     authors = sets.folder.endswith('_authors')  # so make_few_shot calls the folder
+    rule = _rule(sets.folder)
     command = ['python', 'tools/make_few_shot.py', '--dataset_dir', sets.dataset_dir, *chosen,
                *(['--authors_splits', 'NEU-DET-fewshot-splits.tar.gz'] if authors else []),
-               '--shots', *shots, '--seed', *seeds, '--output', sets.folder]
+               *(['--unlabelled', rule] if rule else []), '--shots', *shots, '--seed', *seeds,
+               '--output', sets.folder]
     return map(str, command)
+
+
+def _rule(folder):
+    """str or None: how the sets that a folder holds already treat objects without a label."""
+    for path in sorted(glob.glob(os.path.join(glob.escape(folder), '*.json'))):
+        with suppress(ValueError):  # a damaged set says nothing, another may
+            rule = read_sound_coco(path).info.get('unlabelled')
+            if rule:
+                return rule
+    return None
 
 
 def _words(classes):
     base, novel = (', '.join(names) or 'none' for names in classes)
     return f'base classes {base} and novel classes {novel}'
+
+
+def check_base_images(weights, sets):
+    """Refuses a base detector that has learned images of the set to evaluate on.
+
+    Args:
+        weights (str): its weights; beside them may be ``tools/train.py``'s record of the training.
+        sets (Sets): the few-shot sets.
+
+    Returns:
+        str or None: the annotations it was trained on; None where there is no record.
+
+    Raises:
+        ValueError: some of their images are in the set to evaluate on.
+    """
+    path = os.path.join(os.path.dirname(weights), 'train_command.json')
+    record = read_json(path) if os.path.isfile(path) else {}
+    trained, folder = record.get('annotations'), record.get('dataset_dir')
+    if trained and os.path.isfile(trained) and (
+            os.path.realpath(folder) == os.path.realpath(sets.dataset_dir)):
+        test = sets.path(sets.eval_set)
+        seen, others = ({image['file_name'] for image in read_sound_coco(file).images}
+                        for file in (trained, test))
+        if seen & others:
+            raise ValueError(f'{weights} was trained on {trained}, which has '
+                             f'{counted(len(seen & others), "image")} of {test}, first '
+                             f'{min(seen & others)}: a test on training images shows nothing. '
+                             f'Train a base detector on {sets.path("base_train")} and name its '
+                             f'weights with --base_weights')
+    return trained
 
 
 # Steps
@@ -206,10 +252,11 @@ def _base_evaluation(output, sets, base):
 def _expansion(output, base, method):
     folder = os.path.join(output, method.name)
     result = os.path.join(folder, 'expanded.pdparams')
+    base_options = ('--base_opt', *base.options) if base.options else ()
     options = ('-o', *method.options) if method.options else ()
-    command = ('expand_head', '-c', method.config, '--base_config', base.config, '--base_weights',
-               base.weights, '--output', result, '--overwrite', *options)
-    inputs = (*yaml_files(method.config), *yaml_files(base.config))
+    command = ('expand_head', '-c', method.config, '--base_config', base.config, *base_options,
+               '--base_weights', base.weights, '--output', result, '--overwrite', *options)
+    inputs = (*yaml_files(method.config), *yaml_files(base.config), base.weights)
     return Step(f'{method.name}, expansion of the head', folder, (command, ), inputs, result)
 
 
@@ -229,9 +276,9 @@ def _run(output, sets, base, method, expanded, shots, seed):
                 f'base_weights={base.weights}')
     configs = [file for path in (method.config, method.slim_config) if path
                for file in yaml_files(path)]
-    inputs = (*configs, sets.path(name), sets.path(sets.eval_set))
-    return Step(f'{method.name}, {shots} shots, seed {seed}', folder, (train, evaluate), inputs,
-                os.path.join(folder, 'metrics.json'))
+    inputs = (*configs, base.weights, sets.path(name), sets.path(sets.eval_set))
+    return Step(f'{method.name}, {counted(shots, "shot")}, seed {seed}', folder,
+                (train, evaluate), inputs, os.path.join(folder, 'metrics.json'))
 
 
 # Running

@@ -3,6 +3,7 @@
 """Plans, and how they are run, with stub tools that take no time."""
 import json
 import os
+import shutil
 
 import pytest
 
@@ -11,6 +12,7 @@ from ppdet_ext.few_shot.experiments import (
     Method,
     Run,
     Sets,
+    check_base_images,
     check_sets,
     class_split,
     make_plan,
@@ -97,9 +99,9 @@ def test_commands_of_a_distillation(folder):
         'EvalDataset.dataset_dir=data', 'EvalDataset.anno_path=sets/base_test.json',
         'weights=base.pdparams'), )
     assert expansion.commands == ((
-        'expand_head', '-c', 'dkan.yml', '--base_config', 'base.yml', '--base_weights',
-        'base.pdparams', '--output', 'out/DKAN/expanded.pdparams', '--overwrite', '-o',
-        'epoch=7'), )
+        'expand_head', '-c', 'dkan.yml', '--base_config', 'base.yml', '--base_opt', 'epoch=3',
+        '--base_weights', 'base.pdparams', '--output', 'out/DKAN/expanded.pdparams', '--overwrite',
+        '-o', 'epoch=7'), )
     assert plan(DKAN).runs[1].step.commands == (
         ('train', '-c', 'dkan.yml', '--slim_config', 'dkan_distill.yml', '-o', 'snapshot_epoch=7',
          'teacher_weights=base.pdparams', 'epoch=7', 'TrainDataset.dataset_dir=data',
@@ -196,6 +198,17 @@ def test_another_base_detector_or_set_needs_another_output(folder):
         run(make_plan('out', SETS._replace(eval_set='val'), BASE, DKAN, [5], [1]))
 
 
+def test_runs_of_a_base_detector_that_was_trained_again_since_are_not_kept(folder):
+    (folder / 'base.pdparams').write_text('1')
+    run(plan())
+    (folder / 'base.pdparams').write_text('2')
+    shutil.rmtree(folder / 'out' / 'base')
+    with pytest.raises(ValueError, match='out/TFA: .*expansion.* base.pdparams has another cont'):
+        run(plan())
+    run(plan(), overwrite=True)
+    assert len(trained(folder)) == 4
+
+
 def test_missing_sets_are_all_named_with_the_command_that_makes_them(folder):
     (folder / 'data' / 'sets' / 'base_test.json').unlink()
     with pytest.raises(FileNotFoundError) as missing:
@@ -212,6 +225,35 @@ def test_the_command_for_own_classes_and_for_the_authors_sets(folder):
         check_sets(SETS, own, [30], [1], train_base=False)
     with pytest.raises(FileNotFoundError, match='--authors_splits NEU-DET-fewshot-splits.tar.gz'):
         check_sets(SETS._replace(folder='split1_authors'), SPLIT, [5], [1], train_base=False)
+
+
+def test_the_command_keeps_the_rule_of_the_sets_that_exist(folder):
+    (folder / 'data' / 'sets' / '5shot_seed1.json').write_text(json.dumps({
+        'images': [], 'categories': [], 'info': {'unlabelled': 'crowd'}}))
+    with pytest.raises(FileNotFoundError, match='--split 1 --unlabelled crowd --shots 5 --seed 3'):
+        check_sets(SETS, SPLIT, [5], [3], train_base=False)
+
+
+def write_images(path, *names):
+    path.write_text(json.dumps({'categories': [], 'images': [
+        {'id': number, 'file_name': name, 'width': 8, 'height': 8}
+        for number, name in enumerate(names)]}))
+
+
+@pytest.mark.parametrize('dataset_dir, refused', [('data', True), ('elsewhere', False)])
+def test_a_base_detector_that_has_learned_test_images_is_refused(folder, dataset_dir, refused):
+    annotations = folder / 'data' / 'train.json'
+    write_images(annotations, 'a.png', 'b.png')
+    write_images(folder / 'data' / 'sets' / 'test.json', 'b.png', 'c.png')
+    assert check_base_images('base.pdparams', SETS) is None, 'nothing is known'
+    (folder / 'train_command.json').write_text(json.dumps({
+        'annotations': str(annotations), 'dataset_dir': str(folder / dataset_dir)}))
+    if refused:
+        with pytest.raises(ValueError, match='train.json, which has 1 image of data/sets/test.json,'
+                                             ' first b.png: .*--base_weights'):
+            check_base_images('base.pdparams', SETS)
+        write_images(annotations, 'a.png')
+    assert check_base_images('base.pdparams', SETS) == str(annotations)
 
 
 def test_sets_of_other_classes_are_refused(folder):

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import errno
 import importlib.util
+import json
 import pathlib
 
 import numpy as np
@@ -102,6 +103,28 @@ def test_what_is_missing_is_an_error(tmp_path, base, student):
     for options in (['--method', 'combine'], ['--novel_config', base]):
         with pytest.raises(SystemExit):
             run(student, base, *options)
+
+
+def test_weights_trained_on_the_classes_in_another_order_are_refused(tmp_path, base, student):
+    (tmp_path / 'train_command.json').write_text(json.dumps({'class_names': CLASSES[2::-1]}))
+    with pytest.raises(ValueError, match='trained on the classes patches, inclusion, crazing .*the '
+                                         'same in another order'):
+        run(student, base)
+
+
+def test_without_class_names_those_of_the_data_set_count(tmp_path, student, capsys):
+    (tmp_path / 'base.json').write_text(json.dumps({'images': [], 'annotations': [], 'categories': [
+        {'id': k, 'name': name} for k, name in enumerate(CLASSES[:3])]}))
+    unnamed = faster_rcnn_yaml(tmp_path, 'unnamed', classes=3, class_names=None, TrainDataset={
+        'dataset_dir': str(tmp_path), 'anno_path': 'base.json'})
+    paddle.save(build_detector(unnamed).state_dict(), str(tmp_path / 'unnamed.pdparams'))
+    run(student, unnamed, '--base_weights', str(tmp_path / 'unnamed'))
+    assert 'base: 3 classes (crazing, inclusion, patches)' in capsys.readouterr().out
+
+
+def test_options_of_the_base_detector(base, student, capsys):
+    with pytest.raises(ValueError, match='begin with crazing, inclusion, patches; base classes'):
+        run(student, base, '--base_opt', 'epoch=1', '--base_opt', 'class_names=[a, b, c]')
 
 
 def test_a_base_detector_of_other_classes_is_refused(tmp_path, base, student):

@@ -70,9 +70,9 @@ def test_a_killed_experiment_goes_on_where_it_stopped(tmp_path, command):
         killed = subprocess.Popen(command, cwd=tmp_path, stdout=f, stderr=subprocess.STDOUT)
         kill_when(killed, second / 'train.log')
     log = (tmp_path / 'log').read_text()
-    assert 'run 1 of 2: DKAN, 1 shots, seed 1, logs in out/DKAN/1shot_seed1\n' in log
+    assert 'run 1 of 2: DKAN, 1 shot, seed 1, logs in out/DKAN/1shot_seed1\n' in log
     assert '    run 1 of 2: AP_B' in log
-    assert 'run 2 of 2: DKAN, 1 shots, seed 2, logs in out/DKAN/1shot_seed2, about 0:' in log
+    assert 'run 2 of 2: DKAN, 1 shot, seed 2, logs in out/DKAN/1shot_seed2, about 0:' in log
     assert len(json.loads((tmp_path / 'out' / 'results.json').read_text())['runs']) == 1
     trained = (first / 'model_final.pdparams').stat().st_mtime_ns
 
@@ -103,10 +103,12 @@ def parse(*options):
 
 def test_options_are_handed_on_as_they_were_written():
     args = parse('--name', 'TFA', '--shots', '5', '5', '30', '--output', './out/', '-o', 'epoch=2',
-                 'LearningRate.base_lr=1e-3', '--base_opt', 'epoch=3')
+                 'LearningRate.base_lr=1e-3', '--base_opt', 'epoch=3',
+                 '--base_opt', 'snapshot_epoch=9')
     assert args.options == ['epoch=2', 'LearningRate.base_lr=1e-3']
     assert args.opt == {'epoch': 2, 'LearningRate': {'base_lr': 0.001}}
-    assert (args.base_options, args.base_opt) == (['epoch=3'], {'epoch': 3})
+    assert args.base_options == ['epoch=3', 'snapshot_epoch=9']
+    assert args.base_opt == {'epoch': 3, 'snapshot_epoch': 9}
     assert (args.shots, args.seed, args.output) == ([5, 30], [1], 'out')
 
 
@@ -114,7 +116,7 @@ def test_options_are_handed_on_as_they_were_written():
     (['--name', '../x'], '--name ../x: expected letters, digits'),
     (['--name', 'base'], 'and not "base"'),
     (['--name', 'x', '-o', 'seed=1'], '-o seed=1: the runs set this key themselves; see --seed'),
-    (['--name', 'x', '--base_opt', 'weights=a'], 'weights=a: the runs set this key'),
+    (['--name', 'x', '--base_opt', 'weights=a'], '--base_opt weights=a: the runs set this key'),
     (['--name', 'x', '--base_opt', 'epoch'], '-o takes key=value pairs, got "epoch"'),
     ([], 'required: --name'),
 ])
