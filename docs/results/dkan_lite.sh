@@ -8,8 +8,9 @@
 #   sh docs/results/dkan_lite.sh tune          each method with three rates: our own division, validation images
 #   sh docs/results/dkan_lite.sh split 1       the authors' sets of a split, test images, each method with its best rate
 #
-# AUTHORS names their archive (default NEU-DET-fewshot-splits.tar.gz), SHOTS and SEEDS the runs. What is finished is not run
-# again: after Ctrl-C the same command goes on.
+# AUTHORS names their archive (default NEU-DET-fewshot-splits.tar.gz), SHOTS and SEEDS the runs. RATE_FT, RATE_TFA,
+# RATE_PLAIN (without distillation) and RATE_DKAN are the rates of split: the best ones of tune, 0.001 where they are not given.
+# Sets that are there stay, and what is finished is not run again: after Ctrl-C the same command goes on.
 set -e
 python=${PYTHON:-python}
 data=data/NEU-DET-COCO
@@ -27,7 +28,7 @@ case "$1" in
 tune)
     configs=configs/few_shot/faster_rcnn_lite0_fpn_neu_det_split1
     dkan=configs/slim/distill/faster_rcnn_lite0_fpn_neu_det_split1_dkan_distill.yml
-    [ -d $sets/split1 ] || $python tools/make_few_shot.py --dataset_dir $data --split 1 --shots 5 30 --seed 1
+    $python tools/make_few_shot.py --dataset_dir $data --split 1 --shots ${SHOTS:-5 30} --seed ${SEEDS:-1}
     for rate in 0.0001 0.0003 0.001; do
         runs="--shots ${SHOTS:-5 30} --seed ${SEEDS:-1} --eval_set val --output output/few_shot/lite0_tuning"
         method "fine-tuning $rate" ft "" $rate $runs
@@ -38,8 +39,8 @@ tune)
     ;;
 split)
     folder=$sets/split$2_authors
-    [ -d "$folder" ] || $python tools/make_few_shot.py --dataset_dir $data --split "$2" --detector lite0 \
-        --authors_splits "${AUTHORS:-NEU-DET-fewshot-splits.tar.gz}" --shots 5 30 --seed 1 2 3 4 5
+    $python tools/make_few_shot.py --dataset_dir $data --split "$2" --detector lite0 \
+        --authors_splits "${AUTHORS:-NEU-DET-fewshot-splits.tar.gz}" --shots ${SHOTS:-5 30} --seed ${SEEDS:-1 2 3 4 5}
     configs=$folder/faster_rcnn_lite0_fpn_neu_det_split$2_authors
     runs="--sets $folder --shots ${SHOTS:-5 30} --seed ${SEEDS:-1 2 3 4 5} --output output/few_shot/lite0_split$2"
     method fine-tuning ft "" "${RATE_FT:-0.001}" $runs
