@@ -26,7 +26,7 @@ class MultiClassSoftNMS:
     Args:
         score_threshold (float): boxes with a lower score are removed first.
         nms_threshold (float): IoU above which ``linear`` lowers a score.
-        keep_top_k (int): boxes kept per image.
+        keep_top_k (int): boxes kept per image; -1 keeps all, as in PaddleDetection.
         decay (str): ``linear``, times 1 - IoU, or ``gaussian``, times exp(-IoU^2 / sigma).
         sigma (float): of ``gaussian``.
         min_score (float): boxes whose score falls below this are removed.
@@ -86,7 +86,8 @@ class MultiClassSoftNMS:
         boxes, scores = boxes[candidates], scores[candidates]
         classes = np.arange(scores.shape[1])
         rows, regions = [np.zeros([0, 6])], [np.zeros([0], 'int64')]
-        for _ in range(min(self.keep_top_k, len(candidates))):
+        limit = scores.size if self.keep_top_k < 0 else self.keep_top_k
+        for _ in range(min(limit, len(candidates))):
             best = scores.argmax(axis=0)  # one of each class
             best_scores, best_boxes = scores[best, classes], boxes[best, classes]
             found = best_scores > 0.0
@@ -99,7 +100,7 @@ class MultiClassSoftNMS:
             scores[best, classes] = 0.0
             scores[scores < self.min_score] = 0.0
         rows, regions = np.concatenate(rows), np.concatenate(regions)
-        order = np.argsort(-rows[:, 1], kind='stable')[:self.keep_top_k]
+        order = np.argsort(-rows[:, 1], kind='stable')[:limit]
         return rows[order], regions[order]
 
 

@@ -56,6 +56,7 @@ def test_low_scores_and_all_beyond_the_best_are_left_out():
     rows, _, _ = suppress(BOXES, [0.9, 0.6, 0.04], keep_top_k=1)
     assert rows[:, 1].tolist() == [np.float32(0.9)]
     assert len(suppress(BOXES, [0.9, 0.6, 0.04])[0]) == 2
+    assert len(suppress(BOXES, [0.9, 0.6, 0.2], keep_top_k=-1)[0]) == 3
     rows, _, _ = suppress(BOXES, [0.9, 0.6, 0.2], nms_threshold=0.3, min_score=0.5)
     assert rows[:, 1].tolist() == [np.float32(0.9)]
 
