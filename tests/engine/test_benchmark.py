@@ -59,7 +59,7 @@ def test_a_student_that_needs_weights_is_given_random_ones(tmp_path):
     output = tmp_path / 'measurements.json'
     subprocess.run([
         sys.executable, os.path.join(CONFIGS, '..', 'tools', 'benchmark_distill.py'),
-        '-c', os.path.join(CONFIGS, 'few_shot', 'faster_rcnn_nano_fpn_neu_det_split1_tfa.yml'),
+        '-c', os.path.join(CONFIGS, 'few_shot', 'faster_rcnn_nano_fpn_neu_det_split1_dkan.yml'),
         '--slim_config', os.path.join(CONFIGS, 'slim', 'distill',
                                       'faster_rcnn_nano_fpn_neu_det_split1_dkan_distill.yml'),
         '--batch_size', '1', '--steps', '1', '--warmup', '0', '--output', str(output),
