@@ -11,6 +11,10 @@ SIGTERM                              as before Paddle's import; ``compat.termina
 packages that ppdet imports          SciPy, matplotlib, pandas, scikit-learn and requests at first
                                      use, Numba not at all; ``compat.postponed_imports``
 Paddle's ``Adam`` and ``AdamW``      the step runs on one thread on a CPU; ``compat.adam_threads``
+Paddle's ``DataLoader``              raises the errors of its processes where a batch is awaited,
+                                     and they end with the program; ``ppdet_fixes.reader_errors``
+``pycocotools.coco.COCO``            reads files as UTF-8; ``ppdet_fixes.text_files``
+``PIL.ImageDraw.ImageDraw``          has ``textsize`` again; ``ppdet_fixes.pillow_textsize``
 functions of ``ppdet``               replaced or changed in memory, each by a module of ``compat``
                                      (for this version of Paddle) or ``ppdet_fixes`` (for any)
 ``ppdet.slim.build_slim_model``      our factory, which knows MGD, TSKD and DKAN too;
