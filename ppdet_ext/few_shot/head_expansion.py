@@ -84,7 +84,7 @@ def expand_head(target, base, method='randinit', novel=None):
     changes += [Change(name, _size(base.tensors[name]), '-', 'dropped: a cosine has no bias')
                 for name in base.tensors if name not in target.tensors]
     if novel is not None:
-        _check_features(target, base, novel)
+        _check_features(target, novel)
     return tensors, changes
 
 
@@ -186,7 +186,7 @@ def _class_tensor(name, layer, target, part):
     return found
 
 
-def _check_features(target, base, novel):
+def _check_features(target, novel):
     for name, tensor in target.tensors.items():
         if name == SCALE or _class_layer(name, tensor, target):
             continue

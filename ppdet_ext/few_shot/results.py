@@ -9,7 +9,7 @@ import glob
 import os
 import re
 import statistics
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from matplotlib.figure import Figure
 from terminaltables import AsciiTable, GithubFlavoredMarkdownTable
@@ -27,8 +27,8 @@ RUN_FOLDER = re.compile(r'(\d+)shot_seed(\d+)$')
 class Result(NamedTuple):
     """``metrics.json`` of a run, or of the base detector, whose shots and seed are None."""
     method: str
-    shots: int
-    seed: int
+    shots: Optional[int]
+    seed: Optional[int]
     metrics: dict
 
     def metric(self, part, name):

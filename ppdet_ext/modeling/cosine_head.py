@@ -66,9 +66,10 @@ class CosineClassifier(nn.Layer):
 class CosineSimBBoxHead(BBoxHead):
     """``BBoxHead`` that classifies by cosine similarity, for few-shot detection.
 
-    Wang et al., Frustratingly Simple Few-Shot Object Detection, ICML 2020. Everything but the two
-    last layers is ``BBoxHead``'s. Since only directions count, a few examples cannot lengthen a
-    class's weight vector and so drown out the classes learned from many.
+    Wang et al., Frustratingly Simple Few-Shot Object Detection, ICML 2020. Everything but the
+    classifier, and a box regressor shared by the classes, is ``BBoxHead``'s. Since only directions
+    count, a few examples cannot lengthen a class's weight vector and so drown out the classes
+    learned from many.
 
     Args:
         head (nn.Layer): from RoI features to feature vectors.

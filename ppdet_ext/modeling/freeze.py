@@ -7,7 +7,7 @@ from ppdet.utils.logger import setup_logger
 from ..utils.options import NAMES, optional
 from ..utils.suggest import did_you_mean
 
-__all__ = ['BATCH_NORMS', 'freeze', 'freeze_modules', 'is_frozen']
+__all__ = ['BATCH_NORMS', 'freeze', 'freeze_modules']
 
 logger = setup_logger('ppdet.engine')
 
@@ -32,11 +32,6 @@ def freeze(layer):
             sublayer.register_forward_pre_hook(_use_stored_statistics)
 
 
-def is_frozen(layer):
-    """bool: whether a layer was given to :func:`freeze`."""
-    return getattr(layer, 'is_frozen', False)
-
-
 def freeze_modules(model, parts):
     """Freezes sublayers that a list names.
 
@@ -56,7 +51,7 @@ def freeze_modules(model, parts):
             children = ', '.join(name for name, _ in model.named_children())
             raise ValueError(f'freeze: {type(model).__name__} has no sublayer "{part}"'
                              f'{did_you_mean(part, sublayers)}; its parts are {children}')
-        if not is_frozen(sublayers[part]):
+        if not getattr(sublayers[part], 'is_frozen', False):
             freeze(sublayers[part])
             logger.info(f'"{part}" is frozen')
 
