@@ -97,7 +97,7 @@ show_report('output/report', '整图判定', '错误类型')
 model, folder = 'output/gfl_lite2_my-parts_mgd_distill', 'output/report-miss'
 run(f'python tools/report.py --model {model} --miss 0.02 --output {folder}', '--language cn')
 show_report(folder, '结论')
-for path in sorted(glob.glob('output/report/thresholds_*.json')):
+for path in sorted(glob.glob('output/report/thresholds_*my-parts*.json')):
     with open(path, encoding='utf-8') as file:
         chosen = json.load(file)
     print(os.path.basename(path), chosen['threshold'], json.dumps(chosen['classes']))
@@ -106,7 +106,7 @@ for path in sorted(glob.glob('output/report/thresholds_*.json')):
 # 推理时使用这个文件：低于本类别阈值的框不画出，也不保存。
 
 # %%
-thresholds = glob.glob('output/report/thresholds_distilled_*.json')[0]
+thresholds = glob.glob('output/report/thresholds_distilled_*my-parts*.json')[0]
 images = 'demo'
 run('python tools/infer.py -c data/my-parts/gfl_lite0_my-parts.yml -o '
     f'weights=output/gfl_lite2_my-parts_mgd_distill/best_model --infer_dir {images} '

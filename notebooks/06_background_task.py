@@ -78,7 +78,7 @@ run('python tools/export_model.py -c data/my-parts/gfl_lite0_my-parts.yml -o '
 shutil.rmtree('output/results', ignore_errors=True)
 shutil.copytree('output_inference/gfl_lite0_my-parts', 'output/results/gfl_lite0_my-parts')
 for path in ['output/gfl_lite2_my-parts_mgd_distill/best_model.pdparams',
-             'output/report/report.html', *glob.glob('output/report/thresholds_distilled_*.json')]:
+             'output/report/report.html', *glob.glob('output/report/thresholds_distilled_*my-parts*.json')]:
     shutil.copy(path, 'output/results')
 shutil.make_archive('output/results', 'zip', 'output/results')
 print('全部结果：output/results.zip')
