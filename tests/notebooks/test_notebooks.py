@@ -192,8 +192,10 @@ def test_a_background_task_leaves_the_exported_folder_as_it_was(tmp_path, monkey
     """One that holds other files is refused at the next export."""
     monkeypatch.chdir(tmp_path)
     exported = tmp_path / 'output_inference' / 'gfl_lite0_my-parts'
-    for path in (exported / 'model.onnx', tmp_path / 'output' / 'report' / 'report.html',
-                 tmp_path / 'output' / 'report' / 'thresholds_distilled_gfl.json',
+    report = tmp_path / 'output' / 'report'
+    for path in (exported / 'model.onnx', report / 'report.html',
+                 report / 'thresholds_distilled_gfl_neu_det.json',  # of another run
+                 report / 'thresholds_distilled_gfl_my-parts.json',
                  tmp_path / 'output' / 'gfl_lite2_my-parts_mgd_distill' / 'best_model.pdparams'):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
@@ -205,7 +207,7 @@ def test_a_background_task_leaves_the_exported_folder_as_it_was(tmp_path, monkey
     with zipfile.ZipFile('output/results.zip') as archive:
         assert sorted(name for name in archive.namelist() if not name.endswith('/')) == [
             'best_model.pdparams', 'gfl_lite0_my-parts/model.onnx', 'report.html',
-            'thresholds_distilled_gfl.json']
+            'thresholds_distilled_gfl_my-parts.json']
 
 
 def test_without_a_project_a_background_task_says_what_is_missing(tmp_path):
