@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fixes for differences between versions of Paddle, and the machinery of patches.
 
-One module per defect. Each patches it in memory, some only if a test finds the defect, and
-raises ``ImportError`` when what it patches is not as in the supported paddledet.
+One module per defect. Each patches it in memory, some only if a test finds the defect. Those that
+change functions raise ``ImportError`` where these are not as in the supported versions.
 
 Importing this package does what must happen before paddle is imported. ``apply()``
 then imports paddle and ppdet and patches them::

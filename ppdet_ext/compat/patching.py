@@ -34,7 +34,7 @@ def refuse(module, qualname, expected):
     """Raise the ImportError that says what is not as expected, and what to install."""
     package = module.partition('.')[0]
     remedy = _paddledet_remedy() if package == 'ppdet' else (
-        f'This {package} is no tested version: see docs/compatibility.md')
+        f'This is not a tested version of {package}: see docs/compatibility.md')
     raise ImportError(f'ppdet_ext cannot patch {module}.{qualname}: expected {expected}. {remedy}')
 
 

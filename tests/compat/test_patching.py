@@ -65,7 +65,7 @@ def test_what_is_missing_is_named(shapes, module, qualname, old, expected):
         patching.replace_text(module, qualname, {old: 'new'})
     message = str(refusal.value)
     assert f'{module}.{qualname}: expected {expected}' in message
-    assert f'This {module} is no tested version' in message
+    assert f'This is not a tested version of {module}' in message
 
 
 def test_another_paddledet_is_named():
