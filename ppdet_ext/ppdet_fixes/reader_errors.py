@@ -11,11 +11,16 @@ is a traceback without the file. Any Paddle.
 If a loading process is killed, an error is raised between any two instructions of the
 run. If the run is killed, its loading processes stay.
 
+A loading process may free what the run was about to free, such as the loader of an
+earlier epoch. Paddle then waits for threads that this process does not have, and aborts
+it where another thread has taken their place.
+
 Patch: the error names the file and the transform, and is raised where the batch is
 awaited, after the processes have been ended. A process that was killed is named there,
-and all of them end with the run.
+and all of them end with the run. They leave the run's objects alone.
 """
 import functools
+import gc
 import os
 import threading
 import time
@@ -104,6 +109,7 @@ def _raise_kept_error(original, self):
 
 def _end_with_parent(loop, *args, **kwargs):
     """Makes a process that loads images end with the run; it would otherwise wait forever."""
+    gc.freeze()  # before a thread starts that could take the place of one of the run's
     threading.Thread(target=_end_after, args=(os.getppid(), ), daemon=True).start()
     return loop(*args, **kwargs)
 

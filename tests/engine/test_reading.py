@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """A run whose images or loading processes fail ends at once and says why."""
+import gc
 import multiprocessing
 import os
 import signal
@@ -81,8 +82,16 @@ class Numbers(paddle.io.Dataset):
         return np.float32(index)
 
 
-def start_loading():
-    loading = iter(paddle.io.DataLoader(Numbers(), batch_size=2, num_workers=1))
+class NumbersAndCollection(Numbers):
+    def __getitem__(self, index):
+        signal.alarm(60)  # ends a process that waits forever
+        gc.collect()
+        signal.alarm(0)
+        return super().__getitem__(index)
+
+
+def start_loading(numbers=Numbers):
+    loading = iter(paddle.io.DataLoader(numbers(), batch_size=2, num_workers=1))
     next(loading)  # its process runs
     return loading
 
@@ -92,3 +101,18 @@ def test_loading_goes_on_after_the_thread_that_began_it():
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(start_loading).result()
     assert len(list(loading)) == 19
+
+
+def test_a_loading_process_leaves_earlier_loaders_alone():
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        for _ in range(3):
+            loading = start_loading()
+            list(loading)
+            loading.itself = loading  # only the garbage collector can free it
+            del loading
+        assert len(list(start_loading(NumbersAndCollection))) == 19
+    finally:
+        if enabled:
+            gc.enable()
