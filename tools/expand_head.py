@@ -33,7 +33,7 @@ def parse_args(argv):
                         help='seed of the random columns (default: 0)')
     parser.add_argument('--overwrite', action='store_true', help='replace an existing file')
     args = parser.parse_args(argv)
-    args.base_opt = parser.parse_options(args.base_opt)
+    args.base_opt = parser.parse_options(args.base_opt, '--base_opt')
     if (args.method == 'combine') != bool(args.novel_config):
         parser.error('--novel_config is required with --method combine, and only allowed there')
     return args

@@ -56,7 +56,8 @@ def parse_args(argv):
     args = parser.parse_args(argv)
     # As given on the command line, to be passed on.
     args.options = parser.parse_known_args(argv)[0].opt or []
-    args.base_options, args.base_opt = args.base_opt, parser.parse_options(args.base_opt)
+    args.base_options = args.base_opt
+    args.base_opt = parser.parse_options(args.base_opt, '--base_opt')
     for flag, option in (*(('-o', option) for option in args.options),
                          *(('--base_opt', option) for option in args.base_options)):
         if option.partition('=')[0].strip() in OWN_KEYS:

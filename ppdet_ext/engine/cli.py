@@ -40,17 +40,17 @@ class ArgumentParser(argparse.ArgumentParser):
         args.opt = self.parse_options(args.opt)
         return args
 
-    def parse_options(self, options):
-        """dict: nested settings of ``key=value`` texts; the last one for a key counts."""
+    def parse_options(self, options, flag='-o'):
+        """dict: nested settings of a flag's ``key=value`` texts; the last one for a key counts."""
         config = {}
         for option in options or ():
             key, separator, text = option.strip().partition('=')
             if not separator:
-                self.error(f'-o takes key=value pairs, got "{option}"')
+                self.error(f'{flag} takes key=value pairs, got "{option}"')
             try:
                 value = load_yaml(text)
             except YamlError as error:
-                self.error(f'-o {option}: the value is not valid YAML ({error.problem})')
+                self.error(f'{flag} {option}: the value is not valid YAML ({error.problem})')
             for part in reversed(key.split('.')):
                 value = {part: value}
             _merge(config, value)

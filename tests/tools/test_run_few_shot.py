@@ -117,7 +117,7 @@ def test_options_are_handed_on_as_they_were_written():
     (['--name', 'base'], 'and not "base"'),
     (['--name', 'x', '-o', 'seed=1'], '-o seed=1: the runs set this key themselves; see --seed'),
     (['--name', 'x', '--base_opt', 'weights=a'], '--base_opt weights=a: the runs set this key'),
-    (['--name', 'x', '--base_opt', 'epoch'], '-o takes key=value pairs, got "epoch"'),
+    (['--name', 'x', '--base_opt', 'epoch'], '--base_opt takes key=value pairs, got "epoch"'),
     ([], 'required: --name'),
 ])
 def test_a_wrong_command_line_exits_with_2(options, message, capsys):
