@@ -180,18 +180,19 @@ def teacher_step(model):
 
 def terms_step(model, inputs):
     """callable: forward and backward of the distillation terms on features of one forward."""
-    model.teacher_forward(inputs)
+    batch = copy.deepcopy(inputs)
     model.train()
     with model.student_taps:
-        model.student_model(copy.deepcopy(inputs))
+        model.student_model(batch)
+    model.teacher_forward(batch)  # what the student left of it
     taps = [(tap, tap.leaves()) for tap in (model.student_taps, model.teacher_taps)]
     trained = model.distill_losses.parameters()  # none of some losses
     optimizer = trained and paddle.optimizer.Momentum(LEARNING_RATE, parameters=trained)
 
-    def step(inputs):
+    def step(_):
         for tap, features in taps:
             tap.replay(features)
-        sum(model.raw_values(inputs).values()).backward()
+        sum(model.raw_values(batch).values()).backward()
         if optimizer:
             optimizer.step()
             optimizer.clear_grad()

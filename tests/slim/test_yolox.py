@@ -7,6 +7,7 @@ import pytest
 from ppdet.core.workspace import create, load_config
 from tiny import NANO, batch, write_yaml
 
+from ppdet_ext.engine import benchmark
 from ppdet_ext.slim.distill_model import DistillModel
 from ppdet_ext.slim.terms import FeatureTerm
 
@@ -72,3 +73,12 @@ def test_so_it_does_of_unlabelled_images_whose_boxes_it_has_found(model, seen, m
     np.testing.assert_array_equal(seen['student'], seen['teacher'])
     np.testing.assert_allclose(seen['boxes'], [scaled_boxes()] * 2, rtol=1e-6)
     assert all(f'distill_unlabelled_tskd_{term}' in losses for term in TERMS)
+
+
+def test_its_steps_are_timed_on_the_same_batch(model, seen):
+    inputs = batch()
+    boxes = inputs['gt_bbox'][0].numpy()
+    runs = {'terms': benchmark.terms_step(model, inputs), 'whole': benchmark.training_step(model)}
+    benchmark.benchmark(runs, inputs, steps=2, warmup=0)
+    np.testing.assert_array_equal(inputs['gt_bbox'][0], boxes)
+    np.testing.assert_allclose(seen['boxes'], [scaled_boxes()] * 4, rtol=1e-6)
