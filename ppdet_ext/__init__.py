@@ -19,8 +19,9 @@ functions of ``ppdet``               replaced or changed in memory, each by a mo
                                      (for this version of Paddle) or ``ppdet_fixes`` (for any)
 ``ppdet.slim.build_slim_model``      our factory, which knows MGD, TSKD and DKAN too;
                                      ``slim.factory.install``
-ppdet's registry                     our losses, heads, backbones and transforms; ``MGDFeatureLoss``
-                                     takes the place of ppdet's, ``slim.losses.mgd_loss``
+ppdet's registry                     our losses, heads, backbones, transforms, and the sections of
+                                     unlabelled images; ``MGDFeatureLoss`` takes the place of
+                                     ppdet's, ``slim.losses.mgd_loss``
 ===================================  ==============================================================
 """
 from .utils.missing_package import explained
@@ -35,6 +36,7 @@ with explained():
     ppdet_fixes.apply()
 
     from . import engine, metrics, modeling, slim
+    from .data import unlabelled_images  # noqa: F401  (registers its sections)
 
 __version__ = '0.1.0'
 __all__ = ['engine', 'metrics', 'modeling', 'slim']

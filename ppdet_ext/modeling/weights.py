@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loads weights and reports which tensors matched."""
 import os
+import re
 import urllib.error
 import urllib.request
 
@@ -22,6 +23,7 @@ logger = setup_logger('ppdet.engine')
 
 CONNECTION_TIMEOUT = 10  # seconds
 NUMBERS = 'biufc'  # NumPy's letters for kinds of numbers
+RESNET_STAGE = re.compile(rf'{re.escape(BACKBONE)}res\d')
 
 
 def resolve_weights(weights):
@@ -152,7 +154,7 @@ def load_weights(model, weights, role, minimum=0.0):
 
 
 def _matched_backbone(target, tensors, path):
-    """dict: the tensors of a backbone; raises ValueError where one is missing or does not fit."""
+    """dict: the tensors of a backbone; raises ValueError where the file is of another one."""
     names = [name for name in target if name.startswith(BACKBONE)]
     for name in names:
         expected = list(target[name].shape)
@@ -163,4 +165,11 @@ def _matched_backbone(target, tensors, path):
                              f'{found}; give the file of that backbone, or change the YAML')
     if not names:
         raise ValueError(f'{path} holds a backbone, and this model has none')
+    stages = {match[0] for match in map(RESNET_STAGE.match, names) if match}
+    for name in tensors:  # of a deeper ResNet, whose other tensors fit
+        stage = RESNET_STAGE.match(name)
+        if stage and stage[0] in stages and name not in target:
+            raise ValueError(f'{path} is of a deeper network than the backbone that the YAML '
+                             f'describes, which has no {name}; give the file of that backbone, or '
+                             f'change the YAML')
     return {name: tensors[name] for name in names}

@@ -40,6 +40,9 @@ class DistillModel(nn.Layer):
         super().__init__()
         for parameter in teacher.parameters():
             parameter.stop_gradient = True
+        for layer in teacher.sublayers():
+            if hasattr(layer, 'eval_size'):
+                layer.eval_size = None  # it predicts for images of any size
         teacher.eval()
         self.student_model = student
         self._teacher = (teacher, )

@@ -40,6 +40,15 @@ def test_nothing_is_left_of_a_data_set_that_a_tag_has_built(tmp_path):
     assert load_run_config(student_yaml(tmp_path))['TrainDataset']['name'] == 'COCODataSet'
 
 
+def test_importing_the_package_is_enough_to_know_every_section(tmp_path, run_python):
+    path = student_yaml(tmp_path, UnlabelledDataset={'image_dir': 'images'},
+                        UnlabelledReader={'batch_size': 2})
+    finished = run_python('-W', 'ignore', '-c', 'import sys, ppdet_ext\n'
+                          'from ppdet_ext.config.load import load_run_config\n'
+                          'print(load_run_config(sys.argv[1])["UnlabelledDataset"])', path)
+    assert "'image_dir': 'images'" in finished.stdout, finished.stderr
+
+
 @pytest.mark.parametrize('options, message', [
     ({'epochs': 3}, r'"epochs" is not a section or key .*did you mean "epoch"'),
     ({'TrainReaders': {'batch_size': 1}}, r'"TrainReaders" .*did you mean "TrainReader"'),

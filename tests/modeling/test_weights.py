@@ -7,6 +7,8 @@ import numpy as np
 import paddle
 import pytest
 from paddle import nn
+from ppdet.modeling.backbones import ResNet
+from torch_files import torchvision_resnet, write_torch_file
 
 from ppdet_ext.modeling import EfficientNetLite, weights
 from ppdet_ext.safe_io import torch_file
@@ -140,6 +142,22 @@ def test_a_backbone_of_another_network_is_refused_by_name_and_changes_nothing():
     with pytest.raises(ValueError, match=message):
         weights.load_weights(model, 'efficientnet_lite0', 'student')
     np.testing.assert_array_equal(model.backbone.stem.conv.weight.numpy(), before)
+
+
+@pytest.mark.parametrize('own, in_the_file', [(18, 34), (34, 50), (50, 101)])
+def test_a_deeper_resnet_is_refused(tmp_path, own, in_the_file):
+    path = str(tmp_path / 'resnet.pth')
+    write_torch_file(path, torchvision_resnet(in_the_file))
+    with pytest.raises(ValueError, match='resnet.pth is of (a deeper|another) network'):
+        weights.load_weights(nn.Sequential(('backbone', ResNet(own))), path, 'student')
+
+
+def test_stages_that_the_model_lacks_are_left_out(tmp_path, log):
+    path = str(tmp_path / 'resnet.pth')
+    write_torch_file(path, torchvision_resnet(18))
+    weights.load_weights(nn.Sequential(('backbone', ResNet(18, num_stages=3, return_idx=[2]))),
+                         path, 'student')
+    assert 'backbone tensors loaded from' in log[-1][1]
 
 
 def test_a_backbone_is_no_trained_detector():

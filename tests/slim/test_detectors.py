@@ -200,6 +200,20 @@ def test_cross_response_of_an_unknown_head_is_an_error(distill_trainer, config):
         distill_trainer(config, CHANNELS, TSKD)
 
 
+@pytest.mark.parametrize('config', FAMILIES, ids=lambda config: config.split('/')[0])
+def test_the_teacher_detects_in_images_of_any_size(distill_trainer, config):
+    _, trainer = distill_trainer(config, CHANNELS, {**TSKD_WITHOUT_HEADS, 'cross_response': False})
+    model = trainer.model
+    model.see_unlabelled(score_threshold=0.0)
+    model.train()
+    side = SIZE + 64
+    inputs = {**next(iter(trainer.loader)), 'epoch_id': 0}
+    losses = model({**inputs, 'unlabelled': {
+        'image': paddle.randn([1, 3, side, side]), 'scale_factor': paddle.ones([1, 2]),
+        'im_shape': paddle.full([1, 2], side, dtype='float32')}})
+    assert np.isfinite(float(losses['loss'])) and 'distill_unlabelled_tskd_fg' in losses
+
+
 def check_two_steps_and_evaluation(student, trainer, terms):
     """Student and adapters move and nothing else does; the logged terms are there and finite."""
     model = trainer.model

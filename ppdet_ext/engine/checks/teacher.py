@@ -51,7 +51,7 @@ def check_teacher(cfg):
         with _same_random_streams():
             ap50, sample, images = _evaluate(cfg, model, options['images'])
     except (ValueError, RuntimeError) as error:
-        # Heads with a fixed eval_size predict only at that size, but can teach at any.
+        # Some detectors predict for fewer sizes than they can teach at.
         logger.warning(f'teacher: not checked, it does not predict for the images of EvalReader: '
                        f'{str(error).strip().splitlines()[0][:200]}')
         return
