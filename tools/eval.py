@@ -53,6 +53,7 @@ def main(argv):
     cfg = load_run_config(args.config, settings, prepare=[evaluate_into_run])
     check_datasets(cfg, ('EvalDataset', ))
     if args.json_eval:
+        cli.log_versions()
         folder = cfg.get('output_eval') or os.path.join(cfg.save_dir, cfg.filename)
         evaluate_saved_boxes(cfg, folder)
         path = os.path.join(folder, 'eval_command.json')

@@ -100,6 +100,7 @@ def report(args, target, base, tensors, changes, novel):
 def main(argv):
     args = parse_args(argv)
     checkout.load()
+    cli.log_versions()
     import paddle
 
     from ppdet_ext.config.load import load_run_config

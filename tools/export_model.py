@@ -42,7 +42,8 @@ def main(argv):
 
     formats = {'paddle', *args.format.split(',')}
     check_formats(formats)
-    cfg = load_run_config(args.config, args.opt, prepare=(fix_input, detections.find_labels))
+    cfg = load_run_config(args.config, args.opt, prepare=(
+        fix_input, lambda cfg: detections.find_labels(cfg, args.opt)))
     folder = os.path.join(args.output_dir, cfg.filename)
     check_folder(folder)
     detections.name_classes(cfg)

@@ -38,7 +38,8 @@ def main(argv):
 
     settings = cli.settings(args, ('use_vdl', 'vdl_log_dir'))
     cfg = load_run_config(args.config, settings, prepare=(
-        lambda cfg: cfg.setdefault('vdl_log_dir', 'vdl_log_dir/image'), detections.find_labels))
+        lambda cfg: cfg.setdefault('vdl_log_dir', 'vdl_log_dir/image'),
+        lambda cfg: detections.find_labels(cfg, args.opt)))
     images = detections.find_images(args.infer_img, args.infer_dir, cfg.get('image_maximum'))
     if args.visualize:
         detections.check_output_dir(images, args.output_dir)

@@ -82,7 +82,7 @@ def _identity(path):
     return status.st_dev, status.st_ino
 
 
-def find_labels(cfg):
+def find_labels(cfg, options=None):
     """Makes sure that the classes have their own names, from the data set or ``class_names``.
 
     ppdet would fall back on COCO's 80 names where the label file is missing.
@@ -90,14 +90,20 @@ def find_labels(cfg):
     Args:
         cfg (dict): ppdet's global configuration; its TestDataset is pointed at a label list made
             from ``class_names`` where the data set is not there.
+        options (dict|None): what the command line sets in the configuration; a label file that it
+            names has to exist.
 
     Raises:
-        FileNotFoundError: neither a label file nor ``class_names``.
+        FileNotFoundError: neither a label file nor ``class_names``, or no such file.
         ValueError: ``class_names`` are not names.
     """
     dataset = dataset_fields(cfg, 'TestDataset')
     path = _label_file(dataset)
     if not os.path.isfile(path):
+        if (options or {}).get('TestDataset', {}).get('anno_path'):
+            raise FileNotFoundError(f'TestDataset: the label file {path} does not exist; correct '
+                                    f'-o TestDataset.anno_path, which is relative to dataset_dir, '
+                                    f'or leave it out to take class_names of the config')
         if not cfg.get('class_names'):
             raise FileNotFoundError(
                 f'TestDataset: the label file {path or "(none given)"} does not exist, so the '
