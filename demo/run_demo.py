@@ -11,7 +11,6 @@ import json
 import os
 import re
 import shutil
-import signal
 import sys
 import time
 from collections import namedtuple
@@ -23,6 +22,7 @@ sys.path.insert(0, os.path.join(ROOT, 'tools'))
 
 import checkout  # noqa: E402
 
+from ppdet_ext.utils.command_line import run_tool  # noqa: E402
 from ppdet_ext.utils.commands import run_logged  # noqa: E402
 
 Model = namedtuple('Model', ['key', 'title', 'config', 'slim_config', 'fraction'])
@@ -347,22 +347,9 @@ def parse_args(argv):
 def main(argv):
     args = parse_args(argv)
     source = args.source and os.path.abspath(args.source)
-    # Otherwise a training would outlive make.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        Demo(os.path.abspath(args.output), source, args.images_per_class, args.epochs).run()
-    except ChildProcessError as error:
-        print(f'error: {error}', file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f'error: {error.filename}: {error.strerror}; give another path, or correct what is '
-              'there or its permissions', file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print('error: interrupted', file=sys.stderr)
-        return 130
+    Demo(os.path.abspath(args.output), source, args.images_per_class, args.epochs).run()
     return 0
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv[1:]))
+    run_tool(main)

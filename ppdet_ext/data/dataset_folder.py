@@ -6,6 +6,7 @@ import os
 import shutil
 import tempfile
 
+from ..utils.files import replace_folder
 from .coco import SPLITS
 from .coco_file import read_coco
 from .dataset_yaml import HEADER
@@ -42,7 +43,7 @@ def new_dataset_folder(output, overwrite=False):
         result = os.path.join(workshop, name)
         os.mkdir(result)
         yield result
-        _put_in_place(result, output, aside=f'{workshop}.replaced')
+        replace_folder(result, output, aside=f'{workshop}.replaced')
     finally:
         shutil.rmtree(workshop)
 
@@ -94,15 +95,3 @@ def _run_config(entry):
         return entry.name if f.readline().startswith(HEADER) else None
 
 
-def _put_in_place(result, output, aside):
-    """Renames; what was in ``output`` is deleted only after that has worked."""
-    if not os.path.exists(output):
-        os.rename(result, output)
-        return
-    os.rename(output, aside)
-    try:
-        os.rename(result, output)
-    except BaseException:
-        os.rename(aside, output)
-        raise
-    shutil.rmtree(aside)

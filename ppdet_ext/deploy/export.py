@@ -22,7 +22,7 @@ from deploy.images import read_image
 from ..modeling.cost import count_flops, count_parameters
 from ..modeling.weights import load_tensors, resolve_weights
 from ..safe_io.safe_yaml import load_yaml
-from ..utils.files import read_json, sha256, write_json
+from ..utils.files import read_json, replace_folder, sha256, write_json
 from ..utils.fingerprint import fingerprint
 from .candidates import suppression_of, write_formats, write_onnx
 from .input_size import ADVICE
@@ -120,9 +120,7 @@ def export_detector(trainer, size, images, formats, folder, source, int8=None):
                 if name in formats and FORMATS[name].packages}, int8, written)
         _write_card(written, card)
         check_folder(folder)
-        if os.path.isdir(folder):
-            os.rename(folder, os.path.join(work, 'earlier'))
-        os.rename(written, folder)
+        replace_folder(written, folder, aside=os.path.join(work, 'earlier'))
 
 
 def _has_candidates(formats):

@@ -1,13 +1,16 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C and SIGTERM as requests to stop at the next step."""
+"""Ctrl-C, SIGTERM and a closed terminal as requests to stop at the next step."""
+import contextlib
 import os
 import signal
 import threading
 
 __all__ = ['StopRequest', 'Interrupted']
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+if hasattr(signal, 'SIGHUP') and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup
+    SIGNALS.append(signal.SIGHUP)
 NOTICE = b'\nstopping after this step; Ctrl-C once more stops at once, without saving\n'
 
 
@@ -25,7 +28,7 @@ class Interrupted(KeyboardInterrupt):
 
 
 class StopRequest:
-    """Notes SIGINT and SIGTERM within a ``with`` block instead of ending the process.
+    """Notes SIGINT, SIGTERM and SIGHUP within a ``with`` block instead of ending the process.
 
     An exception at an arbitrary moment could leave a half-updated model; code in the block checks
     ``signal`` where stopping is safe. A second Ctrl-C is a ``KeyboardInterrupt`` as usual.
@@ -57,4 +60,5 @@ class StopRequest:
         if self.signal is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.signal = number
-        os.write(2, NOTICE)  # print() may be in the middle of another line
+        with contextlib.suppress(OSError):  # what reads it may have been stopped too
+            os.write(2, NOTICE)  # print() may be in the middle of another line

@@ -14,6 +14,7 @@ from paddle.base import core
 from ppdet.engine.callbacks import Callback
 
 from .process_errors import COUNT as ERRORS
+from .stop_request import SIGNALS
 
 __all__ = ['barrier', 'broadcast_from_rank0', 'uses_fleet', 'DistributedStop',
            'EpochBarrier']
@@ -28,8 +29,7 @@ def _store(method, *arguments):
 
     A signal that arrives while Paddle waits for the answer would break the connection.
     """
-    signals = signal.SIGINT, signal.SIGTERM, signal.SIGCHLD
-    usual = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    usual = signal.pthread_sigmask(signal.SIG_BLOCK, [*SIGNALS, signal.SIGCHLD])
     try:
         return getattr(core.create_or_get_global_tcp_store(), method)(*arguments)
     finally:

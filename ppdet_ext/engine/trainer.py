@@ -175,7 +175,7 @@ class Trainer(ppdet.engine.Trainer):
             ValueError: a resumed run has had all its epochs already, or another run trains in the
                 same folder.
             FloatingPointError: a loss or the weights are not finite.
-            Interrupted: it was stopped with Ctrl-C or SIGTERM; the message says how to continue.
+            Interrupted: Ctrl-C, SIGTERM or SIGHUP stopped it; the message says how to continue.
         """
         self.validates = validate
         if validate:
@@ -238,7 +238,11 @@ class Trainer(ppdet.engine.Trainer):
 
     def _init_metrics(self, validate=False):
         if self.mode != 'test':
-            os.makedirs(self.cfg['output_eval'], exist_ok=True)
+            folder = self.cfg['output_eval']
+            os.makedirs(folder, exist_ok=True)
+            if not os.access(folder, os.W_OK):
+                raise PermissionError(f'{folder} cannot be written to; give the evaluation another '
+                                      f'folder with --output_eval')
         super()._init_metrics(validate)
         for index, metric in enumerate(self._metrics):
             if type(metric) is COCOMetric:

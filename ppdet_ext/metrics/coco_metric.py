@@ -110,8 +110,9 @@ def _evaluated_weights(folder):
 
 
 def _evaluate(anno_file, detections, folder, base_classes, weights):
-    summary = {**evaluate_boxes(anno_file, detections, base_classes),
-               'bbox_sha256': sha256(os.path.join(folder, 'bbox.json'))}
+    # Before they are evaluated, as another evaluation may replace the file meanwhile.
+    checksum = sha256(os.path.join(folder, 'bbox.json'))
+    summary = {**evaluate_boxes(anno_file, detections, base_classes), 'bbox_sha256': checksum}
     if weights:
         summary['fingerprint'] = weights
     path = os.path.join(folder, 'metrics.json')

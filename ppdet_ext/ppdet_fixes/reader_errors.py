@@ -25,6 +25,8 @@ import os
 import threading
 import time
 
+from paddle.base import core
+
 from ..compat import patching
 
 READER = 'ppdet.data.reader'
@@ -57,9 +59,9 @@ def patch():
         patching.expect_text(LOADER, f'{iterator}.__next__', 'except StopIteration:')
         patching.wrap(LOADER, f'{iterator}._thread_loop', _keep_error)
         patching.wrap(LOADER, f'{iterator}.__next__', _raise_kept_error)
-    core = patching.find(PROCESSES, 'core')[2]
     patching.replace_in_import(PROCESSES, 'core', _throw_error_if_process_failed=functools.partial(
         _keep_quiet, core._throw_error_if_process_failed))
+    os.register_at_fork(after_in_child=gc.freeze)
 
 
 def _file_names(data):
@@ -109,7 +111,6 @@ def _raise_kept_error(original, self):
 
 def _end_with_parent(loop, *args, **kwargs):
     """Makes a process that loads images end with the run; it would otherwise wait forever."""
-    gc.freeze()  # before a thread starts that could take the place of one of the run's
     threading.Thread(target=_end_after, args=(os.getppid(), ), daemon=True).start()
     return loop(*args, **kwargs)
 
@@ -118,6 +119,7 @@ def _end_after(parent):
     # A signal at the parent's death would come when the thread ends that started this process.
     while os.getppid() == parent:
         time.sleep(1)
+    core._cleanup_mmap_fds()  # else its shared memory would stay
     os._exit(1)
 
 

@@ -2,7 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Shared by the command lines of all tools; needs no Paddle."""
 import argparse
+import contextlib
 import math
+import os
+import signal
 import sys
 import traceback
 
@@ -88,10 +91,46 @@ def _warn_of_file_names():
               f'or accented letters are not found; set PYTHONUTF8=1', file=sys.stderr)
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal that would have ended the process without any clean-up.
+
+    Args:
+        number (int): the signal.
+    """
+
+    def __init__(self, number):
+        super().__init__()
+        self.exit_code = 128 + number
+
+
+def _stop_at_signals():
+    """Lets SIGTERM and a closed terminal end this process as Ctrl-C does.
+
+    Otherwise temporary files would stay, and commands that it has started go on.
+    """
+    process = os.getpid()
+
+    def stop(number, frame):
+        if os.getpid() == process:
+            raise Stopped(number)
+        signal.signal(number, signal.SIG_DFL)  # in a process that loads images
+        os.kill(os.getpid(), number)
+
+    for name in ('SIGTERM', 'SIGHUP'):
+        number = getattr(signal, name, None)
+        if number and signal.getsignal(number) == signal.SIG_DFL:  # nohup ignores SIGHUP
+            signal.signal(number, stop)
+
+
+def _say(text):
+    with contextlib.suppress(OSError):  # what reads it may have been stopped too
+        print(text, file=sys.stderr, flush=True)
+
+
 def run_tool(main, earlier_error=lambda text: None):
     """Runs a tool's ``main(argv)``; any error ends it with one line and code 1.
 
-    Ctrl-C ends it with one line and code 130, as shells expect, SIGTERM in training with 143.
+    Ctrl-C ends it with one line and code 130, as shells expect, SIGTERM with 143.
 
     Args:
         main (callable): the tool.
@@ -103,10 +142,11 @@ def run_tool(main, earlier_error=lambda text: None):
         if hasattr(stream, 'reconfigure'):
             stream.reconfigure(errors='backslashreplace')
     _warn_of_file_names()
+    _stop_at_signals()
     try:
         sys.exit(main(sys.argv[1:]))
     except KeyboardInterrupt as stop:
-        print(str(stop) or 'interrupted', file=sys.stderr, flush=True)
+        _say(str(stop) or 'interrupted')
         sys.exit(getattr(stop, 'exit_code', 130))
     except Exception as error:
         text = _describe(error)
@@ -116,5 +156,5 @@ def run_tool(main, earlier_error=lambda text: None):
         # If another process failed first, an unexpected error here is only its consequence.
         for line in (text if _is_expected(error) or earlier is None else None, earlier):
             if line is not None:
-                print(f'error: {line}', file=sys.stderr, flush=True)
+                _say(f'error: {line}')
         sys.exit(1)

@@ -6,12 +6,13 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import tempfile
 
 from .text import decode_text
 
-__all__ = ['open_regular', 'open_text', 'read_json', 'read_text', 'sha256', 'write_json',
-           'write_text']
+__all__ = ['open_regular', 'open_text', 'read_json', 'read_text', 'replace_folder', 'sha256',
+           'write_json', 'write_text']
 
 
 def open_regular(path):
@@ -86,7 +87,11 @@ def write_text(path, text):
     makes the same name.
     """
     folder = os.path.dirname(os.path.abspath(path))
-    handle, temporary = tempfile.mkstemp(dir=folder, suffix='.tmp')
+    try:
+        handle, temporary = tempfile.mkstemp(dir=folder, suffix='.tmp')
+    except OSError as error:
+        error.filename = path  # rather than the temporary one
+        raise
     try:
         with os.fdopen(handle, 'w', encoding='utf-8', errors='backslashreplace') as f:
             f.write(text)
@@ -95,3 +100,23 @@ def write_text(path, text):
     except BaseException:
         os.unlink(temporary)
         raise
+
+
+def replace_folder(new, folder, aside):
+    """Renames a folder; what was in its place is deleted only after that has worked.
+
+    Args:
+        new (str): the folder.
+        folder (str): its new name, where another one may be.
+        aside (str): name that the other one has meanwhile.
+    """
+    if not os.path.exists(folder):
+        os.rename(new, folder)
+        return
+    os.rename(folder, aside)
+    try:
+        os.rename(new, folder)
+    except BaseException:
+        os.rename(aside, folder)
+        raise
+    shutil.rmtree(aside)

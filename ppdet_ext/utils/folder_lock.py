@@ -3,7 +3,6 @@
 """One run at a time in an output folder."""
 import contextlib
 import os
-import signal
 
 from filelock import FileLock, Timeout
 
@@ -40,8 +39,6 @@ def folder_lock(folder, advice):
 def experiment_folder(folder):
     """Locks the folder of an experiment, which is created if missing, within a ``with`` block.
 
-    SIGTERM ends the block as Ctrl-C does: otherwise its trainings would outlive this process.
-
     Args:
         folder (str): of the experiment.
 
@@ -49,11 +46,10 @@ def experiment_folder(folder):
         ValueError: another process has it.
         KeyboardInterrupt: it was stopped; the message says how to continue.
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     os.makedirs(folder, exist_ok=True)
     try:
         with folder_lock(folder, 'wait for it to finish, or give another --output'):
             yield
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt('error: interrupted; run the same command again to '
-                                'continue') from None
+    except KeyboardInterrupt as stop:
+        stop.args = 'error: interrupted; run the same command again to continue',
+        raise

@@ -4,6 +4,7 @@
 import importlib.util
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -120,13 +121,13 @@ def test_stopped_demo_leaves_no_training_behind(tmp_path):
     code = ('import sys, run_demo\n'
             'run_demo.Demo.prepare_data = lambda self: self.execute("wait", [\n'
             '    "-u", "-c", "import os, time; print(os.getpid()); time.sleep(600)"], print)\n'
-            'sys.exit(run_demo.main(["--output", sys.argv[1]]))')
-    with subprocess.Popen([sys.executable, '-uc', code, tmp_path], cwd=ROOT / 'demo', text=True,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            'run_demo.run_tool(run_demo.main)')
+    with subprocess.Popen([sys.executable, '-uc', code, '--output', tmp_path], cwd=ROOT / 'demo',
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         step = int(process.stdout.readline())
         process.terminate()
-        assert process.communicate()[1] == 'error: interrupted\n'
-    assert process.returncode == 130
+        assert process.communicate()[1] == 'interrupted\n'
+    assert process.returncode == 128 + signal.SIGTERM
     with pytest.raises(ProcessLookupError):
         os.kill(step, 0)
 

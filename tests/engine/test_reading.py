@@ -103,7 +103,17 @@ def test_loading_goes_on_after_the_thread_that_began_it():
     assert len(list(loading)) == 19
 
 
-def test_a_loading_process_leaves_earlier_loaders_alone():
+def collect_first(bootstrap):
+    """A process's start that begins with a garbage collection."""
+    def collect_and_start(*args, **kwargs):
+        signal.alarm(60)  # ends a process that waits forever
+        gc.collect()
+        return bootstrap(*args, **kwargs)
+    return collect_and_start
+
+
+@pytest.mark.parametrize('at_the_start', [False, True])
+def test_a_loading_process_leaves_earlier_loaders_alone(monkeypatch, at_the_start):
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -112,6 +122,9 @@ def test_a_loading_process_leaves_earlier_loaders_alone():
             list(loading)
             loading.itself = loading  # only the garbage collector can free it
             del loading
+        if at_the_start:
+            process = multiprocessing.process.BaseProcess
+            monkeypatch.setattr(process, '_bootstrap', collect_first(process._bootstrap))
         assert len(list(start_loading(NumbersAndCollection))) == 19
     finally:
         if enabled:

@@ -6,10 +6,10 @@ import signal
 
 import pytest
 
-from ppdet_ext.engine.stop_request import StopRequest
+from ppdet_ext.engine.stop_request import SIGNALS, StopRequest
 
 
-@pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize('number', SIGNALS)
 def test_a_signal_is_noted_and_afterwards_as_before(number):
     before = signal.getsignal(number)
     with StopRequest() as stop:
@@ -23,6 +23,21 @@ def test_a_second_ctrl_c_stops_at_once():
     with pytest.raises(KeyboardInterrupt), StopRequest():
         os.kill(os.getpid(), signal.SIGINT)
         os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_signal_is_noted_where_nobody_reads_messages_any_more():
+    reader, writer = os.pipe()
+    os.close(reader)
+    standard_error = os.dup(2)
+    os.dup2(writer, 2)
+    try:
+        with StopRequest() as stop:
+            os.kill(os.getpid(), signal.SIGINT)
+    finally:
+        os.dup2(standard_error, 2)
+        os.close(standard_error)
+        os.close(writer)
+    assert stop.signal == signal.SIGINT
 
 
 def interrupt_itself():

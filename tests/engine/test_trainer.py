@@ -54,6 +54,12 @@ def test_a_run_leaves_the_configuration_as_it_was_loaded(load):
     assert plain(global_config['LearningRate']) == before['LearningRate']
 
 
+def test_a_folder_for_results_that_cannot_be_written_to(load, monkeypatch):
+    monkeypatch.setattr(os, 'access', lambda *_: False)  # root may write anywhere
+    with pytest.raises(PermissionError, match='output/student cannot be written to; give the eval'):
+        Trainer(load(), mode='eval')
+
+
 def test_what_the_yaml_freezes_does_not_train(load):
     trainer = Trainer(load(freeze=['backbone']))
     before = {name: tensor.numpy().copy() for name, tensor in trainer.model.state_dict().items()}

@@ -6,7 +6,12 @@ import pytest
 from ppdet.metrics.coco_utils import cocoapi_eval
 
 from ppdet_ext.data.coco import coco_dataset
-from ppdet_ext.metrics import ClasswiseCOCOMetric, evaluate_boxes, evaluate_saved_boxes
+from ppdet_ext.metrics import (
+    ClasswiseCOCOMetric,
+    coco_metric,
+    evaluate_boxes,
+    evaluate_saved_boxes,
+)
 from ppdet_ext.utils.files import write_json
 
 
@@ -96,6 +101,24 @@ def test_predictions_only(truth, tmp_path):
     with open(tmp_path / 'out' / 'bbox.json') as f:
         assert json.load(f) == metric.results['bbox']
     assert not (tmp_path / 'out' / 'metrics.json').exists()
+
+
+def test_boxes_that_another_evaluation_wrote_meanwhile_are_not_vouched_for(truth, tmp_path,
+                                                                           monkeypatch):
+    metric = ClasswiseCOCOMetric(truth, str(tmp_path), clsid2catid={0: 1, 1: 2, 2: 3},
+                                 fingerprint=lambda: 'of the weights')
+    metric.results['bbox'] = [detection(1, 1, [10, 10, 50, 50])]
+    evaluate = coco_metric.evaluate_boxes
+
+    def evaluate_slowly(*arguments):
+        write_json(str(tmp_path / 'bbox.json'), [])
+        return evaluate(*arguments)
+
+    monkeypatch.setattr(coco_metric, 'evaluate_boxes', evaluate_slowly)
+    metric.accumulate()
+    evaluate_saved_boxes({'EvalDataset': {'anno_path': truth}}, str(tmp_path))
+    with open(tmp_path / 'metrics.json') as f:
+        assert 'fingerprint' not in json.load(f)
 
 
 @pytest.mark.parametrize('score, weights', [(0.9, 'of the weights'), (0.8, None)])

@@ -120,7 +120,8 @@ def test_a_signal_to_all_processes_saves_and_says_how_to_continue(runs, number):
 
 
 def test_the_readers_of_a_killed_run_end_too(runs):
-    process = runs.train('plain', 'alone', options=['worker_num=2', 'epoch=50'])
+    process = runs.train('plain', 'alone', options=[
+        'worker_num=2', 'epoch=50', 'TrainReader.use_shared_memory=true'])
     for line in process.stdout:
         if 'Epoch: [0] [1/' in line:
             children = pathlib.Path(f'/proc/{process.pid}/task/{process.pid}/children').read_text()
@@ -132,3 +133,5 @@ def test_the_readers_of_a_killed_run_end_too(runs):
     assert not any(pathlib.Path(f'/proc/{child}/cmdline').exists() and
                    'train.py' in pathlib.Path(f'/proc/{child}/cmdline').read_text()
                    for child in children.split())
+    assert [name for name in os.listdir('/dev/shm')
+            if name.startswith(tuple(f'paddle_{child}_' for child in children.split()))] == []
