@@ -4,8 +4,8 @@
 
 Defect: Paddle's CPU packages bundle an MKL of 2019, which asks who made the
 processor and not what it can do. On AMD it takes code for processors of 2008:
-measured on an EPYC with paddlepaddle 3.3.1, a matrix product is 2.5 times and a
-training step of a small detector 1.4 to 1.7 times slower than it could be
+measured on an EPYC with paddlepaddle 3.3.1, a matrix product is three times and a
+distillation step of small detectors 1.2 to 2.2 times slower than it could be
 (docs/training.md has the measurements).
 
 Patch: ``MKL_DEBUG_CPU_TYPE=5``, by which that MKL takes its AVX2 code. It reads

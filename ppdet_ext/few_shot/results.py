@@ -6,6 +6,7 @@ AP_B, AP_N and AP_All are the mean over the base, the novel and all classes, fra
 1; forgetting is AP_B of the base detector minus AP_B after the novel classes were learned.
 """
 import glob
+import itertools
 import os
 import re
 import statistics
@@ -15,8 +16,9 @@ from matplotlib.figure import Figure
 from terminaltables import AsciiTable, GithubFlavoredMarkdownTable
 
 from ..utils.files import read_json, write_json
+from ..utils.paired import difference
 
-__all__ = ['Result', 'metrics_line', 'read_results', 'table', 'write_results']
+__all__ = ['Result', 'difference_table', 'metrics_line', 'read_results', 'table', 'write_results']
 
 # Headings and the keys of metrics.json.
 PARTS = {'AP_B': 'base', 'AP_N': 'novel', 'AP_All': 'all', 'forgetting': 'forgetting'}
@@ -73,7 +75,8 @@ def write_results(output, source):
         'source': source, 'base_detector': _content(base),
         'runs': [{'method': r.method, 'shots': r.shots, 'seed': r.seed, **_content(r)}
                  for r in results]})
-    text = f'{source}: mean ± standard deviation over the seeds'
+    text = (f'{source}: mean ± standard deviation over the seeds; of differences by seed, mean ± '
+            f'half of the 95 % confidence interval')
     with open(os.path.join(output, 'table.md'), 'w', encoding='utf-8') as f:
         f.write('\n\n'.join([text, *_tables(base, results, GithubFlavoredMarkdownTable)]) + '\n')
     _draw(base, results, os.path.join(output, 'results.png'))
@@ -108,13 +111,49 @@ def table(base, results, name):
     return rows
 
 
+def difference_table(results, name):
+    """Rows of the differences between each two methods, with the same number of shots.
+
+    Args:
+        results (list of Result): of the runs.
+        name (str): ``AP50`` or ``AP``.
+
+    Returns:
+        list of list of str: the heading and the rows: mean of the differences by seed, with half
+        the width of its 95 % confidence interval where there are several seeds.
+    """
+    rows = [['difference', 'shots', 'seeds', *PARTS]]
+    groups = _groups(results)
+    for (shots, first), (others, second) in itertools.combinations(groups, 2):
+        if shots != others:
+            continue
+        runs, baseline = ({run.seed: run for run in groups[shots, method]}
+                          for method in (first, second))
+        common = runs.keys() & baseline.keys()
+        if common:
+            rows.append([f'{first} minus {second}', str(shots), str(len(common)), *(
+                _difference_text(*({seed: by_seed[seed].metric(part, name) for seed in common}
+                                   for by_seed in (runs, baseline)))
+                for part in PARTS.values())])
+    return rows
+
+
+def _difference_text(values, baseline):
+    if None in [*values.values(), *baseline.values()]:
+        return '-'
+    mean, half_width = difference(values, baseline)
+    return f'{mean:+.3f}' if half_width is None else f'{mean:+.3f} ± {half_width:.3f}'
+
+
 def _tables(base, results, kind):
-    """Yields title and table of each metric, in turn."""
+    """Yields title and tables of each metric, in turn."""
     for name, title in METRICS.items():
-        content = kind(table(base, results, name))
-        content.justify_columns = {column: 'right' for column in range(1, 3 + len(PARTS))}
         yield title
-        yield content.table
+        for rows in (table(base, results, name), difference_table(results, name)):
+            if len(rows) > 1:
+                content = kind(rows)
+                content.justify_columns = {column: 'right' for column in range(1, 3 + len(PARTS))}
+                yield content.table
 
 
 def _groups(results):

@@ -5,7 +5,13 @@ import json
 import pytest
 from PIL import Image
 
-from ppdet_ext.few_shot.results import metrics_line, read_results, table, write_results
+from ppdet_ext.few_shot.results import (
+    difference_table,
+    metrics_line,
+    read_results,
+    table,
+    write_results,
+)
 
 
 def write_metrics(folder, few_shot):
@@ -55,10 +61,27 @@ def test_a_missing_figure_of_one_seed_is_no_mean_of_the_others(output):
     assert row[2:] == ['2', '0.200 ± 0.141', '-', '0.150 ± 0.071', '-']
 
 
+def test_differences_are_those_of_the_same_seeds(output):
+    for seed, value in ((1, 0.3), (3, 0.4)):
+        write_metrics(output / 'fine-tuning' / f'5shot_seed{seed}', {
+            'base': value, 'novel': 0.3, 'all': value, 'forgetting': 0.7 - value})
+    # AP_B: 0.3, 0.54, 0.28: mean 0.3733, deviation 0.1447, times t(0.975, 2) = 4.3027, by sqrt(3)
+    # AP_All: 0.1, 0.37, 0.29: mean 0.2533, deviation 0.1387
+    assert difference_table(read_results(output)[1], 'AP50') == [
+        ['difference', 'shots', 'seeds', 'AP_B', 'AP_N', 'AP_All', 'forgetting'],
+        ['DKAN minus fine-tuning', '5', '3', '+0.373 ± 0.359', '-', '+0.253 ± 0.345', '-']]
+
+
+def test_a_difference_of_one_seed_has_no_interval(output):
+    row, = difference_table(read_results(output)[1], 'AP')[1:]
+    assert row[2:] == ['1', '+0.270', '-', '+0.185', '-']
+
+
 def test_writes_every_run_the_tables_and_a_chart(output):
     printed = write_results(str(output), 'test.json')
     text = (output / 'table.md').read_text(encoding='utf-8')
-    assert text.startswith('test.json: mean ± standard deviation over the seeds\n\nIoU 0.5\n\n|')
+    assert text.startswith('test.json: mean ± standard deviation over the seeds; of differences')
+    assert '\n\nIoU 0.5\n\n| method ' in text and text.count('| DKAN minus fine-tuning ') == 2
     assert '\n\nIoU 0.5:0.95\n\n| method ' in text
     assert printed.count('0.640 ± 0.040') == text.count('0.640 ± 0.040') == 1
     results = json.loads((output / 'results.json').read_text())
