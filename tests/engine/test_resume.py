@@ -182,12 +182,14 @@ def test_a_worse_model_never_replaces_the_best_one(make):
     assert os.stat(path_of(first, 'best_model.pdparams')).st_mtime_ns > time
 
 
-def test_the_best_model_of_an_earlier_run_is_replaced_after_resuming_too(make):
+def test_the_best_model_of_an_earlier_run_is_replaced_after_resuming_too(make, log):
     earlier = make('run')
     evaluate(earlier, 0.4)
     evaluate(make('run'))  # ends before its first evaluation
     resumed = make('run')
     resumed.resume_weights(path_of(resumed, '0'))
+    assert any(text.startswith('best_model has an AP of 0.400, of an earlier run in this folder')
+               for _, text in log)
     evaluate(resumed, 0.3)
     assert saved(resumed, 'best_model')['.pdstate/best_metric'] == 0.3
 

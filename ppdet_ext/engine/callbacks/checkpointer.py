@@ -114,9 +114,12 @@ class Checkpointer(Callback):
         for callback in trainer._callbacks:
             if type(callback).__name__ in state['callbacks']:
                 callback.set_state_dict(state['callbacks'][type(callback).__name__])
-        # A higher one of best_model would be of an earlier run in this folder, or of later epochs.
-        self.best_metric = min(state['best_metric'],
-                               _best_metric(os.path.join(self.save_dir, 'best_model')))
+        best = _best_metric(os.path.join(self.save_dir, 'best_model'))
+        self.best_metric = min(state['best_metric'], best)
+        if best > self.best_metric and state['evaluated'] and dist.get_rank() == 0:
+            logger.warning(f'best_model has an AP of {best:.3f}, of an earlier run in this folder '
+                           f'or of epochs after {path}; the first evaluation above '
+                           f'{self.best_metric:.3f} replaces it: copy it if you want to keep it')
         own = os.path.realpath(os.path.dirname(path)) == os.path.realpath(self.save_dir)
         self.not_evaluated = path if own and not state['evaluated'] else None
         self._snapshot = path, state['checksums']
