@@ -81,10 +81,13 @@ def required(tool, folder):
         'infer': ['--infer_img', folder / 'set/images/train_0.png'],
         'expand_head': ['--base_config', folder / 'student.yml'],
         'benchmark_distill': ['--slim_config', folder / 'slim.yml'],
+        'run_few_shot': ['--base_config', folder / 'student.yml', '--name', 'DKAN',
+                         '--output', folder / 'few_shot'],
     }.get(tool, [])
 
 
-CONFIG_TOOLS = ('train', 'eval', 'infer', 'expand_head', 'benchmark_distill')
+CONFIG_TOOLS = ('train', 'eval', 'infer', 'expand_head', 'benchmark_distill', 'export_model',
+                'run_few_shot')
 
 
 @pytest.mark.parametrize('place', ['itself', 'base', 'base of base'])
@@ -126,10 +129,23 @@ def test_a_slim_config(tmp_path, student, teacher, refused, tool, name, method):
     assert f'error: {hostile}, line ' in message and 'is refused' in message
 
 
-def test_a_config_of_the_base_detector(tmp_path, student, refused):
+@pytest.mark.parametrize('tool', ['expand_head', 'run_few_shot'])
+def test_a_config_of_the_base_detector(tmp_path, student, refused, tool):
     path = tmp_path / 'hostile.yml'
     path.write_text(f'seed: {tag(tmp_path)}\n')
-    assert 'is refused' in refused('expand_head', '-c', student, '--base_config', path)
+    options = required(tool, tmp_path)[2:]
+    assert 'is refused' in refused(tool, '-c', student, '--base_config', path, *options)
+
+
+@pytest.mark.parametrize('tool, options', [
+    ('run_comparison', ['{}', '--output', 'comparison']),
+    ('prepare_data', ['--config', '{}', '--source', 'set', '--output', 'prepared'])])
+def test_a_file_of_settings(tmp_path, data, refused, monkeypatch, tool, options):
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / 'hostile.yml'
+    path.write_text(f'# a comment\nseed: {tag(tmp_path)}\n')
+    message = refused(tool, *(option.format(path) for option in options))
+    assert f'error: {path}, line 2: the tag !!python/object/apply:os.mkdir is refused' in message
 
 
 @pytest.mark.parametrize('section, message', [
