@@ -40,8 +40,9 @@ def parse_args(argv):
                         'tools/report.py writes it; boxes below it are left out everywhere')
     parser.add_argument('--save_images', type=boolean, default=True,
                         help='draw the images; default: true')
-    parser.add_argument('--font', help='font file for class names outside ASCII in drawings, '
-                        'which are otherwise numbered; needs Pillow')
+    parser.add_argument('--font', help='font file for class names in drawings; default: for '
+                        'names outside ASCII one of the system; needs Pillow, without which they '
+                        'are numbered')
     parser.add_argument('--save_results', type=boolean, default=False,
                         help='write every box to results.json and results.csv; default: false')
     return parser.parse_args(argv)

@@ -8,10 +8,11 @@ import os
 import cv2
 import numpy as np
 
+from .fonts import find_font
+
 __all__ = ['records_of', 'save_records', 'read_json', 'drawn_names', 'draw', 'save_image']
 
 WHITE = (255, 255, 255)
-FONT_SIZE = 14  # pixels
 FONT, FONT_SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.35
 JPEG_QUALITY = 95
 
@@ -60,30 +61,23 @@ def drawn_names(classes, font=None):
 
     Args:
         classes (list of str): names by class.
-        font (str or None): file of a font for them.
+        font (str or None): file of a font for them; None for one of the system where it is needed.
 
     Returns:
         tuple: names, numbers from 1 where they cannot be drawn, and Pillow's font or None.
 
     Raises:
-        ValueError: the font cannot be read.
-        ImportError: a font is given, but Pillow is not installed.
+        ValueError, ImportError: as :func:`deploy.fonts.find_font`.
     """
-    if font:
-        try:
-            from PIL import ImageFont
-            return classes, ImageFont.truetype(font, FONT_SIZE)
-        except ImportError as error:
-            raise ImportError('--font: Pillow is not installed: pip install pillow') from error
-        except OSError as error:
-            raise ValueError(f'--font: {font} is not a font that can be read ({error}); give '
-                             f'another file, .ttf, .ttc or .otf') from error
-    if all(map(str.isascii, classes)):
+    if font is None and all(map(str.isascii, classes)):
         return classes, None
-    numbers = [str(k) for k in range(1, 1 + len(classes))]
-    legend = ', '.join(f'{number} = {name}' for number, name in zip(numbers, classes))
-    print(f'drawings number the classes: {legend}; to draw their names, give a font: --font FILE')
-    return numbers, None
+    try:
+        return classes, find_font(''.join(classes), font)
+    except LookupError as remedy:
+        numbers = [str(k) for k in range(1, 1 + len(classes))]
+        legend = ', '.join(f'{number} = {name}' for number, name in zip(numbers, classes))
+        print(f'drawings number the classes: {legend}; to draw their names, {remedy}')
+        return numbers, None
 
 
 def draw(image, boxes, names, colors, threshold, font=None):

@@ -96,7 +96,7 @@ def test_every_imported_package_is_required(metadata, folder):
 
 def test_the_runner_needs_numpy_opencv_and_a_runtime_alone(metadata):
     runtimes = set(metadata['extras_require']['deploy'])
-    pillow = {'PIL'}  # is imported with --font alone, which says how to install it
+    pillow = {'PIL'}  # draws class names outside ASCII, which are numbered without it
     assert imported_packages(ROOT / 'deploy') - pillow == {'numpy', 'cv2', 'paddle', *runtimes}
     assert runtimes < set(metadata['extras_require']['export'])
 

@@ -14,7 +14,7 @@ from matplotlib import font_manager
 from ppdet.data.transform import operators
 from ppdet.modeling.layers import MultiClassNMS
 
-from deploy import Detector
+from deploy import Detector, fonts
 from deploy.__main__ import main
 from deploy.card import CARD
 from deploy.preprocess import Preprocess
@@ -23,6 +23,10 @@ from deploy.runtimes import open_runtime
 from deploy.suppression import suppress
 from deploy.thresholds import keep_from, read_thresholds
 from ppdet_ext.inference import thresholds
+from ppdet_ext.utils import fonts as tool_fonts
+from ppdet_ext.utils.fonts import find_font
+
+LATIN = font_manager.findfont('DejaVu Sans')  # without Chinese
 
 NMS = {'score_threshold': 0.1, 'nms_top_k': 60, 'keep_top_k': 40, 'nms_threshold': 0.5,
        'nms_eta': 1.0, 'normalized': True}
@@ -173,15 +177,17 @@ def test_a_threshold_that_is_no_score(text, capsys):
     assert f'--threshold: expected a number from 0 to 1, got "{text}"' in capsys.readouterr().err
 
 
-def test_names_that_opencv_cannot_draw_are_numbered_or_drawn_with_a_font(tmp_path, capsys):
+def test_names_that_opencv_cannot_draw_are_numbered_or_drawn_with_a_font(
+        tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(fonts, 'FONTS', ())
     boxes = np.array([[1, 0.9, 20, 30, 60, 60]], 'float32')
     names, font = drawn_names(['pit', '划痕'])
     assert (names, font) == (['1', '2'], None)
-    assert 'drawings number the classes: 1 = pit, 2 = 划痕; to draw' in capsys.readouterr().out
+    assert ('drawings number the classes: 1 = pit, 2 = 划痕; to draw their names, give a font with '
+            'Chinese characters: --font FILE, or install one' in capsys.readouterr().out)
     assert drawn_names(['pit']) == (['pit'], None)
     drawings = []
-    found = font_manager.findfont('DejaVu Sans')
-    for chosen in ((names, font), drawn_names(['pit', 'é划'], found)):
+    for chosen in ((names, font), drawn_names(['pit', 'éclat'], LATIN)):
         drawings.append(np.zeros([70, 90, 3], np.uint8))
         draw(drawings[-1], boxes, chosen[0], [[255, 0, 0]] * 2, 0.5, chosen[1])
         assert drawings[-1].any()
@@ -189,6 +195,31 @@ def test_names_that_opencv_cannot_draw_are_numbered_or_drawn_with_a_font(tmp_pat
     (tmp_path / 'no.ttf').write_text('x')
     with pytest.raises(ValueError, match='--font: .*no.ttf is not a font that can be read'):
         drawn_names(['划痕'], str(tmp_path / 'no.ttf'))
+
+
+def test_a_font_that_lacks_the_characters_is_refused_as_by_the_other_tool():
+    with pytest.raises(ValueError) as refused:
+        drawn_names(['划痕', '夹杂'], LATIN)
+    with pytest.raises(ValueError) as other:
+        find_font('划痕夹杂', LATIN)
+    assert str(refused.value) == f'--{other.value}'
+
+
+def test_a_font_of_the_system_is_taken_that_the_other_tool_takes(monkeypatch):
+    assert (fonts.FONTS, fonts.FOLDERS, fonts.SIZE) == (
+        tool_fonts.FONTS, tool_fonts.FOLDERS, tool_fonts.SIZE)
+    monkeypatch.setattr(fonts, 'FOLDERS', (os.path.dirname(LATIN), ))
+    monkeypatch.setattr(fonts, 'FONTS', ('DejaVuSans.ttf', ))
+    names, font = drawn_names(['pit', 'éclat'])
+    assert names == ['pit', 'éclat'] and font.path == LATIN
+
+
+def test_without_pillow_the_classes_are_numbered(monkeypatch, capsys):
+    monkeypatch.setattr(fonts, 'ImageFont', None)
+    assert drawn_names(['划痕']) == (['1'], None)
+    assert '1 = 划痕; to draw their names, install Pillow' in capsys.readouterr().out
+    with pytest.raises(ImportError, match='--font: Pillow is not installed: pip install pillow'):
+        drawn_names(['划痕'], LATIN)
 
 
 def test_thresholds_are_those_of_the_other_tool(tmp_path):
