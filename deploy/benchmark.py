@@ -187,9 +187,8 @@ def add_arguments(parser):
     parser.add_argument('--bfloat16', action='store_true', help='OpenVINO in bfloat16 too')
 
 
-def chosen_images(image_dir):
-    """list of str: paths of images, spread over those of a folder."""
-    paths = find_images(None, image_dir)
+def chosen_images(paths):
+    """list of str: those that are measured on, spread over all."""
     count = min(IMAGES, len(paths))
     return [paths[k * len(paths) // count] for k in range(count)]
 
@@ -200,8 +199,9 @@ def main(argv):
     add_arguments(parser)
     parser.add_argument('--output', help='JSON file for the measurements')
     args = parser.parse_args(argv)
-    results = benchmark(args.model_dir, chosen_images(args.image_dir), args.cpu_threads,
-                        args.repeats, bfloat16=args.bfloat16)
+    paths = chosen_images(find_images(None, args.image_dir))
+    results = benchmark(args.model_dir, paths, args.cpu_threads, args.repeats,
+                        bfloat16=args.bfloat16)
     print(UNITS)
     print(tables(results))
     if args.output:

@@ -6,7 +6,7 @@ import os
 from .images import read_image
 from .results import read_json
 
-__all__ = ['detect_labelled']
+__all__ = ['detect_labelled', 'read_labelled']
 
 
 def detect_labelled(detector, annotations, image_dir):
@@ -22,28 +22,49 @@ def detect_labelled(detector, annotations, image_dir):
         ``score`` of every box, as PaddleDetection's ``bbox.json``.
 
     Raises:
-        ValueError: it is not an annotation file, or its classes are not the model's.
-        OSError: it, or an image, cannot be read.
+        ValueError, OSError: as :func:`read_labelled`, or an image cannot be read.
     """
-    images, categories = _read(annotations, detector.classes)
+    images, categories = read_labelled(annotations, image_dir, detector.classes)
     found = []
-    for image_id, name in images:
-        image = read_image(os.path.join(image_dir, name), detector.card.get('image_maximum'))
+    for image_id, path in images:
+        image = read_image(path, detector.card.get('image_maximum'))
         for label, score, x1, y1, x2, y2 in detector.detect(image).tolist():
             found.append({'image_id': image_id, 'category_id': categories[int(label)],
                           'bbox': [x1, y1, x2 - x1, y2 - y1], 'score': score})
     return found
 
 
-def _read(path, classes):
-    """Ids and file names of the images, and the id of each class."""
-    content = read_json(path)
+def read_labelled(annotations, image_dir, classes):
+    """Reads what an annotation file says of a model's images.
+
+    Args:
+        annotations (str): COCO annotation file.
+        image_dir (str): folder of its images.
+        classes (list of str): of the model.
+
+    Returns:
+        tuple: id and path of the images, and the id of each class.
+
+    Raises:
+        ValueError: it is not an annotation file, or its classes are not the model's.
+        FileNotFoundError: it, or an image, does not exist.
+    """
+    if not os.path.isfile(annotations):
+        raise FileNotFoundError(f'--anno_path: there is no file {annotations}; give the COCO '
+                                f'annotations of the images in {image_dir}')
+    content = read_json(annotations)
     try:
-        images = [(image['id'], image['file_name']) for image in content['images']]
+        images = [(image['id'], os.path.join(image_dir, image['file_name']))
+                  for image in content['images']]
         ids = {category['name']: category['id'] for category in content['categories']}
     except (KeyError, TypeError) as error:
-        raise ValueError(f'{path} is not a COCO annotation file ({error!r})') from error
+        raise ValueError(f'{annotations} is not a COCO annotation file ({error!r})') from error
     if set(ids) != set(classes):
-        raise ValueError(f'{path} has the classes {", ".join(ids)}, the model has '
+        raise ValueError(f'{annotations} has the classes {", ".join(ids)}, the model has '
                          f'{", ".join(classes)}; give annotations of these')
+    missing = [path for _, path in images if not os.path.isfile(path)]
+    if missing:
+        raise FileNotFoundError(f'{len(missing)} of the {len(images)} images that {annotations} '
+                                f'lists do not exist, first {missing[0]}; give their folder with '
+                                f'--image_dir')
     return images, [ids[name] for name in classes]

@@ -15,14 +15,15 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from deploy import benchmark  # noqa: E402
+from deploy.images import find_images  # noqa: E402
 
 
 def parse_args(argv):
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     benchmark.add_arguments(parser)
-    parser.add_argument('--anno_path', help='COCO annotations of images of --image_dir, on which '
-                        'the mAP is measured')
+    parser.add_argument('--anno_path', help='COCO annotations of images of --image_dir; the mAP is '
+                        'measured on all of them, the speed on some')
     parser.add_argument('--no_eager', action='store_true', help='leave eager Paddle out')
     parser.add_argument('--output_dir', default='output/benchmark', help='default: %(default)s')
     return parser.parse_args(argv)
@@ -30,24 +31,35 @@ def parse_args(argv):
 
 def main(argv):
     args = parse_args(argv)
+    from ppdet_ext.deploy.accuracy import labelled_images
     from ppdet_ext.deploy.speed import add_accuracy, draw
     from ppdet_ext.engine.command_record import machine
     from ppdet_ext.engine.eager_runtime import EagerPaddle
-    from ppdet_ext.utils.files import write_json, write_text
 
+    paths = (labelled_images(args.model_dir, args.anno_path, args.image_dir) if args.anno_path
+             else find_images(None, args.image_dir))
     runtimes = [*([] if args.no_eager else [EagerPaddle]), *benchmark.RUNTIMES.values()]
-    results = benchmark.benchmark(args.model_dir, benchmark.chosen_images(args.image_dir),
-                                  args.cpu_threads, args.repeats, runtimes, args.bfloat16)
     os.makedirs(args.output_dir, exist_ok=True)
+    results = benchmark.benchmark(args.model_dir, benchmark.chosen_images(paths), args.cpu_threads,
+                                  args.repeats, runtimes, args.bfloat16)
+    results['machine'] = machine()
+    text = write(results, args.output_dir)
     if args.anno_path:
         add_accuracy(results, runtimes, args.anno_path, args.image_dir)
         draw(results).savefig(os.path.join(args.output_dir, 'benchmark.png'), dpi=150)
-    results['machine'] = machine()
-    text = f'{results["machine"]}; {benchmark.UNITS}\n\n{benchmark.tables(results)}\n'
+        text = write(results, args.output_dir)
     print(f'\n{text}\nwritten to {args.output_dir}')
-    write_text(os.path.join(args.output_dir, 'benchmark.md'), text)
-    write_json(os.path.join(args.output_dir, 'benchmark.json'), results)
     return 0
+
+
+def write(results, folder):
+    """str: the text of ``benchmark.md``, which is written with ``benchmark.json``."""
+    from ppdet_ext.utils.files import write_json, write_text
+
+    text = f'{results["machine"]}; {benchmark.UNITS}\n\n{benchmark.tables(results)}\n'
+    write_text(os.path.join(folder, 'benchmark.md'), text)
+    write_json(os.path.join(folder, 'benchmark.json'), results)
+    return text
 
 
 if __name__ == '__main__':

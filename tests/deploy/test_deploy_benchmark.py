@@ -3,10 +3,12 @@
 """What is measured of exported models, and of the eager ones that they were made of."""
 import json
 import os
+import pathlib
+import shutil
 import subprocess
 import sys
-from pathlib import Path
 
+import four_images as four
 import numpy as np
 import paddle
 import pytest
@@ -16,9 +18,10 @@ from tool_runs import imported
 from deploy import Detector, benchmark
 from deploy.coco import detect_labelled
 from deploy.images import read_image
+from ppdet_ext.deploy import speed
 from ppdet_ext.engine.eager_runtime import EagerPaddle
 
-ROOT = Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -84,6 +87,65 @@ def test_everything_is_in_one_table_and_one_picture(exported, steel, own_boxes, 
     assert table in capsys.readouterr().out and table.count('| retinanet |') == 6
     with Image.open(tmp_path / 'benchmark.png') as picture:
         assert picture.size[0] > 500
+
+
+@pytest.fixture
+def model(tmp_path):
+    """Folder of an exported model's card."""
+    card = {'format_version': 1, 'name': 'student', 'classes': four.NAMES,
+            'colors': [[0, 0, 0]] * 2, 'input': {'height': 8, 'width': 8}, 'preprocess': [],
+            'nms': None, 'files': {}}
+    four.write_json(tmp_path / 'model' / 'model_card.json', card)
+    return str(tmp_path / 'model')
+
+
+def damaged(path):
+    path.write_bytes(b'cut off')
+
+
+@pytest.mark.parametrize('content, change, message', [
+    (None, pathlib.Path.exists, 'there is no file .*truth.json; give the COCO annotations'),
+    (four.content(names=['dent', 'pit']), pathlib.Path.exists, 'has the classes dent, pit, the'),
+    (four.content(), pathlib.Path.unlink, '1 of the 4 images that .* do not exist, first .*3.png'),
+    (four.content(), damaged, '3.png is not an image that can be read'),
+    (four.content([]), pathlib.Path.exists, 'truth.json has no box to evaluate'),
+    (four.content([(9, 1, 0)]), pathlib.Path.exists, 'truth.json, .*image_id')])
+def test_what_cannot_be_evaluated_is_not_measured(model, tmp_path, content, change, message,
+                                                  monkeypatch):
+    monkeypatch.setattr(benchmark, 'benchmark', lambda *_: pytest.fail('it is measured'))
+    four.write_images(tmp_path / 'images')
+    if content:
+        four.write_json(tmp_path / 'truth.json', content)
+    change(tmp_path / 'images' / '3.png')
+    with pytest.raises((ValueError, OSError), match=message):
+        imported('benchmark_deploy').main([
+            '--model_dir', model, '--image_dir', str(tmp_path / 'images'), '--anno_path',
+            str(tmp_path / 'truth.json'), '--output_dir', str(tmp_path / 'out')])
+    assert not (tmp_path / 'out').exists()
+
+
+def test_an_evaluation_that_fails_loses_no_measurement_also_of_images_in_folders(
+        exported, steel, tmp_path, in_this_process, monkeypatch):
+    content = json.loads((steel / 'annotations' / 'test.json').read_text())
+    for number, image in enumerate(content['images']):
+        name = f'camera{number % 2}/{image["file_name"]}'
+        (tmp_path / 'images' / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(steel / 'images' / image['file_name'], tmp_path / 'images' / name)
+        image['file_name'] = name
+    path = four.write_json(tmp_path / 'truth.json', content)
+
+    def out_of_space(*_):
+        raise OSError('no space left')
+
+    monkeypatch.setattr(speed, 'mean_average_precision', out_of_space)
+    with pytest.raises(OSError, match='no space left'):
+        imported('benchmark_deploy').main([
+            '--model_dir', str(exported('retinanet') / 'inference' / 'retinanet'), '--image_dir',
+            str(tmp_path / 'images'), '--anno_path', path, '--cpu_threads', '1', '--repeats', '1',
+            '--no_eager', '--output_dir', str(tmp_path)])
+    results = json.loads((tmp_path / 'benchmark.json').read_text())
+    assert len(results['measurements']) == (tmp_path / 'benchmark.md').read_text().count(
+        '| retinanet | ') - 1 == 3
 
 
 def test_a_runtime_is_measured_in_a_process_of_its_own(exported, steel, tmp_path):
