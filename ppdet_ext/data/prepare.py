@@ -179,10 +179,14 @@ def _splits(images, labels, options):
     rest = [k for k, image in enumerate(images) if image.split is None]
     train = sorted(divided['train'] + rest)
     if options.split == 'keep' and train and (divided['val'] or divided['test']):
-        divided['train'] = train
-        if not divided['val']:
-            return _val_of_train(divided, labels, options, images)
         more = f'; {counted(len(rest), "image")} without a split went to train' if rest else ''
+        divided['train'] = train
+        missing = next((split for split in divided if not divided[split]), None)
+        if missing:
+            drawn = _drawn_from_train(missing, train, labels, options, images)
+            kept = 'val' if missing == 'test' else 'test'
+            return {**divided, **drawn}, (f'{kept} as in the source; {missing} drawn from its '
+                                          f'train, seed {options.seed}{more}')
         return divided, f'as in the source (--split new draws another){more}'
     if options.group_by:
         groups = _groups(images, options.group_by)
@@ -193,9 +197,9 @@ def _splits(images, labels, options):
         f'{_percent(fractions)}; seed {options.seed}; by the class with most boxes in the image')
 
 
-def _val_of_train(divided, labels, options, images):
-    """Draws val out of train, where the source has train and test only."""
-    train, fractions = divided['train'], {name: SPLITS[name] for name in ('train', 'val')}
+def _drawn_from_train(missing, train, labels, options, images):
+    """dict: train and the split that the source lacks, drawn out of its train."""
+    fractions = {name: SPLITS[name] for name in ('train', missing)}
     fractions = {name: fraction / sum(fractions.values()) for name, fraction in fractions.items()}
     chosen = [labels[k] for k in train]
     if options.group_by:
@@ -203,8 +207,7 @@ def _val_of_train(divided, labels, options, images):
         drawn = grouped_split(chosen, groups, options.seed, fractions)
     else:
         drawn = stratified_split(chosen, options.seed, fractions)
-    divided = {**divided, **{name: [train[k] for k in drawn[name]] for name in fractions}}
-    return divided, f'test as in the source; val drawn from its train, seed {options.seed}'
+    return {name: [train[k] for k in drawn[name]] for name in fractions}
 
 
 def _groups(images, group_by):

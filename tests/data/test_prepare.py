@@ -472,9 +472,9 @@ def test_two_groups_leave_none_of_them_out_of_train(images):
 
 
 def test_images_of_no_split_are_reported(tmp_path, source):
-    content = objects(9)
+    content = objects(12)
     for k, name in enumerate(content):
-        part = ('train', 'val', 'others')[k % 3]
+        part = ('train', 'val', 'test', 'others')[k % 4]
         write_images(source / 'images' / part, [name])
         write_text(source / 'labels' / part / f'{name}.txt', yolo_text(content[name]))
     write_text(source / 'classes.txt', '\n'.join(CLASSES))
@@ -490,18 +490,20 @@ def test_a_group_that_does_not_occur_is_named(tmp_path, source):
         prepared(source, tmp_path / 'out', PrepareOptions(group_by='coil'))
 
 
-def test_a_division_is_kept_unless_a_new_one_is_wanted(tmp_path, source):
+@pytest.mark.parametrize('kept, drawn, sizes', [('test', 'val', [15, 5, 4]),
+                                                ('val', 'test', [18, 4, 2])])
+def test_a_division_is_kept_unless_a_new_one_is_wanted(tmp_path, source, kept, drawn, sizes):
     content = objects(24)
     for k, name in enumerate(content):
-        part = 'test' if k < 4 else 'train'
+        part = kept if k < 4 else 'train'
         write_images(source / 'images' / part, [name])
         write_text(source / 'labels' / part / f'{name}.txt', yolo_text(content[name]))
     write_text(source / 'classes.txt', '\n'.join(CLASSES))
     report = prepared(source, tmp_path / 'kept')
     made = load(tmp_path / 'kept')
-    assert 'val drawn from its train' in report
-    assert [len(made[split]['images']) for split in ('train', 'val', 'test')] == [15, 5, 4]
-    assert {i['file_name'] for i in made['test']['images']} == {f'part.00{k}.png' for k in range(4)}
+    assert f'split: {kept} as in the source; {drawn} drawn from its train, seed 0\n' in report
+    assert [len(made[split]['images']) for split in ('train', 'val', 'test')] == sizes
+    assert {i['file_name'] for i in made[kept]['images']} == {f'part.00{k}.png' for k in range(4)}
     assert 'seed 5' in prepared(source, tmp_path / 'new', PrepareOptions(split='new', seed=5))
 
 
