@@ -78,12 +78,10 @@ def read_truth(path):
         Truth: its content.
 
     Raises:
-        ValueError: it is not an annotation file, has a fault, or has no images.
+        ValueError: it is not an annotation file, or has a fault.
         OSError: it cannot be read.
     """
     content = read_sound_coco(path)
-    if not content.images:
-        raise ValueError(f'{path} has no images; give an annotation file of images to report on')
     images, classes = _positions(content)
     boxes = content.annotations
     return Truth(

@@ -23,6 +23,10 @@ __all__ = ['SETS', 'Command', 'Evaluation', 'Run', 'find_runs', 'find_roles', 'e
 
 SETS = {'validation': 'val.json', 'test': 'test.json'}  # and their files in annotations/
 TRAINING = 'train.json'  # beside them
+NO_IMAGES = {  # what to do where a file has none
+    'validation': 'give others with --validation FILE, or leave it out',
+    'test': 'give others with --test FILE: val.json, without a choice of thresholds, or those that '
+            'tools/prepare_data.py --split new draws, after training on its train.json'}
 WEIGHTS = ('best_model.pdparams', 'model_final.pdparams')
 SEED = re.compile(r'[_-]?seed(\d+)$')
 
@@ -230,7 +234,8 @@ def evaluate_all(runs, files, dataset_dir, output, tools, measure=False):
         Evaluation of each run by its key.
 
     Raises:
-        ValueError: the runs were evaluated on different images, or not on those given.
+        ValueError: the runs were or would be evaluated on different images, or not on those given;
+            some of them are training images; or there are none.
         FileNotFoundError: an evaluation is missing and cannot be made.
         ChildProcessError: making it failed.
     """
@@ -239,7 +244,8 @@ def evaluate_all(runs, files, dataset_dir, output, tools, measure=False):
     truths = {name: _truth_of_set(runs, name, files.get(name), dataset_dir, known)
               for name in SETS}
     for name, truth in truths.items():
-        _check_not_trained_on(name, truth, name in files)
+        if truth:
+            _check_not_trained_on(runs, name, truth, name in files)
     if _overlap(truths['validation'], truths['test'], files):
         truths['validation'] = None
     return {name: _evaluate_set(runs, name, truth, dataset_dir, output, tools, known,
@@ -247,24 +253,55 @@ def evaluate_all(runs, files, dataset_dir, output, tools, measure=False):
             for name, truth in truths.items() if truth}
 
 
-def _check_not_trained_on(name, truth, named):
-    """Refuses training images among those given by the user; warns of them in default sets.
+def _check_not_trained_on(runs, name, truth, named):
+    """Refuses training images if the user gave them, or if not all runs have learned some.
+
+    Where all have, in a default set, a warning is enough: the comparison is fair.
 
     Raises:
-        ValueError: the user gave them.
+        ValueError: there are such images.
     """
-    training = truth and os.path.join(os.path.dirname(truth.path), TRAINING)
-    if not training or not os.path.isfile(training):
-        return
-    shared = sorted(set(truth.file_names) & set(read_truth(training).file_names))
-    if not shared:
-        return
-    text = (f'{len(shared)} of the {len(truth.file_names)} {name} images of {truth.path}, first '
-            f'{shared[0]}, are training images of {training} too, on which a detector does '
-            f'better than on the line')
-    if named:
-        raise ValueError(f'{text}; give --{name} others')
-    print(f'{text}: take them out of one of the two', flush=True)
+    beside = os.path.join(os.path.dirname(truth.path), TRAINING)
+    files = dict.fromkeys(filter(None, (_training_file(run, beside) for run in runs)))
+    shared = {path: _shared_images(truth, read_truth(path)) for path in files}
+    for path, images in shared.items():
+        if not images:
+            continue
+        text = (f'{len(images)} of the {len(truth.file_names)} {name} images of {truth.path}, '
+                f'first {images[0]}, are training images of {path} too, on which a detector does '
+                f'better than on the line')
+        if named or not all(shared.values()):
+            raise ValueError(f'{text}; give --{name} others')
+        print(f'{text}: take them out of one of the two', flush=True)
+
+
+def _training_file(run, beside):
+    """str or None: annotations of the images that a run has learned, as far as they are known."""
+    paths = run.record.get('annotations'), beside
+    return next((os.path.realpath(path) for path in paths
+                 if path and path.endswith('.json') and os.path.isfile(path)), None)
+
+
+def _shared_images(truth, training):
+    """list of str: names of images that are in both.
+
+    In another data set an image of the same name may be another one, unless it has the same size
+    and boxes.
+    """
+    folders = [os.path.dirname(os.path.realpath(file.path)) for file in (truth, training)]
+    names = set(truth.file_names) & set(training.file_names)
+    if os.path.commonpath(folders) not in folders:
+        names = {name for name, _ in set(_labels(truth)) & set(_labels(training))}
+    return sorted(names)
+
+
+def _labels(truth):
+    """Yields file name and size and boxes of each image with a box."""
+    boxes = {}
+    for image, kind, box in zip(truth.images, truth.classes, truth.boxes.tolist()):
+        boxes.setdefault(image, []).append((truth.names[kind], *box))
+    for image, found in boxes.items():
+        yield truth.file_names[image], (truth.sizes[image], tuple(sorted(found)))
 
 
 def _overlap(validation, test, files):
@@ -289,26 +326,55 @@ def _overlap(validation, test, files):
 
 def _truth_of_set(runs, name, annotations, dataset_dir, known):
     """Truth or None: the images of a set, which are the same for all runs."""
-    found = [(run, _known_annotations(run, name, known[run.key].get(name))) for run in runs]
-    paths = [(run, path) for run, path in found if path and os.path.isfile(path)]
-    default = annotations or _default_annotations(runs, name, dataset_dir)
-    if not default and not paths:
+    found = [(run, _annotations(run, name, known, dataset_dir, annotations)) for run in runs]
+    paths = [(run, path) for run, path in found if path]
+    if not annotations and not paths:
         if name == 'test':
             raise FileNotFoundError('no test images: give their annotation file (COCO) with --test '
                                     'FILE, or the data set with --dataset_dir FOLDER; '
                                     'tools/prepare_data.py makes one of VOC')
         return None
-    truth = read_truth(annotations or (paths[0][1] if paths else default))
+    truth = read_truth(annotations or paths[0][1])
     for run, path in paths:
         own = truth if os.path.realpath(path) == os.path.realpath(truth.path) else read_truth(path)
         if own is not truth and not _same(own, truth):
             other = next((r.folder for r, p in paths if p == truth.path), f'--{name}')
             kind = 'images and boxes' if own.names == truth.names else (
                 f'classes, {", ".join(own.names)} and {", ".join(truth.names)}')
-            raise ValueError(f'{run.folder} was evaluated on {path}, {other} on {truth.path}: '
-                             f'not the same {kind}; evaluate both on one set, or give another '
-                             f'--output, which holds no evaluations yet')
+            raise ValueError(f'{run.folder} {"was" if name in known[run.key] else "would be"} '
+                             f'evaluated on {path}, {other} on {truth.path}: not the same {kind}; '
+                             f'evaluate both on one set, with --dataset_dir FOLDER or --{name} '
+                             f'FILE, or give another --output, which holds no evaluations yet')
+    if not truth.file_names:
+        if annotations or name == 'test':
+            raise ValueError(f'{truth.path} has no images; {NO_IMAGES[name]}')
+        return None
+    if not dataset_dir and any(path is None and name not in known[run.key] for run, path in found):
+        _check_one_data_set(runs, truth)
     return truth
+
+
+def _annotations(run, name, known, dataset_dir, given):
+    """str or None: the annotation file of a run's evaluation, or else of its data set.
+
+    A file that was ``given`` for all runs replaces the latter.
+    """
+    paths = [_known_annotations(run, name, known[run.key].get(name))]
+    data = dataset_dir or _dataset_dir(run)
+    if data and not given:
+        paths.append(os.path.join(data, 'annotations', SETS[name]))
+    return next((path for path in paths if path and os.path.isfile(path)), None)
+
+
+def _check_one_data_set(runs, truth):
+    """Refuses to look for the images of one file in the data sets of several runs."""
+    folders = {os.path.realpath(folder): run for run in runs
+               if (folder := _dataset_dir(run)) and os.path.isdir(folder)}
+    if len(folders) > 1:
+        (one, first), (other, second), *_ = folders.items()
+        raise ValueError(f'the images of {truth.path} would be looked for in {one} for '
+                         f'{first.folder} and in {other} for {second.folder}; give their data set '
+                         f'with --dataset_dir FOLDER')
 
 
 def _evaluate_set(runs, name, truth, dataset_dir, output, tools, known, measure):
@@ -367,15 +433,9 @@ def _known_annotations(run, name, folder):
     return None
 
 
-def _default_annotations(runs, name, dataset_dir):
-    folders = [dataset_dir] if dataset_dir else [_dataset_dir(run) for run in runs]
-    paths = [os.path.join(folder, 'annotations', SETS[name]) for folder in folders if folder]
-    return next((path for path in paths if os.path.isfile(path)), None)
-
-
 def _dataset_dir(run):
     options = run.training.options if run.training else {}
-    return run.record.get('dataset_dir') or options.get('EvalDataset.dataset_dir')
+    return options.get('EvalDataset.dataset_dir') or run.record.get('dataset_dir')
 
 
 def _same(truth, other):
@@ -400,10 +460,9 @@ def _make(run, name, truth, dataset_dir, folder, tools, measure):
                # Otherwise PaddleDetection skips sound images, and no false alarm is seen there.
                'EvalDataset.allow_empty': 'true'}
     options.pop('filename', None)
-    dataset_dir = (dataset_dir or options.get('EvalDataset.dataset_dir')
-                   or run.record.get('dataset_dir'))
-    if dataset_dir:
-        options['EvalDataset.dataset_dir'] = os.path.abspath(dataset_dir)
+    data = dataset_dir or _dataset_dir(run)
+    if data:
+        options['EvalDataset.dataset_dir'] = os.path.abspath(data)
     command = [sys.executable, os.path.join(tools, 'eval.py'), '-c', run.training.config,
                '--output_eval', folder, *(['--measure_cost'] if measure else []), '-o',
                *(f'{key}={value}' for key, value in options.items())]

@@ -96,8 +96,3 @@ def test_detections_of_another_data_set(tmp_path):
     with pytest.raises(ValueError, match=r'bbox.json, \[0\]: image_id 15 is not among .*truth.json'
                                          r'; it is of another data set'):
         four.detections_of(truth, [four.detection(5, 1, 0, 0.5)])
-
-
-def test_a_truth_without_images(tmp_path):
-    with pytest.raises(ValueError, match='has no images'):
-        four.truth_of(tmp_path, images=0, boxes=[])

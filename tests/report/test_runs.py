@@ -167,6 +167,86 @@ def broken_tools(tmp_path):
     return str(tmp_path / 'tools')
 
 
+@pytest.fixture
+def two_data_sets(tmp_path):
+    """Makes two runs without evaluations, each with a data set of its own.
+
+    Returns:
+        callable: maps the content of both test.json, None for no file, to the runs.
+    """
+    def make(*contents):
+        folders = []
+        for name, content in zip(('one', 'two'), contents):
+            folders.append(four.write_run(tmp_path / name / 'runs' / name, [], sets=()))
+            if content:
+                four.write_json(tmp_path / name / 'data/annotations/test.json', content)
+        return find_runs('model', folders)
+
+    return make
+
+
+@pytest.mark.parametrize('other, kind', [
+    (four.content(four.BOXES[1:]), 'images and boxes'), (four.content([], images=0), 'images and'),
+    (four.content(names=['patch', 'scratch']), 'classes, patch, scratch and scratch, patch')])
+def test_runs_with_different_data_sets_are_refused(
+        two_data_sets, tmp_path, broken_tools, other, kind):
+    runs = two_data_sets(four.content(), other)
+    with pytest.raises(ValueError, match='two would be evaluated on .*two/data/annotations/test'
+                       f'.json, .*one on .*one/data/annotations/test.json: not the same {kind}'):
+        evaluate_all(runs, {}, None, str(tmp_path / 'out'), broken_tools)
+    assert not (tmp_path / 'out').exists()
+
+
+def test_the_images_of_a_file_are_not_looked_for_in_several_data_sets(
+        two_data_sets, tmp_path, broken_tools):
+    data = tmp_path / 'one' / 'data'
+    files = {'test': str(data / 'annotations' / 'test.json')}
+    runs = two_data_sets(four.content(), None)
+    for given in (files, {}):
+        with pytest.raises(ValueError, match='test.json would be looked for in .*one/data for .*one'
+                           ' and in .*two/data for .*two; give their data set with --dataset_dir'):
+            evaluate_all(runs, given, None, str(tmp_path / 'out'), broken_tools)
+    with pytest.raises(ChildProcessError, match=f'EvalDataset.dataset_dir={data}'):
+        evaluate_all(runs[1:], files, str(data), str(tmp_path / 'out'), broken_tools)
+
+
+def test_copies_of_a_data_set_are_one(two_data_sets, tmp_path, broken_tools):
+    runs = two_data_sets(four.content(), four.content())
+    with pytest.raises(ChildProcessError, match='the evaluation of .*one failed'):
+        evaluate_all(runs, {}, None, str(tmp_path / 'out'), broken_tools)
+
+
+@pytest.mark.parametrize('boxes, learned', [(four.BOXES[:2], True), ([(0, 1, 7)], False),
+                                            ([], False)])
+def test_what_another_run_has_learned_is_no_test_image(tmp_path, boxes, learned):
+    folders = [four.write_run(tmp_path / name / 'seed0', []) for name in ('one', 'two')]
+    training = four.write_json(tmp_path / 'other' / 'annotations' / 'train.json',
+                               four.content(boxes, images=2))
+    four.write_json(tmp_path / 'two' / 'seed0' / 'train_command.json', {'annotations': training})
+    four.write_json(tmp_path / 'one' / 'train.json', four.content([], images=0))
+    runs = find_runs('model', folders)
+    if learned:  # else an image that has the same name
+        with pytest.raises(ValueError, match='1 of the 4 test images of .*, first 0.png, are '
+                                             'training images of .*other/annotations/train.json'):
+            evaluate_all(runs, {}, None, str(tmp_path), '')
+    else:
+        assert evaluate_all(runs, {}, None, str(tmp_path), '')
+
+
+def test_files_without_images(two_data_sets, tmp_path, broken_tools):
+    empty = four.content([], images=0)
+    runs = two_data_sets(empty)
+    with pytest.raises(ValueError, match='one/data/annotations/test.json has no images; give others'
+                       ' with --test FILE: val.json, .* tools/prepare_data.py --split new'):
+        evaluate_all(runs, {}, None, str(tmp_path / 'out'), broken_tools)
+    test = four.write_json(tmp_path / 'test.json', four.content())
+    val = four.write_json(tmp_path / 'one' / 'data' / 'annotations' / 'val.json', empty)
+    with pytest.raises(ChildProcessError, match='anno_path=.*test.json'):  # no validation
+        evaluate_all(runs, {'test': test}, None, str(tmp_path / 'out'), broken_tools)
+    with pytest.raises(ValueError, match='val.json has no images; .* --validation FILE, or leave'):
+        evaluate_all(runs, {'test': test, 'validation': val}, None, str(tmp_path / 'out'), '')
+
+
 def test_an_evaluation_that_fails_shows_the_end_of_its_log(tmp_path, broken_tools):
     runs = find_runs('model', [four.write_run(tmp_path / 'a' / 'seed0', [], sets=())])
     truth = four.write_json(tmp_path / 'test.json', four.content())
