@@ -50,12 +50,12 @@ class DKANDistillModel(ConfiguredDistillModel):
     minimum_loaded = 1.0
     method_keys = (*ConfiguredDistillModel.method_keys, 'logit_loss')
 
-    def __init__(self, cfg, slim_config_path):
+    def __init__(self, cfg, slim_config):
         if not cfg.get('pretrain_weights'):
             raise ValueError('DKAN: the student starts from the base detector with an expanded '
                              'head; set pretrain_weights to the file that tools/expand_head.py '
                              'has written')
-        super().__init__(cfg, slim_config_path)
+        super().__init__(cfg, slim_config)
         self._check_trainable()
 
     def _check_trainable(self):
