@@ -36,7 +36,7 @@ VALUES = {
     **dict.fromkeys(('epoch', 'log_iter', 'num_classes', 'snapshot_epoch'), integer(1)),
     **dict.fromkeys(('keep_checkpoints', 'base_batch_size'), optional(integer(1))),
     'seed': optional(integer(0, 2**32 - 1)),  # NumPy's
-    'vdl_images': optional(integer(0)),
+    'vdl_images': integer(0),
     'image_maximum': optional(integer(1, 2**16 - 1)),  # of images with 16 bits per channel
     'font': optional(PATH),
     'worker_num': integer(0, 1000),  # processes

@@ -90,6 +90,8 @@ def test_importing_the_package_is_enough_to_know_every_section(tmp_path, run_pyt
     ({'TrainDataset': {'sample_num': 'x'}}, r"sample_num must be an integer of at least -1, got"),
     ({'TrainDataset': {'allow_empty': 'x'}}, r"allow_empty must be true or false, got 'x'"),
     ({'TrainDataset': {'empty_ratio': 'x'}}, r"empty_ratio must be a number, got 'x'"),
+    *(({'vdl_images': number}, rf"vdl_images must be an integer of at least 0, got {number!r}")
+      for number in (-1, True, '4', None)),
     ({'snapshot_epoch': 0}, r'snapshot_epoch must be an integer of at least 1, got 0'),
     ({'epoch': 'ten'}, r"epoch must be an integer of at least 1, got 'ten'"),
 ])

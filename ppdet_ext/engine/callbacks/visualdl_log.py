@@ -38,17 +38,12 @@ class VisualDLWriter(Callback):
     Args:
         trainer (Trainer): of its configuration, ``vdl_log_dir`` is the folder, and ``vdl_images``
             the number of validation images to draw at an evaluation.
-
-    Raises:
-        ValueError: ``vdl_images`` is not an integer of at least 0.
     """
 
     def __init__(self, trainer):
         super().__init__(trainer)
         self.folder = trainer.cfg.get('vdl_log_dir', 'vdl_log_dir/scalar')
         self.images = trainer.cfg.get('vdl_images', 4)
-        if type(self.images) is not int or self.images < 0:
-            raise ValueError(f'vdl_images must be an integer of at least 0, got {self.images!r}')
         self.log = None  # its file's name; until training begins, that of the checkpoint's run
         self.recording = False
 
