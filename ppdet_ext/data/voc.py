@@ -41,11 +41,13 @@ SIZES = 'annotations state no size; it was read from the image'
 # Only parts of one data set carry these names; other neighbours are data sets of their own.
 PART_FOLDERS = ('train', 'val', 'valid', 'validation', 'test')
 
+DEEPEST = 3  # how many folders below the source a folder with images and annotations may lie
+
 
 def read_voc(source, class_names, box_origin=1, unlabelled_sound=False, encoding=None):
     """Reads a data set of Pascal VOC annotations.
 
-    The data set lies in ``source`` or up to two folders below: one folder with ``IMAGES`` (or
+    The data set is ``source`` or lies up to three folders below: one folder with ``IMAGES`` (or
     ``JPEGImages``) and ``ANNOTATIONS``, or several such folders named ``train``, ``validation``
     ..., which are read as one. Without such folders, XML files and images anywhere in ``source``
     are taken. Image and annotation belong together when their file names are
@@ -152,7 +154,7 @@ def _without_suffix(path):
 def _find_parts(source):
     """Returns the (image folder, annotation folder) pairs of the one data set in ``source``."""
     level = [source]
-    for _ in range(4):
+    for _ in range(DEEPEST + 1):
         parts = {folder: part for folder, part in zip(level, map(_part, level)) if part}
         if parts:
             break
@@ -162,8 +164,8 @@ def _find_parts(source):
             return []
         raise ValueError(
             f'{source}: expected IMAGES/ and ANNOTATIONS/ with XML files (or JPEGImages/ and '
-            'Annotations/), or train/ and validation/ that hold them, at most two folders below, '
-            f'or XML files beside images; '
+            f'Annotations/), or train/ and validation/ that hold them, at most {DEEPEST} folders '
+            f'below, or XML files beside images; '
             f'found {", ".join(sorted(subfolders(source))) or "no folders"}')
     one_set = len({os.path.dirname(folder) for folder in parts}) == 1 and all(
         os.path.basename(folder).lower() in PART_FOLDERS for folder in parts)

@@ -1,6 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 """Every fault in a VOC data set is found, named with file and line, and can be skipped."""
+import itertools
 import os
 import shutil
 import unicodedata
@@ -288,9 +289,11 @@ def test_same_name_with_two_suffixes_is_a_fault(voc_tree):
         f'IMAGES/{name}: one of 2 files of this name that differ' for name in ('a.jpg', 'a.png')]
 
 
-@pytest.mark.parametrize('layout', ['original', 'voc', 'kaggle'])
-@pytest.mark.parametrize('below', ['', 'one', 'one/two'])
-def test_layouts_up_to_two_folders_below(voc_tree, tmp_path, layout, below):
+@pytest.mark.parametrize('layout, below', [
+    *itertools.product(['original', 'voc', 'kaggle'], ['', 'one', 'one/two']),
+    ('original', 'one/two/three'), ('voc', 'one/two/three'),
+])
+def test_layouts_up_to_three_folders_below(voc_tree, tmp_path, layout, below):
     tree = voc_tree(layout, os.path.join('source', below))
     tree.add('a', [GOOD])
     tree.add('b', [OTHER], part='validation')
@@ -305,7 +308,8 @@ def test_layouts_up_to_two_folders_below(voc_tree, tmp_path, layout, below):
 
 def test_no_data_set_names_what_was_found(tmp_path):
     (tmp_path / 'pictures').mkdir()
-    with pytest.raises(ValueError, match='expected IMAGES/ and ANNOTATIONS/.*found pictures'):
+    with pytest.raises(ValueError, match='expected IMAGES/ and ANNOTATIONS/.*at most 3 '
+                                         'folders below.*found pictures'):
         read_voc(str(tmp_path), CLASSES)
 
 
