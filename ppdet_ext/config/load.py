@@ -33,8 +33,8 @@ def load_run_config(path, options=None, slim=None, prepare=()):
         path (str): the YAML given with ``-c``.
         options (dict|None): what was given with ``-o``; takes precedence over everything else.
         slim (SlimConfig|None): the slim YAML, after which the run is named; its training keys take
-            precedence over the YAML's. The batch size that they or the YAML set becomes
-            ``base_batch_size``, unless that is set itself.
+            precedence over the YAML's. With ``auto_scale_lr``, the batch size that they or the YAML
+            set becomes ``base_batch_size``, unless that is set itself.
         prepare (iterable of callable): functions that complete the checked configuration before it
             is frozen; each is called with ppdet's global configuration.
 

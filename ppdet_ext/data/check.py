@@ -24,7 +24,7 @@ def read_class_names(path, encoding=None):
 
     Raises:
         ValueError: not UTF-8 text, no name, all names on one line, an empty line between names,
-            or a name that appears twice.
+            a name that appears twice, or numbers before the names.
     """
     names = [clean_name(line) for line in read_text(path, encoding).rstrip().splitlines()]
     if len(names) == 1 and re.search('[,;\uff0c\uff1b\u3001]', names[0]):
@@ -45,7 +45,7 @@ def _number_before(name):
 
 
 def check_coco_folder(folder):
-    """Checks a data set as ``tools/prepare_neu_det.py`` writes it.
+    """Checks a data set as ``tools/prepare_data.py`` writes it.
 
     Args:
         folder (str): holds ``label_list.txt``, ``images/`` and ``annotations/{split}.json`` for

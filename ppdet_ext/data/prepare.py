@@ -26,7 +26,7 @@ SHOWN = 5  # names of files
 
 
 class InvalidDataError(ValueError):
-    """The source has faults; ``faults`` lists all of them, ``notes`` what was left out."""
+    """The source has faults; ``faults`` lists all of them, the message ends with the notes."""
 
     def __init__(self, faults, notes=()):
         files = len({fault.file for fault in faults})

@@ -134,6 +134,7 @@ def evaluate_boxes(anno_file, detections, base_classes=None, image_ids=None):
         dict: ``mAP`` (IoU 0.5:0.95), ``AP50``, ``AP75``, ``AP_small`` (area below 32^2 pixels),
         ``AP_medium`` (below 96^2), ``AP_large``, and ``classes``: class name to ``AP``, ``AP50``
         and ``objects``, their number. Fractions from 0 to 1; None where there is no such object.
+        ``images`` and ``detections`` are the numbers of images and of detections.
         For a few-shot set also ``few_shot``: ``base``, ``novel``, ``all`` and, with
         ``base_classes``, ``forgetting``, each with ``AP`` and ``AP50``.
     """

@@ -300,7 +300,8 @@ def instance_relation(preds_s, preds_t, gt_boxes, image_shapes, unit, temp, outp
         preds_t (Tensor): the teacher's map, shape [N, C, H, W]; gets no gradient.
         gt_boxes (list of Tensor): N tensors of shape [n_i, 4]; x1, y1, x2, y2 in pixels.
         image_shapes (Tensor): shape [N, 2]; height and width in pixels of what the map covers.
-        unit (callable): maps [1, R, 6, 6] to the same shape; R boxes in the batch.
+        unit (callable): maps [1, R, output_size, output_size] to the same shape; R boxes in the
+            batch.
         temp (float): temperature of the attention.
         output_size (int): cells of a pooled box in each direction.
         clip_boxes (bool): whether boxes are clipped to the map. The released code pools boxes at

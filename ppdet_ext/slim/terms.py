@@ -111,7 +111,8 @@ class HeadTerm(Term):
     the arguments of this class and its options.
 
     Attributes:
-        OPTIONS (dict of str to Kind): the options of an entry, besides ``name`` and ``weight``.
+        OPTIONS (dict of str to Kind): the options of an entry, besides ``loss``, ``name``,
+            ``weight`` and ``unlabelled``.
 
     Args:
         student (nn.Layer): the student.

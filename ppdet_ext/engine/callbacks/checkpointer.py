@@ -32,8 +32,8 @@ class Checkpointer(Callback):
 
     A snapshot is saved before its evaluation; afterwards the results are added to its sidecar.
 
-    Only the first process saves. Must be the last callback, so that it saves what the others have
-    done in an epoch.
+    Only the first process saves. Must come after every callback that has a state or acts at the end
+    of an epoch, so that it saves what they have done.
 
     Args:
         trainer (Trainer): whose model is saved.
