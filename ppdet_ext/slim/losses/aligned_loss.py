@@ -3,7 +3,6 @@
 """The base of losses that first align the student's map to the teacher's channels."""
 from ..adapters import align_conv
 from .distill_loss import DistillLoss
-from .map_shapes import check_map_shapes
 
 __all__ = ['AlignedLoss']
 
@@ -16,14 +15,15 @@ class AlignedLoss(DistillLoss):
         student_channels (int): channels of the student's map.
         teacher_channels (int): channels of the teacher's map; there is no ``align`` where they
             are equal.
+        compares (bool): false if no map is ever compared, so that there is nothing to align.
     """
 
-    def __init__(self, weights, student_channels, teacher_channels):
+    def __init__(self, weights, student_channels, teacher_channels, compares=True):
         super().__init__(weights)
         self.student_channels = student_channels
         self.teacher_channels = teacher_channels
         self.align = None
-        if student_channels != teacher_channels:
+        if student_channels != teacher_channels and compares:
             self.align = align_conv(student_channels, teacher_channels)
 
     def aligned(self, preds_s, preds_t):
@@ -39,5 +39,13 @@ class AlignedLoss(DistillLoss):
         Raises:
             ValueError: the shapes fit neither the other map nor the layer's channels.
         """
-        check_map_shapes(self, preds_s, preds_t)
+        name = type(self).__name__
+        shape_s, shape_t = list(preds_s.shape), list(preds_t.shape)
+        if (shape_s[1], shape_t[1]) != (self.student_channels, self.teacher_channels):
+            raise ValueError(f'{name} was built for {self.student_channels} student and '
+                             f'{self.teacher_channels} teacher channels, got {shape_s} and '
+                             f'{shape_t}')
+        if shape_s[0] != shape_t[0] or shape_s[2:] != shape_t[2:]:
+            raise ValueError(f'{name} needs maps of one size, got student {shape_s} and teacher '
+                             f'{shape_t}')
         return preds_s if self.align is None else self.align(preds_s), preds_t.detach()

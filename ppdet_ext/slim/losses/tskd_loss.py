@@ -6,15 +6,13 @@ from ppdet.core.workspace import register
 
 from ...modeling import GloReUnit2D, InstanceGraph
 from .. import functional
-from ..adapters import align_conv
-from .distill_loss import DistillLoss
-from .map_shapes import check_map_shapes
+from .aligned_loss import AlignedLoss
 
 __all__ = ['TSKDFeatureLoss']
 
 
 @register
-class TSKDFeatureLoss(DistillLoss):
+class TSKDFeatureLoss(AlignedLoss):
     """Relation, expert and structure terms of one feature level in TSKD.
 
     Wen et al., A Triple Semantic-aware Knowledge Distillation Network for Industrial Defect
@@ -64,20 +62,16 @@ class TSKDFeatureLoss(DistillLoss):
                  clip_boxes=False):
         alphas = {'fg': alpha_fg, 'bg': alpha_bg, 'ins_rea': alpha_ins_rea,
                   'pixel_rea': alpha_pixel_rea, 'se': alpha_se}
-        super().__init__({name: loss_weight * alpha for name, alpha in alphas.items()})
+        weights = {name: loss_weight * alpha for name, alpha in alphas.items()}
+        super().__init__(weights, student_channels, teacher_channels, any(weights.values()))
         if temp <= 0:
             raise ValueError(f'TSKDFeatureLoss: temp must be above 0, got {temp}')
         if type(roi_output_size) is not int or roi_output_size < 1:
             raise ValueError(f'TSKDFeatureLoss: roi_output_size must be an integer of at least 1, '
                              f'got {roi_output_size!r}')
-        self.student_channels = student_channels
-        self.teacher_channels = teacher_channels
         self.temp = temp
         self.roi_output_size = roi_output_size
         self.clip_boxes = clip_boxes
-        self.align = None
-        if student_channels != teacher_channels and any(self.weights.values()):
-            self.align = align_conv(student_channels, teacher_channels)
         self.pixel_graph = self.instance_graph = None
         if self.weights['pixel_rea']:
             self.pixel_graph = GloReUnit2D(teacher_channels, max(teacher_channels // 2, 1))
@@ -106,10 +100,7 @@ class TSKDFeatureLoss(DistillLoss):
         Raises:
             ValueError: the shapes fit neither the other map nor the layer's channels.
         """
-        check_map_shapes(self, preds_s, preds_t)
-        preds_t = preds_t.detach()
-        if self.align is not None:
-            preds_s = self.align(preds_s)
+        preds_s, preds_t = self.aligned(preds_s, preds_t)
         weights, raw = self.weights, {name: paddle.zeros([]) for name in self.weights}
         if weights['fg'] or weights['bg']:
             raw['fg'], raw['bg'] = functional.foreground_background_error(
