@@ -5,6 +5,8 @@ import numpy as np
 import ppdet.data.transform
 from ppdet.data.transform.operators import BaseOperator, register_op
 
+from ..utils.options import FRACTION, check_value
+
 __all__ = ['KeepGTBox', 'KEPT_BOXES', 'RandomVerticalFlip']
 
 KEPT_BOXES = 'distill_gt_bbox'
@@ -46,8 +48,7 @@ class RandomVerticalFlip(BaseOperator):
 
     def __init__(self, prob=0.5):
         super().__init__()
-        if not 0 <= prob <= 1:
-            raise ValueError(f'RandomVerticalFlip: prob must be from 0 to 1, got {prob}')
+        check_value('RandomVerticalFlip: prob', prob, FRACTION)
         self.prob = prob
 
     def apply(self, sample, context=None):

@@ -39,7 +39,7 @@ def test_vertical_flip_refuses_what_it_would_leave_behind():
         vertical_flip(1)({**sample(), 'gt_poly': [[[0, 0, 1, 1, 1, 0]]]})
 
 
-@pytest.mark.parametrize('prob', [-0.1, 1.5])
+@pytest.mark.parametrize('prob', [-0.1, 1.5, 'half'])
 def test_vertical_flip_refuses_a_wrong_probability(prob):
-    with pytest.raises(ValueError, match='prob must be from 0 to 1'):
+    with pytest.raises(ValueError, match='prob must be a number from 0 to 1, got'):
         vertical_flip(prob)

@@ -3,6 +3,7 @@
 """Channel-wise distillation."""
 from ppdet.core.workspace import register
 
+from ...utils.options import POSITIVE, check_value
 from .. import functional
 from .aligned_loss import AlignedLoss
 from .distill_loss import ONLY
@@ -30,8 +31,7 @@ class CWDLoss(AlignedLoss):
 
     def __init__(self, student_channels=256, teacher_channels=256, tau=1.0, alpha_cwd=10.0):
         super().__init__({ONLY: alpha_cwd}, student_channels, teacher_channels)
-        if tau <= 0:
-            raise ValueError(f'CWDLoss: tau must be above 0, got {tau}')
+        check_value('CWDLoss: tau', tau, POSITIVE)
         self.tau = tau
 
     def raw_values(self, preds_s, preds_t):

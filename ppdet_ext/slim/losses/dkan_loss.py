@@ -3,6 +3,7 @@
 """Dual knowledge align network: losses that preserve base classes while new ones are learned."""
 from ppdet.core.workspace import register
 
+from ...utils.options import POSITIVE, check_value, integer
 from .. import functional
 from .distill_loss import ONLY, DistillLoss
 
@@ -29,7 +30,7 @@ class FeatureKnowledgeAlignLoss(DistillLoss):
 
     def __init__(self, tau=5.0, loss_weight=1.0, student_channels=None, teacher_channels=None):
         super().__init__({ONLY: loss_weight})
-        _check_temperature(self, tau)
+        check_value('FeatureKnowledgeAlignLoss: tau', tau, POSITIVE)
         if student_channels != teacher_channels:
             raise ValueError(f'FeatureKnowledgeAlignLoss compares channel by channel: the student '
                              f'has {student_channels}, the teacher {teacher_channels}; they must '
@@ -72,10 +73,8 @@ class LogitKnowledgeAlignLoss(DistillLoss):
 
     def __init__(self, num_base_classes, tau=5.0, loss_weight=0.01):
         super().__init__({ONLY: loss_weight})
-        _check_temperature(self, tau)
-        if num_base_classes < 1:
-            raise ValueError(f'LogitKnowledgeAlignLoss: num_base_classes must be at least 1, got '
-                             f'{num_base_classes}')
+        check_value('LogitKnowledgeAlignLoss: tau', tau, POSITIVE)
+        check_value('LogitKnowledgeAlignLoss: num_base_classes', num_base_classes, integer(1))
         self.num_base_classes = num_base_classes
         self.tau = tau
 
@@ -99,8 +98,3 @@ class LogitKnowledgeAlignLoss(DistillLoss):
                              f'{shape_t}')
         return {ONLY: functional.base_class_divergence(logits_s, logits_t, self.num_base_classes,
                                                        self.tau)}
-
-
-def _check_temperature(layer, tau):
-    if tau <= 0:
-        raise ValueError(f'{type(layer).__name__}: tau must be above 0, got {tau}')

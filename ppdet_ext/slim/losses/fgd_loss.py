@@ -4,6 +4,7 @@
 import paddle
 from ppdet.core.workspace import register
 
+from ...utils.options import POSITIVE, check_value
 from .. import functional
 from ..adapters import GlobalContext
 from .aligned_loss import AlignedLoss
@@ -44,8 +45,7 @@ class FGDLoss(AlignedLoss):
                  lambda_fgd=5e-6):
         super().__init__({'fg': alpha_fgd, 'bg': beta_fgd, 'attention': gamma_fgd,
                           'relation': lambda_fgd}, student_channels, teacher_channels)
-        if temp <= 0:
-            raise ValueError(f'FGDLoss: temp must be above 0, got {temp}')
+        check_value('FGDLoss: temp', temp, POSITIVE)
         self.temp = temp
         self.context_s = self.context_t = None
         if lambda_fgd:

@@ -3,12 +3,16 @@
 """Masked generative distillation."""
 from ppdet.core.workspace import global_config, register
 
+from ...utils.options import Kind, check_value, is_number
 from .. import functional
 from ..adapters import generation_block
 from .aligned_loss import AlignedLoss
 from .distill_loss import ONLY
 
 __all__ = ['MGDFeatureLoss']
+
+ERASED = Kind('a fraction of erased cells, a number from 0 to below 1',
+              lambda value: is_number(value) and 0 <= value < 1)
 
 # paddledet 2.6.0 registers a loss of this name that masks nothing. Only its PP-YOLOE distillation
 # builds it, directly from the class, so reassigning the name does not affect that.
@@ -31,6 +35,9 @@ class MGDFeatureLoss(AlignedLoss):
             the paper.
         lambda_mgd (float): probability that a cell is erased, in [0, 1); 0.65 for one-stage, 0.45
             for two-stage detectors in the paper.
+
+    Raises:
+        ValueError: a ``lambda_mgd`` out of its range.
     """
 
     def __init__(self,
@@ -39,9 +46,7 @@ class MGDFeatureLoss(AlignedLoss):
                  alpha_mgd=2e-5,
                  lambda_mgd=0.65):
         super().__init__({ONLY: alpha_mgd}, student_channels, teacher_channels)
-        if not 0.0 <= lambda_mgd < 1.0:
-            raise ValueError(f'MGDFeatureLoss: lambda_mgd, the fraction of erased cells, must lie '
-                             f'in [0, 1), got {lambda_mgd}')
+        check_value('MGDFeatureLoss: lambda_mgd', lambda_mgd, ERASED)
         self.lambda_mgd = lambda_mgd
         self.generation = generation_block(teacher_channels)
 

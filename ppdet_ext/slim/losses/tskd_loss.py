@@ -5,6 +5,7 @@ import paddle
 from ppdet.core.workspace import register
 
 from ...modeling import GloReUnit2D, InstanceGraph
+from ...utils.options import POSITIVE, check_value, integer
 from .. import functional
 from .aligned_loss import AlignedLoss
 
@@ -64,11 +65,8 @@ class TSKDFeatureLoss(AlignedLoss):
                   'pixel_rea': alpha_pixel_rea, 'se': alpha_se}
         weights = {name: loss_weight * alpha for name, alpha in alphas.items()}
         super().__init__(weights, student_channels, teacher_channels, any(weights.values()))
-        if temp <= 0:
-            raise ValueError(f'TSKDFeatureLoss: temp must be above 0, got {temp}')
-        if type(roi_output_size) is not int or roi_output_size < 1:
-            raise ValueError(f'TSKDFeatureLoss: roi_output_size must be an integer of at least 1, '
-                             f'got {roi_output_size!r}')
+        check_value('TSKDFeatureLoss: temp', temp, POSITIVE)
+        check_value('TSKDFeatureLoss: roi_output_size', roi_output_size, integer(1))
         self.temp = temp
         self.roi_output_size = roi_output_size
         self.clip_boxes = clip_boxes

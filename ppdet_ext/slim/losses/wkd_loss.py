@@ -3,6 +3,7 @@
 """Distillation by the Wasserstein distance."""
 from ppdet.core.workspace import register
 
+from ...utils.options import check_value, integer
 from .. import functional
 from .aligned_loss import AlignedLoss
 
@@ -42,8 +43,7 @@ class WKDLoss(AlignedLoss):
                  alpha_deviation=0.02):
         super().__init__({'mean': alpha_mean, 'deviation': alpha_deviation}, student_channels,
                          teacher_channels)
-        if type(grid) is not int or grid < 1:
-            raise ValueError(f'WKDLoss: grid must be an integer of at least 1, got {grid!r}')
+        check_value('WKDLoss: grid', grid, integer(1))
         self.grid = grid
 
     def raw_values(self, preds_s, preds_t):

@@ -115,11 +115,12 @@ def test_no_boxes_give_zero():
 
 
 @pytest.mark.parametrize('build, message', [
-    (lambda: FeatureKnowledgeAlignLoss(tau=0.0), 'tau must be above 0, got 0.0'),
+    (lambda: FeatureKnowledgeAlignLoss(tau=0.0), 'tau must be a number above 0, got 0.0'),
     (lambda: FeatureKnowledgeAlignLoss(student_channels=16, teacher_channels=24),
      'the student has 16, the teacher 24'),
-    (lambda: LogitKnowledgeAlignLoss(0), 'num_base_classes must be at least 1, got 0'),
-    (lambda: LogitKnowledgeAlignLoss(3, tau=-1.0), 'tau must be above 0'),
+    (lambda: LogitKnowledgeAlignLoss(0),
+     'num_base_classes must be an integer of at least 1, got 0'),
+    (lambda: LogitKnowledgeAlignLoss(3, tau=-1.0), 'tau must be a number above 0'),
     (lambda: FeatureKnowledgeAlignLoss()(paddle.ones([1, 2, 3, 3]), paddle.ones([1, 2, 3, 4])),
      r'one shape, got student \[1, 2, 3, 3\]'),
     (lambda: LogitKnowledgeAlignLoss(3)(paddle.ones([1, 7]), paddle.ones([2, 4])),
