@@ -16,25 +16,23 @@ from ppdet_ext.utils.files import write_json
 
 ROWS = ('student', 'teacher', 'terms', 'whole', 'paddledet FGD')
 
-MINIMUM = {'batch_size': 1, 'boxes': 1, 'steps': 1, 'warmup': 0}
-
 
 def parse_args(argv):
     parser = cli.ArgumentParser(description=__doc__)
     parser.add_argument('--slim_config', required=True, nargs='+', metavar='YAML',
                         help='YAMLs of distillations of this student')
-    parser.add_argument('--batch_size', type=int,
+    parser.add_argument('--batch_size', type=cli.positive,
                         help='images per step (default: as in TrainReader)')
-    parser.add_argument('--boxes', type=int, default=10, help='boxes per image (default: 10)')
-    parser.add_argument('--steps', type=int, default=20, help='timed rounds (default: 20)')
+    parser.add_argument('--boxes', type=cli.positive, default=10,
+                        help='boxes per image (default: 10)')
+    parser.add_argument('--steps', type=cli.positive, default=20,
+                        help='timed rounds (default: 20)')
     parser.add_argument('--warmup', type=int, default=3,
                         help='untimed rounds before them (default: 3)')
     parser.add_argument('--output', help='write the measurements to this JSON file')
     args = parser.parse_args(argv)
-    for name, minimum in MINIMUM.items():
-        value = getattr(args, name)
-        if value is not None and value < minimum:
-            parser.error(f'--{name} must be an integer of at least {minimum}, got {value}')
+    if args.warmup < 0:
+        parser.error(f'--warmup must be an integer of at least 0, got {args.warmup}')
     if len(set(args.slim_config)) < len(args.slim_config):
         parser.error('--slim_config names a file twice')
     return args

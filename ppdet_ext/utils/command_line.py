@@ -3,13 +3,13 @@
 """Shared by the command lines of all tools; needs no Paddle."""
 import argparse
 import contextlib
-import math
 import os
 import signal
 import sys
 import traceback
 
 from .error_text import is_ours, place, summary
+from .options import FRACTION, NOT_NEGATIVE, integer
 
 __all__ = ['boolean', 'fraction', 'not_empty', 'not_negative', 'plain_parser', 'positive',
            'add_verbose', 'run_tool']
@@ -36,33 +36,34 @@ def boolean(text):
 
 def positive(text):
     """int: the value of a flag that counts something."""
-    return int(_number(text, 'an integer from 1', lambda number: number >= 1 and text.isdecimal()))
+    return _number(text, integer(1))
 
 
 def not_negative(text):
     """float: the value of a flag."""
-    return _number(text, 'a number from 0', lambda number: 0 <= number < math.inf)
+    return float(_number(text, NOT_NEGATIVE))
 
 
 def fraction(text):
     """float: a score, or a part of a whole; 50 for 50 % would be above all scores."""
-    return _number(text, 'a number from 0 to 1', lambda number: 0 <= number <= 1)
+    return float(_number(text, FRACTION))
 
 
-def _number(text, expected, fits):
+def _number(text, kind):
     try:
-        number = float(text)
+        number = int(text) if text.isdecimal() else float(text)
     except ValueError:
-        number = math.nan
-    if not fits(number):
-        raise argparse.ArgumentTypeError(f'expected {expected}, got "{text}"')
+        number = None
+    if not kind.fits(number):
+        raise argparse.ArgumentTypeError(f'expected {kind.words}, got "{text}"')
     return number
 
 
 def not_empty(text):
     """str: the text; an empty one comes from a shell variable that is not set."""
     if not text:
-        raise argparse.ArgumentTypeError('is empty')
+        raise argparse.ArgumentTypeError('expected a value, got an empty text; is a shell variable '
+                                         'not set?')
     return text
 
 

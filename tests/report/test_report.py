@@ -235,7 +235,7 @@ def test_figures_of_other_detections(tmp_path, monkeypatch, capsys):
     ([], 'name the runs, either by'),
     (['--auto', 'a', '--model', 'b'], 'name the runs, either by'),
     (['--model', 'a', '--miss', '2'], 'argument --miss: expected a number from 0 to 1, got "2"'),
-    (['--model', 'a', '--cost_of_escape', '-1'], 'expected a number from 0, got "-1"'),
+    (['--model', 'a', '--cost_of_escape', '-1'], 'expected a number of at least 0, got "-1"'),
     (['--model', 'a', '--miss', '0.1', '--false_alarms', '1'], 'not allowed with argument'),
 ])
 def test_arguments_that_are_refused(arguments, message, capsys):

@@ -80,4 +80,4 @@ def test_a_wrong_yaml_is_one_line(tmp_path, monkeypatch, capsys, content, messag
 def test_jobs_are_at_least_one(capsys):
     with pytest.raises(SystemExit):
         run_comparison.parse_args(['x.yml', '--jobs', '0'])
-    assert '--jobs: expected an integer from 1, got "0"' in capsys.readouterr().err
+    assert '--jobs: expected an integer of at least 1, got "0"' in capsys.readouterr().err
