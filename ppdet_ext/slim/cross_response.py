@@ -10,7 +10,7 @@ from ..utils.options import FLAG, NOT_NEGATIVE, check_options
 from . import functional
 from .adapters import align_conv
 from .head_access import head_adapters
-from .levels import level_names, level_shapes
+from .levels import common_level_names, level_shapes
 from .terms import HeadTerm
 
 __all__ = ['CrossKDLoss', 'build_cross_response']
@@ -102,10 +102,7 @@ class CrossKDLoss(HeadTerm):
         teacher_taps.add((*self.teacher_names, *self.adapter.predictor_names()))
         shapes_s = level_shapes(student_taps, self.student_names)[self.student_names[0]]
         shapes_t = level_shapes(teacher_taps, self.teacher_names)[self.teacher_names[0]]
-        strides_s, strides_t = ([stride for _, stride in shapes] for shapes in (shapes_s, shapes_t))
-        if strides_s != strides_t:
-            raise ValueError(f'{self.place}: the student\'s head has levels of stride '
-                             f'{strides_s}, the teacher\'s {strides_t}; they must be the same')
+        self.level_names = common_level_names(shapes_s, shapes_t, self.place)
         channels_s, channels_t = shapes_s[0][0], shapes_t[0][0]
         if channels_s != channels_t and not self._align_wanted:
             raise ValueError(f'{self.place}: the student\'s head has {channels_s} channels, the '
@@ -115,7 +112,6 @@ class CrossKDLoss(HeadTerm):
             self.aligns.extend(align_conv(channels_s, channels_t, bias=False)
                                for _ in self.student_names)
         self.layers[self.layer_name] = nn.LayerDict({'aligns': self.aligns})
-        self.level_names = level_names(strides_s)
         for part, alpha in self.alphas.items():
             self.add_value(part, self.level_names, alpha)
 

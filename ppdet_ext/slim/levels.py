@@ -5,7 +5,7 @@ import math
 
 import paddle
 
-__all__ = ['level_names', 'level_shapes']
+__all__ = ['common_level_names', 'level_names', 'level_shapes']
 
 # Strides up to this size are exact in the trial forward.
 PROBE_SIZE = 128
@@ -53,3 +53,24 @@ def level_names(strides):
     exponents = [math.log2(stride) for stride in strides]
     return [f'p{exponent:.0f}' if exponent.is_integer() and exponents.count(exponent) == 1
             else f'l{level}' for level, exponent in enumerate(exponents)]
+
+
+def common_level_names(shapes_s, shapes_t, place):
+    """Names the levels of two heads, which must be the same.
+
+    Args:
+        shapes_s (list of tuple): (channels, stride) of every level of the student's head.
+        shapes_t (list of tuple): the same of the teacher's.
+        place (str): what the error calls the term that compares them.
+
+    Returns:
+        list of str: the names.
+
+    Raises:
+        ValueError: their strides differ.
+    """
+    strides_s, strides_t = ([stride for _, stride in shapes] for shapes in (shapes_s, shapes_t))
+    if strides_s != strides_t:
+        raise ValueError(f'{place}: the student\'s head has levels of stride {strides_s}, the '
+                         f'teacher\'s {strides_t}; they must be the same')
+    return level_names(strides_s)

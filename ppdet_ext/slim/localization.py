@@ -8,7 +8,7 @@ from ppdet.utils.logger import setup_logger
 from ..utils.options import NOT_NEGATIVE, POSITIVE
 from . import functional
 from .head_access import head_adapters
-from .levels import level_names, level_shapes
+from .levels import common_level_names, level_shapes
 from .terms import HeadTerm
 
 __all__ = ['LDLoss']
@@ -61,8 +61,8 @@ class LDLoss(HeadTerm):
                  alpha_cls=0.125,
                  unlabelled=True):
         super().__init__(student, teacher, name, weight, unlabelled)
-        self.own, self.adapter = head_adapters(student, teacher, 'LDLoss')
-        self.adapter.check_distributions(self.own, 'LDLoss')
+        self.own, self.adapter = head_adapters(student, teacher, self.place)
+        self.adapter.check_distributions(self.own, self.place)
         self.tau, self.tau_cls = tau, tau_cls
         self.alphas = {'main': alpha_main, **{part: alpha for part, alpha in (
             ('vlr', alpha_vlr), ('cls', alpha_cls)) if alpha}}
@@ -76,7 +76,7 @@ class LDLoss(HeadTerm):
         batch = list(reader.get('batch_transforms') or [])
         found = [k for k, entry in enumerate(batch) if TARGETS in entry]
         if not found:
-            raise ValueError(f'LDLoss: alpha_vlr needs the operator {TARGETS} in '
+            raise ValueError(f'distill_losses: LDLoss: alpha_vlr needs the operator {TARGETS} in '
                              f'TrainReader.batch_transforms; set alpha_vlr: 0 to do without')
         for k in found:
             batch[k] = {TARGETS: {**(batch[k][TARGETS] or {}), 'compute_vlr_region': True}}
@@ -85,15 +85,12 @@ class LDLoss(HeadTerm):
 
     def connect(self, student_taps, teacher_taps):
         """Taps the predictors of both heads."""
-        strides = []
+        shapes = []
         for taps, adapter in ((student_taps, self.own), (teacher_taps, self.adapter)):
             names = adapter.predictor_names()
             taps.add(names)
-            strides.append([stride for _, stride in level_shapes(taps, names)[names[0]]])
-        if strides[0] != strides[1]:
-            raise ValueError(f'LDLoss: the student\'s head has levels of stride {strides[0]}, the '
-                             f'teacher\'s {strides[1]}; they must be the same')
-        self.level_names = level_names(strides[0])
+            shapes.append(level_shapes(taps, names)[names[0]])
+        self.level_names = common_level_names(*shapes, self.place)
         for part, alpha in self.alphas.items():
             self.add_value(part, self.level_names, alpha)
 
@@ -122,6 +119,7 @@ class LDLoss(HeadTerm):
         divergence = functional.row_divergence(*sides, self.tau).mean(axis=1) / self.adapter.bins
         quality = F.sigmoid(logits[0].detach().max(axis=1)) * positive
         classes = functional.row_divergence(*logits, self.tau_cls)
+        # PaddleDetection's gfl_head.py divides main by the 4 sides, and the region by 16.
         return {'main': (divergence * quality).sum(), 'vlr': (divergence * region).sum() / 4.0,
                 'cls': (classes * positive).sum() / positive.sum().clip(min=1.0)}
 

@@ -160,7 +160,8 @@ def test_without_the_region_the_reader_is_left_alone():
     options, = (entry['Gt2GFLTarget'] for entry in cfg['TrainReader']['batch_transforms']
                 if 'Gt2GFLTarget' in entry)
     assert options['compute_vlr_region'] is True and options['downsample_ratios'] == [8, 16, 32, 64]
-    with pytest.raises(ValueError, match='alpha_vlr needs the operator Gt2GFLTarget in Train'):
+    with pytest.raises(ValueError, match='distill_losses: LDLoss: alpha_vlr needs the operator '
+                                         'Gt2GFLTarget in Train'):
         LDLoss.adjust_reader({'TrainReader': {'batch_transforms': [{'PadBatch': {}}]}}, {})
 
 
@@ -178,7 +179,8 @@ def test_assigned_and_valuable_cells_are_those_of_the_reader():
 
 
 @pytest.mark.parametrize('student, teacher, message', [
-    (RETINANET, RETINANET, 'LDLoss compares the distributions .* RetinaHead with none'),
+    (RETINANET, RETINANET,
+     'distill_losses: LDLoss compares the distributions .* RetinaHead with none'),
     (SIGMOID, RETINANET, 'LDLoss: the student has a GFLHead, the teacher a RetinaHead; both must'),
     ({**SIGMOID, 'GFLHead': {**SIGMOID['GFLHead'], 'reg_max': 7}}, SIGMOID,
      'a GFLHead with 8 and a GFLHead with 17'),
