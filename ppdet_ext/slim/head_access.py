@@ -344,7 +344,7 @@ class GFLHeadAdapter(PointHeadAdapter):
         return paddle.stack([x, y], axis=1)
 
     def _distances(self, predicted):
-        rows = _rows(predicted, 4 * (self.head.reg_max + 1))
+        rows = _rows(predicted, 4 * self.bins)
         return self.head.distribution_project(rows).reshape([-1, 4])
 
 
