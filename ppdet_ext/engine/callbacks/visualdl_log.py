@@ -94,7 +94,8 @@ class VisualDLWriter(Callback):
                                      **scalars(getattr(metric, 'summary', None) or {})})
             if self.images and isinstance(metric, COCOMetric):
                 pictures = draw_validation_images(
-                    self.model._eval_dataset, metric.results['bbox'], self.images)
+                    self.model._eval_dataset, metric.results['bbox'], self.images,
+                    self.model.cfg.get('image_maximum'))
                 self._add(image, step, {f'validation/{name}': picture
                                         for name, picture in pictures.items()})
 
