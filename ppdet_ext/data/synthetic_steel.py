@@ -186,5 +186,4 @@ def _write(folder, names, splits, seed):
         content = coco_dataset([images[i] for i in indices], [boxes[i] for i in indices],
                                NEU_DET_CLASSES, f'{DESCRIPTION} Seed {seed}, {split} split.')
         write_json(os.path.join(annotation_folder, f'{split}.json'), content)
-    with open(os.path.join(folder, 'label_list.txt'), 'w', encoding='utf-8') as f:
-        f.write('\n'.join(NEU_DET_CLASSES) + '\n')
+    write_text(os.path.join(folder, 'label_list.txt'), '\n'.join(NEU_DET_CLASSES) + '\n')

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from matplotlib.figure import Figure
 from terminaltables import AsciiTable, GithubFlavoredMarkdownTable
 
-from ..utils.files import read_json, write_json
+from ..utils.files import read_json, write_json, write_text
 from ..utils.paired import difference
 
 __all__ = ['Run', 'metrics_line', 'read_runs', 'write_results']
@@ -62,8 +62,8 @@ def write_results(comparison, output):
     write_json(f'{path}.json', {'runs': [
         {'method': run.entry.method, 'epochs': run.entry.epochs, 'seed': run.seed,
          'seconds': run.seconds, 'sets': run.sets} for run in runs]})
-    with open(f'{path}.md', 'w', encoding='utf-8') as f:
-        f.write('\n\n'.join(_tables(comparison, runs, GithubFlavoredMarkdownTable)) + '\n')
+    write_text(f'{path}.md',
+               '\n\n'.join(_tables(comparison, runs, GithubFlavoredMarkdownTable)) + '\n')
     curves = _curves(comparison, runs)
     if curves:
         _draw(curves, list(comparison.sets)[-1], f'{path}_schedule.png')
