@@ -17,17 +17,16 @@ give the same command again.
 Written to --output: table.md, results.json, results.png, and a folder for each method.
 """
 import os
-import re
 
 import checkout
 
 from ppdet_ext.engine import cli
 from ppdet_ext.utils.folder_lock import experiment_folder
+from ppdet_ext.utils.options import FOLDER_NAME
 
 # What the runs set themselves.
 OWN_KEYS = ('seed', 'weights', 'pretrain_weights', 'base_metrics', 'base_weights', 'save_dir',
             'filename', 'output_eval', 'TrainDataset.anno_path', 'EvalDataset.anno_path')
-NAME = re.compile(r'\w[\w .,()+-]*')
 
 
 def parse_args(argv):
@@ -63,7 +62,7 @@ def parse_args(argv):
         if option.partition('=')[0].strip() in OWN_KEYS:
             parser.error(f'{flag} {option}: the runs set this key themselves; see --seed, --sets, '
                          f'--base_weights and --output')
-    if not NAME.fullmatch(args.name) or args.name == 'base':
+    if not FOLDER_NAME.fits(args.name) or args.name == 'base':
         parser.error(f'--name {args.name}: expected letters, digits and any of " _.,()+-", since '
                      f'it is a folder too, and not "base"')
     args.output = os.path.normpath(args.output)

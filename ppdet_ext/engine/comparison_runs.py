@@ -16,7 +16,6 @@ import datetime
 import functools
 import json
 import os
-import re
 from typing import NamedTuple, Optional
 
 import yaml
@@ -26,7 +25,7 @@ from ..config.yaml_file import read_yaml, yaml_files
 from ..data.coco_file import read_sound_coco
 from ..safe_io.safe_yaml import repeated_keys
 from ..slim import prepare_reader, read_slim_config
-from ..utils.options import TEXT, Kind, check_options, integer, list_of
+from ..utils.options import FOLDER_NAME, TEXT, Kind, check_options, integer, list_of
 from ..utils.quiet import quiet
 from ..utils.steps import Step, check_finished, run_steps
 from ..utils.suggest import did_you_mean
@@ -34,18 +33,16 @@ from .comparison_results import metrics_line, write_results
 
 __all__ = ['Comparison', 'Entry', 'read_comparison', 'make_steps', 'run_comparison']
 
-NAME = re.compile(r'\w[\w .,()+-]*')  # of what becomes the name of a folder
 FILES = list_of('annotation files', TEXT)
 SETS = Kind('names of letters, digits and " _.,()+-", each with a list of annotation files',
             lambda value: isinstance(value, dict) and bool(value) and all(
-                isinstance(name, str) and NAME.fullmatch(name) and FILES.fits(files)
+                FOLDER_NAME.fits(name) and FILES.fits(files)
                 for name, files in value.items()))
 KEYS = {'dataset_dir': TEXT, 'sets': SETS,
         'runs': Kind('a list of methods', lambda value: isinstance(value, list) and bool(value))}
 SEEDS = list_of('seeds', integer(0, 2**32 - 1))
 ENTRY_KEYS = {
-    'method': Kind('a name of letters, digits and " _.,()+-"',
-                   lambda value: isinstance(value, str) and bool(NAME.fullmatch(value))),
+    'method': FOLDER_NAME,
     'epochs': integer(1),
     'seeds': Kind('a list of integers from 0 to 4294967295, each once', lambda value: (
         SEEDS.fits(value) and len(set(value)) == len(value))),

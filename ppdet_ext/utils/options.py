@@ -2,13 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one checker of options and of what their values may be."""
 import math
+import re
 from typing import Callable, NamedTuple
 
 from .suggest import did_you_mean
 
 __all__ = ['ConfigError', 'Kind', 'check_options', 'check_value', 'entries', 'filled', 'integer',
-           'is_number', 'list_of', 'one_of', 'optional', 'FLAG', 'FRACTION', 'NAMES',
-           'NOT_NEGATIVE', 'NUMBER', 'PATH', 'POSITIVE', 'TEXT']
+           'is_number', 'list_of', 'one_of', 'optional', 'FLAG', 'FOLDER_NAME', 'FRACTION',
+           'NAMES', 'NOT_NEGATIVE', 'NUMBER', 'PATH', 'POSITIVE', 'TEXT']
 
 
 class ConfigError(ValueError):
@@ -69,6 +70,8 @@ POSITIVE = Kind('a number above 0', lambda value: is_number(value) and value > 0
 NOT_NEGATIVE = Kind('a number of at least 0', lambda value: is_number(value) and value >= 0)
 FRACTION = Kind('a number from 0 to 1', lambda value: is_number(value) and 0 <= value <= 1)
 FLAG = Kind('true or false', lambda value: isinstance(value, bool))
+FOLDER_NAME = Kind('a name of letters, digits and " _.,()+-"', lambda value: (
+    isinstance(value, str) and bool(re.fullmatch(r'\w[\w .,()+-]*', value))))
 PATH = Kind('a path', lambda value: isinstance(value, str))
 NAMES = Kind('a list of names', lambda value: (
     isinstance(value, (list, tuple)) and all(isinstance(name, str) for name in value)))
