@@ -121,7 +121,7 @@ def _listed(image, lists):
 def _pairs(source):
     """tuple: the image paths and the XML paths of each name, and what names an image."""
     parts, images = _find_parts(source), ImageFiles(source)
-    pairs = _pair_files(parts or [(source, source)], stem)
+    pairs = _pair_files(parts or [(source, source)])
     apart = _pull_apart(pairs, images)
     return pairs, os.path.basename if parts and not apart else images.name_of
 
@@ -184,14 +184,14 @@ def _part(folder):
     return None
 
 
-def _pair_files(parts, key):
-    """Returns, for each key of a path, its image paths and its annotation paths."""
+def _pair_files(parts):
+    """Returns, for each name without suffix, its image paths and its annotation paths."""
     pairs = defaultdict(lambda: ([], []))
     for image_folder, annotation_folder in parts:
         for path in files_below(image_folder, IMAGE_SUFFIXES):
-            pairs[same_name(key(path))][0].append(path)
+            pairs[same_name(stem(path))][0].append(path)
         for path in files_below(annotation_folder, '.xml'):
-            pairs[same_name(key(path))][1].append(path)
+            pairs[same_name(stem(path))][1].append(path)
     _join_other_case(pairs)
     return pairs
 

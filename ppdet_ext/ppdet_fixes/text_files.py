@@ -42,7 +42,7 @@ def patch():
 
 
 def _open_text(path, mode='r'):
-    return open_text(path) if mode == 'r' else open(path, mode, encoding='utf-8')
+    return open_text(path)
 
 
 def _open_labels(path):

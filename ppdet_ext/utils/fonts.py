@@ -28,13 +28,12 @@ def _covers(font, text):
 
 
 @functools.cache
-def find_font(text, path=None, size=SIZE):
+def find_font(text, path=None):
     """Finds a font that shows a text.
 
     Args:
         text (str): to be shown.
         path (str or None): of the font to take; None for one of the system.
-        size (int): in pixels.
 
     Returns:
         tuple: the font, or None where only the usual one is needed, and its path or None.
@@ -45,7 +44,7 @@ def find_font(text, path=None, size=SIZE):
     """
     if path is not None:
         try:
-            font = ImageFont.truetype(path, size)
+            font = ImageFont.truetype(path, SIZE)
         except OSError as error:
             raise ValueError(f'font: {path} is not a font that can be read ({error}); give another '
                              f'file, .ttf, .ttc or .otf') from error
@@ -59,7 +58,7 @@ def find_font(text, path=None, size=SIZE):
             files = glob.glob(os.path.join(folder, '**', name), recursive=True)
             for found in sorted(files, key=lambda file: ('Regular' not in file, file)):
                 try:
-                    font = ImageFont.truetype(found, size)
+                    font = ImageFont.truetype(found, SIZE)
                 except OSError:
                     continue
                 if _covers(font, text):
