@@ -4,13 +4,12 @@
 import os
 import re
 
-from ..utils.files import read_text
 from ..utils.progress import progress
-from ..utils.text import clean_name
 from .coco import SPLITS
 from .coco_file import read_coco, takes_part
 from .images import image_size
 from .records import Fault
+from .voc_list import label_lines
 
 __all__ = ['check_coco_folder', 'read_class_names']
 
@@ -26,7 +25,7 @@ def read_class_names(path, encoding=None):
         ValueError: not UTF-8 text, no name, all names on one line, an empty line between names,
             a name that appears twice, or numbers before the names.
     """
-    names = [clean_name(line) for line in read_text(path, encoding).rstrip().splitlines()]
+    names = label_lines(path, encoding)
     if len(names) == 1 and re.search('[,;\uff0c\uff1b\u3001]', names[0]):
         raise ValueError(f'{path}: expected one class name per line, got all on one, "{names[0]}"')
     if len(names) > 1 and any([_number_before(name) for name in names] == [

@@ -10,8 +10,8 @@ from urllib.parse import unquote
 from ..utils.text import same_name
 from .images import is_image_name
 
-__all__ = ['BareNames', 'ImageFiles', 'agreed_names', 'files_below', 'is_clutter', 'other_size',
-           'split_files', 'split_of', 'subfolders']
+__all__ = ['BareNames', 'ImageFiles', 'agreed_names', 'files_below', 'is_clutter', 'name_key',
+           'other_size', 'split_files', 'split_of', 'subfolders']
 
 SPLIT_NAMES = {'train': 'train', 'training': 'train', 'trainval': 'train', 'val': 'val',
                'valid': 'val', 'validation': 'val', 'test': 'test', 'testing': 'test'}
@@ -98,12 +98,12 @@ class ImageFiles:
         self._by_name = defaultdict(list)
         self._by_stem = defaultdict(list)
         for path in self.paths:
-            self._by_name[_key(os.path.basename(path))].append(path)
-            self._by_stem[_key(stem(path))].append(path)
+            self._by_name[name_key(os.path.basename(path))].append(path)
+            self._by_stem[name_key(stem(path))].append(path)
 
     def with_stem(self, name):
         """list of str: paths of the images of a name without suffix."""
-        return self._by_stem.get(_key(name), []) or self._bare_names.find(name)
+        return self._by_stem.get(name_key(name), []) or self._bare_names.find(name)
 
     def find(self, name, beside):
         """Finds the image that a label file names.
@@ -117,10 +117,10 @@ class ImageFiles:
             list of str: the paths that fit best; a single one if the match is unambiguous.
         """
         *folders, name = _parts(name)
-        candidates = self._by_name.get(_key(name), []) or self._by_stem.get(_key(name), [])
+        candidates = self._by_name.get(name_key(name), []) or self._by_stem.get(name_key(name), [])
         if not candidates and is_image_name(name):
             # Only the suffix differs, as when the images were converted.
-            candidates = self._by_stem.get(_key(stem(name)), [])
+            candidates = self._by_stem.get(name_key(stem(name)), [])
         candidates = candidates or self._bare_names.find(name)
         if len(candidates) < 2:
             return candidates
@@ -206,7 +206,7 @@ def _bare(name):
     name = unquote(name)
     while is_image_name(name):
         name = stem(name)
-    return _key(name)
+    return name_key(name)
 
 
 def other_size(stated, size):
@@ -225,7 +225,8 @@ def _parts(name):
     return [part for part in re.split(r'[/\\]', name) if part] or ['']
 
 
-def _key(name):
+def name_key(name):
+    """str: a key that is equal for names that differ only in case or in how they are stored."""
     return same_name(name).lower()
 
 
@@ -236,7 +237,7 @@ def _common_end(first, second):
 def _common_start(first, second):
     count = 0
     for one, other in zip(first, second):
-        if _key(one) != _key(other):
+        if name_key(one) != name_key(other):
             break
         count += 1
     return count

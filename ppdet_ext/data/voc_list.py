@@ -17,9 +17,14 @@ def list_lines(path):
     return [(number, line) for number, line in enumerate(lines, start=1) if line]
 
 
-def label_lines(path):
-    """list of str: the names of the classes, without invisible characters."""
-    return [clean_name(line) for line in read_text(path).rstrip().splitlines()]
+def label_lines(path, encoding=None):
+    """list of str: the names of the classes, without invisible characters.
+
+    Args:
+        path (str): of the list.
+        encoding (str or None): None for UTF-8.
+    """
+    return [clean_name(line) for line in read_text(path, encoding).rstrip().splitlines()]
 
 
 def split_list_line(line):

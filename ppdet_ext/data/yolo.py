@@ -20,6 +20,7 @@ from .source_files import (
     ImageFiles,
     agreed_names,
     files_below,
+    name_key,
     split_files,
     split_of,
     stem,
@@ -199,18 +200,19 @@ def _labels_of(images, source):
     """dict: path of an image to that of its label file, for those that have one."""
     files = _label_files(source)
     # Names in the same case come later, so that they win.
-    by_name = {**{_key(path): path for path in files}, **{same_name(path): path for path in files}}
+    by_name = {**{name_key(path): path for path in files},
+               **{same_name(path): path for path in files}}
     labels = {}
     for image in images:
         places = [f'{place}.txt' for place in _places(image, source)]
-        names = [form(place) for place in places for form in (same_name, _key)]
+        names = [form(place) for place in places for form in (same_name, name_key)]
         labels[image] = next((by_name[name] for name in names if name in by_name), None)
     # A label elsewhere is matched if it is not taken yet and the only one of its name.
     rest, nameless = defaultdict(list), defaultdict(list)
     for path in set(files) - set(labels.values()):
-        rest[_key(stem(path))].append(path)
+        rest[name_key(stem(path))].append(path)
     for image in (image for image in images if labels[image] is None):
-        nameless[_key(stem(image))].append(image)
+        nameless[name_key(stem(image))].append(image)
     for name, paths in rest.items():
         if len(paths) == 1:
             labels.update(dict.fromkeys(nameless[name], paths[0]))
@@ -237,10 +239,6 @@ def _places(image, source):
         if parts[k].lower() == 'images':
             yield os.path.join(source, *parts[:k], 'labels', *parts[k + 1:])
     yield bare
-
-
-def _key(path):
-    return same_name(path).lower()
 
 
 def _data_yamls(source, encoding):

@@ -10,11 +10,7 @@ Patch: the fourth value, an empty mask of positives, is added; PicoDet's loss is
 divided by one.
 """
 from ..compat import patching
-
-ASSIGNERS = (
-    ('ppdet.modeling.assigners.atss_assigner', 'ATSSAssigner.forward'),
-    ('ppdet.modeling.assigners.task_aligned_assigner', 'TaskAlignedAssigner.forward'),
-)
+from ..compat.assigner_labels import ASSIGNERS
 
 
 def patch():
