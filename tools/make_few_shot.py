@@ -9,6 +9,7 @@ import os
 
 from checkout import CONFIGS
 
+from ppdet_ext.data.tool_flags import parse_class_names
 from ppdet_ext.few_shot.configs import (
     dataset_configs,
     detector_configs,
@@ -31,8 +32,9 @@ def parse_args(args):
                         help='data set as tools/prepare_data.py writes it')
     parser.add_argument('--split', type=int, choices=sorted(NEU_DET_SPLITS),
                         help='base and novel classes of NEU-DET, as in the DKAN paper')
-    parser.add_argument('--base', type=_class_names, help='base classes of your own data, a,b,c')
-    parser.add_argument('--novel', type=_class_names, help='novel classes of your own data, d,e')
+    parser.add_argument('--base', help='base classes of your own data: a,b,c, or a file with one '
+                                       'name per line')
+    parser.add_argument('--novel', help='novel classes of your own data, likewise')
     parser.add_argument('--shots', type=int, nargs='+', default=[5, 10, 30],
                         help='boxes per class (default: 5 10 30)')
     parser.add_argument('--seed', type=int, nargs='+', default=[1],
@@ -55,13 +57,12 @@ def parse_args(args):
     own_classes = flags.base and flags.novel
     if bool(flags.split) == bool(own_classes) or bool(flags.base) != bool(flags.novel):
         parser.error('give the classes, either by --split or by --base and --novel')
+    if own_classes:
+        flags.base = parse_class_names(parser, '--base', flags.base)
+        flags.novel = parse_class_names(parser, '--novel', flags.novel)
     flags.unlabelled = flags.unlabelled or ('crowd' if flags.authors_splits else 'drop_image')
     flags.output = flags.output or _default_output(flags)
     return flags
-
-
-def _class_names(text):
-    return tuple(name.strip() for name in text.split(','))
 
 
 def _default_output(flags):

@@ -12,12 +12,12 @@ from .check import check_coco_folder, read_class_names
 from .overview import describe_overview, write_overview
 from .prepare import InvalidDataError
 
-__all__ = ['add_data_flags', 'class_names', 'encoding', 'parse_data_flags', 'pattern',
-           'run_data_tool']
+__all__ = ['add_data_flags', 'class_names', 'encoding', 'parse_class_names', 'parse_data_flags',
+           'pattern', 'run_data_tool']
 
 
 def class_names(text, encoding=None):
-    """Reads ``--classes``.
+    """Reads names of classes, as ``--classes`` gives them.
 
     Args:
         text (str): ``a,b,c``, or a file with one name per line.
@@ -39,6 +39,14 @@ def class_names(text, encoding=None):
     if '' in names or len(set(names)) < len(names):
         raise ValueError(f'expected different names a,b,c, got "{text}"')
     return names
+
+
+def parse_class_names(parser, flag, text, encoding=None):
+    """tuple of str: as :func:`class_names`; exits with code 2 where it would raise."""
+    try:
+        return class_names(text, encoding)
+    except (OSError, ValueError) as error:
+        parser.error(f'argument {flag}: {error}')
 
 
 def encoding(text):
@@ -90,10 +98,8 @@ def parse_data_flags(parser, argv):
     """Parses the command line; exits with code 2 where there is nothing to do."""
     flags = parser.parse_args(argv)
     if isinstance(flags.classes, str):
-        try:
-            flags.classes = class_names(flags.classes, getattr(flags, 'encoding', None))
-        except (OSError, ValueError) as error:
-            parser.error(f'argument --classes: {error}')
+        flags.classes = parse_class_names(parser, '--classes', flags.classes,
+                                          getattr(flags, 'encoding', None))
     if not flags.source and not flags.check:
         parser.error('give --source to prepare a data set, or --check to check one')
     return flags

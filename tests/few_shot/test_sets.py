@@ -398,6 +398,16 @@ def test_the_current_folder_gives_its_name_to_the_configs(source, tmp_path):
     assert (tmp_path / 'parts' / 'parts_base.yml').is_file()
 
 
+def test_names_of_classes_are_read_as_by_the_other_tools(source, tmp_path):
+    (tmp_path / 'base.txt').write_text('ash\nburr\n')
+    done = run_tool('--dataset_dir', source.write(), '--base', str(tmp_path / 'base.txt'),
+                    '--novel', 'crack\uff0cdent', '--shots', '1')
+    assert 'base classes: ash, burr\nnovel classes: crack, dent\n' in done.stdout
+    done = run_tool('--dataset_dir', source.write(), '--base', 'ash;burr', '--novel', 'crack')
+    assert done.returncode == 2
+    assert 'argument --base: expected commas between the names, got "ash;burr"' in done.stderr
+
+
 def test_the_command_ends_with_one_line_on_an_error(source):
     folder = source.write()
     done = run_tool('--dataset_dir', folder, '--split', '1')
