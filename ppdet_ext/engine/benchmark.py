@@ -173,11 +173,6 @@ def training_step(model):
     return step
 
 
-def teacher_step(model):
-    """callable: what a distillation model runs of its teacher."""
-    return lambda inputs: model.teacher_forward(inputs)
-
-
 def terms_step(model, inputs):
     """callable: forward and backward of the distillation terms on features of one forward."""
     batch = copy.deepcopy(inputs)
@@ -221,7 +216,7 @@ def measure_pair(cfg, slim, model, inputs, steps, warmup):
             fgd = build_fgd(cfg, slim.path, model, folder)
     runs = {
         'student': training_step(model.student_model),
-        'teacher': teacher_step(model),
+        'teacher': model.teacher_forward,
         'terms': terms_step(model, inputs),
         'whole': training_step(model),
     }
