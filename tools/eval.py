@@ -6,6 +6,7 @@ import os
 import checkout
 
 from ppdet_ext.engine import cli
+from ppdet_ext.utils.run_records import read_record, record_path
 
 
 def parse_args(argv):
@@ -33,7 +34,7 @@ def parse_args(argv):
 def evaluate_into_run(cfg):
     """Chooses the folder of trained weights for the results: the config may be of another run."""
     folder = os.path.dirname(cfg.get('weights') or '') or '.'
-    if not cfg.get('output_eval') and os.path.isfile(os.path.join(folder, 'train_command.json')):
+    if not cfg.get('output_eval') and os.path.isfile(record_path(folder, 'train')):
         cfg['output_eval'] = folder
 
 
@@ -47,7 +48,7 @@ def main(argv):
     from ppdet_ext.engine.inference_cost import measure_cost
     from ppdet_ext.metrics import evaluate_saved_boxes
     from ppdet_ext.slim import build_slim_model
-    from ppdet_ext.utils.files import read_json, write_json
+    from ppdet_ext.utils.files import write_json
 
     settings = cli.settings(args, ('output_eval', 'bias', 'save_prediction_only', 'amp'))
     cfg = load_run_config(args.config, settings, prepare=[evaluate_into_run])
@@ -56,8 +57,7 @@ def main(argv):
         cli.log_versions()
         folder = cfg.get('output_eval') or os.path.join(cfg.save_dir, cfg.filename)
         evaluate_saved_boxes(cfg, folder)
-        path = os.path.join(folder, 'eval_command.json')
-        made = read_json(path) if os.path.isfile(path) else {}  # of the detections
+        made = read_record(folder, 'eval')  # of the detections
         kept = {key: made[key] for key in ('weights', 'evaluated_images') if key in made}
         keep_command(folder, 'eval', argv, image_maximum=cfg.get('image_maximum'), **kept,
                      **dataset_paths(cfg, 'EvalDataset'))

@@ -12,6 +12,7 @@ import ppdet
 import ppdet_ext
 
 from ..utils.files import write_json
+from ..utils.run_records import record_path
 
 __all__ = ['keep_command', 'machine']
 
@@ -29,7 +30,7 @@ def keep_command(folder, tool, argv, **facts):
         return
     os.makedirs(folder, exist_ok=True)
     versions = {module.__name__: module.__version__ for module in (paddle, ppdet, ppdet_ext)}
-    write_json(os.path.join(folder, f'{tool}_command.json'), {
+    write_json(record_path(folder, tool), {
         'commands': [[tool, *argv]], 'date': datetime.datetime.now().isoformat(' ', 'minutes'),
         'versions': {'python': platform.python_version(), **versions}, 'machine': machine(),
         **facts})

@@ -6,6 +6,7 @@ import os
 from ppdet.utils.logger import setup_logger
 
 from ..utils.files import read_json
+from ..utils.run_records import record_path
 from .weights import resolve_weights
 
 __all__ = ['check_trained_classes']
@@ -42,7 +43,7 @@ def check_trained_classes(weights, names, learns=False):
 
 def _record(weights):
     """tuple: path of the record beside the weights, and the classes in it or None."""
-    path = os.path.join(os.path.dirname(resolve_weights(weights)), 'train_command.json')
+    path = record_path(os.path.dirname(resolve_weights(weights)), 'train')
     try:
         content = read_json(path)
     except (OSError, ValueError):
