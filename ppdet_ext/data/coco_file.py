@@ -200,7 +200,7 @@ def _sound_records(content, kind, faults):
     twice = set()
     for key in UNIQUE[kind]:
         counts = Counter(record[key] for record in sound.values())
-        faults += [f'{kind}: {key} {value} occurs {times} times'
+        faults += [f'{kind}: {key} {value} appears {times} times'
                    for value, times in counts.items() if times > 1]
         twice.update(place for place, record in sound.items() if counts[record[key]] > 1)
     # There is no telling which of two images or categories of one id a box belongs to.

@@ -140,8 +140,8 @@ def load_weights(model, weights, role, minimum=0.0):
         report += f' and {len(missing) - 5} more' if len(missing) > 5 else ''
     if not matched or len(matched) < minimum * len(target):
         needed = f'At least {minimum:.0%}' if minimum else 'Some'
-        raise ValueError(f'{report}. {needed} must fit: is this file of the model that the YAML '
-                         f'describes?')
+        raise ValueError(f'{report}. {needed} must fit: is this the file of the model that the '
+                         f'YAML describes?')
     broken = [key for key, value in matched.items() if not np.isfinite(value).all()]
     if broken:
         raise ValueError(f'{path}: {len(broken)} of {len(matched)} tensors are not finite, first '

@@ -163,7 +163,8 @@ def repeated_keys(path, encoding=None):
                 line = key.start_mark.line + 1
                 earlier = first.setdefault(key.value, line)
                 if earlier != line:
-                    yield f'{path}, line {line}: "{key.value}" was set in line {earlier} already'
+                    yield (f'{path}, line {line}: "{key.value}" appears twice, first on line '
+                           f'{earlier}')
                 nodes.append(value)
 
 

@@ -162,9 +162,13 @@ def _inherit(student, teacher, prefixes):
         keys = [key for key in target if key.startswith(f'{prefix}.')]
         unfit = [key for key in keys if key not in source or
                  source[key].shape != target[key].shape]
-        if unfit or not keys:
-            raise ValueError(f'inherit: "{prefix}" of the teacher does not fit the student'
-                             f'{f", first at {unfit[0]}" if unfit else ": no such sublayer"}')
+        if not keys:
+            parts = sorted({key.partition('.')[0] for key in target})
+            raise ValueError(f'inherit: the student has no sublayer "{prefix}" with weights; its '
+                             f'parts are {", ".join(parts)}')
+        if unfit:
+            raise ValueError(f'inherit: "{prefix}" of the teacher does not fit the student at '
+                             f'{unfit[0]}; leave it out of inherit')
         for key in keys:
             target[key].set_value(source[key])
         logger.info(f'student inherits {len(keys)} tensors of "{prefix}" from the teacher')

@@ -136,8 +136,8 @@ def test_a_key_that_appears_twice_is_warned_of(tmp_path, log):
                     f'  out_channel: 24}}\nepoch: 2\n')
     assert load_run_config(str(path)).epoch == 2
     assert [message for level, message in log if level == 'WARNING'] == [
-        f'{path}, line 5: "epoch" was set in line 2 already, which has no effect',
-        f'{path}, line 4: "out_channel" was set in line 3 already, which has no effect']
+        f'{path}, line 5: "epoch" appears twice, first on line 2, which has no effect',
+        f'{path}, line 4: "out_channel" appears twice, first on line 3, which has no effect']
 
 
 def test_an_alias_may_be_used_several_times(tmp_path):

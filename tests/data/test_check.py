@@ -41,8 +41,8 @@ def box(values):
 
 
 @pytest.mark.parametrize('edit, expected', [
-    (lambda c: c['images'][1].update(id=1), 'images: id 1 occurs 2 times'),
-    (lambda c: c['annotations'][1].update(id=1), 'annotations: id 1 occurs 2 times'),
+    (lambda c: c['images'][1].update(id=1), 'images: id 1 appears 2 times'),
+    (lambda c: c['annotations'][1].update(id=1), 'annotations: id 1 appears 2 times'),
     (lambda c: c['images'][0].pop('width'), 'images[0]: width is missing, expected'),
     (lambda c: c['images'].append(3), 'images[4]: expected a dictionary, got 3'),
     (lambda c: c.pop('annotations'), 'expected a list "annotations"'),

@@ -106,10 +106,10 @@ def test_fault_of_a_record(tmp_path, kind, values, expected):
 
 
 @pytest.mark.parametrize('kind, values, expected', [
-    ('images', {'id': 9}, 'images: id 9 occurs 2 times'),
-    ('categories', {'id': 5}, 'categories: id 5 occurs 2 times'),
-    ('categories', {'name': 'pit'}, 'categories: name pit occurs 2 times'),
-    ('annotations', {'id': 1}, 'annotations: id 1 occurs 2 times'),
+    ('images', {'id': 9}, 'images: id 9 appears 2 times'),
+    ('categories', {'id': 5}, 'categories: id 5 appears 2 times'),
+    ('categories', {'name': 'pit'}, 'categories: name pit appears 2 times'),
+    ('annotations', {'id': 1}, 'annotations: id 1 appears 2 times'),
 ])
 def test_what_occurs_twice(tmp_path, kind, values, expected):
     assert expected in faults(tmp_path, changed(kind, **values))

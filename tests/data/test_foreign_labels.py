@@ -363,7 +363,7 @@ def test_numbers_without_names_are_listed_in_their_order(tmp_path):
     ('data.yaml', 'names: [no, dent]\n', 'YAML reads one of the names as False'),
     ('data.yaml', 'names: [1.0, dent]\n', 'YAML reads one of the names as 1.0'),
     ('data.yaml', 'names:\n  0: dent\n  1: scratch\n  1: hole\n',
-     'data.yaml, line 4: "1" was set in line 3 already; remove one of the two'),
+     'data.yaml, line 4: "1" appears twice, first on line 3; remove one of the two'),
     ('data.yaml', 'names: dent\n', "names must be a list of the classes, got 'dent'; write"),
     ('data.yaml', 'names:\n\t- dent\n', 'data.yaml, line 2: .*; indent with blanks instead'),
 ])

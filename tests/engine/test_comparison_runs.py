@@ -269,7 +269,7 @@ def test_a_key_that_appears_twice_is_refused(folder):
     path = folder / 'comparison.yml'
     comparison(folder)
     path.write_text(f'{path.read_text()}dataset_dir: elsewhere\n')
-    with pytest.raises(ValueError, match='"dataset_dir" was set in line 1 already; remove one of'):
+    with pytest.raises(ValueError, match='"dataset_dir" appears twice, first on line 1; remove'):
         read_comparison(str(path))
 
 

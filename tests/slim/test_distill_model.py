@@ -293,9 +293,11 @@ def test_inherits_what_the_yaml_names(tmp_path, build):
 def test_inheriting_what_does_not_fit_is_an_error(build):
     with pytest.raises(ValueError, match="inherit must be a list of sublayers, .* got 'head'"):
         build(inherit='head')
-    with pytest.raises(ValueError, match='inherit: "neck" of the teacher does not fit the student'):
+    with pytest.raises(ValueError, match='"neck" of the teacher does not fit the student at '
+                                         'neck.*; leave it out of inherit'):
         build(inherit=['neck'])
-    with pytest.raises(ValueError, match='"nack".*no such sublayer'):
+    with pytest.raises(ValueError, match='inherit: the student has no sublayer "nack" .* parts are '
+                                         'backbone, .*neck'):
         build(inherit=['nack'])
 
 
