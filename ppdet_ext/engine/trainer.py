@@ -16,7 +16,6 @@ from ppdet.utils.logger import setup_logger
 from ..data.dataset_files import class_names_of
 from ..data.images import image_sizes
 from ..metrics import ClasswiseCOCOMetric
-from ..modeling.finite import FiniteCheck
 from ..modeling.freeze import freeze_modules
 from ..modeling.trained_classes import check_trained_classes
 from ..modeling.weights import load_weights, resolve_weights
@@ -24,6 +23,7 @@ from ..utils.fingerprint import fingerprint
 from ..utils.folder_lock import folder_lock
 from ..utils.missing_package import explained
 from .callbacks.checkpointer import Checkpointer
+from .callbacks.finite_check import FiniteCheck
 from .callbacks.missed_evaluation import MissedEvaluation
 from .callbacks.seeds import EpochSeeds, run_seed
 from .checkpoint_files import SIDECAR_SUFFIX, SUFFIXES, load_checkpoint, newest_checkpoint, recover
