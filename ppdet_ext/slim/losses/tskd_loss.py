@@ -22,11 +22,7 @@ class TSKDFeatureLoss(AlignedLoss):
     distillation). All compare the aligned map. Uses the ground-truth boxes. The defaults are the
     released code's; the paper was not available.
 
-    The released code loses ``ins_rea``, ``pixel_rea`` and ``se`` in a statement without effect,
-    ignores ``loss_weight`` and draws new graph units at every call. Here all terms count,
-    ``loss_weight`` multiplies each, and the graph units are drawn once, from the run's seed, and
-    saved with the checkpoint. The unit for instances is an ``InstanceGraph``, which takes any
-    number of boxes.
+    What differs from the released code: docs/tskd.md, "What differs".
 
     Args:
         student_channels (int): channels of the student's map.

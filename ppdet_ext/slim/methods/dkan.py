@@ -32,11 +32,11 @@ class DKANDistillModel(ConfiguredDistillModel):
     ``FeatureKnowledgeAlignLoss``, the base classes' logits by ``LogitKnowledgeAlignLoss``.
 
     The teacher's box head runs on the boxes that the student has sampled, so that both classify the
-    same boxes, row by row. (In the released code each samples its own boxes.) Options of
-    the slim YAML's section ``logit_loss``: ``tau``, ``loss_weight``, ``unlabelled``, which must be
-    false where the run has unlabelled images, and ``use_scaled_logits``; false in the last
-    compares the cosines without their scale, as the released code does.
-    ``logit_loss: false`` leaves the term out.
+    same boxes, row by row. Options of the slim YAML's section ``logit_loss``: ``tau``,
+    ``loss_weight``, ``unlabelled``, which must be false where the run has unlabelled images, and
+    ``use_scaled_logits``; false in the last compares the cosines without their scale.
+    ``logit_loss: false`` leaves the term out. What differs from the released code: docs/dkan.md,
+    "What differs".
 
     Raises:
         ValueError: as ``ConfiguredDistillModel``; a detector other than Faster R-CNN with a neck;
