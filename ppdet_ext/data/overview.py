@@ -18,7 +18,7 @@ from .coco import SPLITS
 from .coco_file import read_coco
 from .images import open_rgb, own_maximum
 from .overview_pictures import draw_overview, draw_samples
-from .prepare import group_of
+from .prepare import groups_apart
 
 __all__ = ['LEAST_BOXES', 'STRIDES', 'ShownImage', 'describe_overview', 'overview',
            'write_overview']
@@ -88,7 +88,8 @@ def overview(folder, names, images, group_by=None, input_size=None):
         'boxes_below_stride': {stride: round(sum(short < stride for _, short in sides) /
                                              len(sides), 4) for stride in STRIDES} if sides else {},
         'identical_images': _identical(folder, images),
-        'groups_apart': _groups_apart(images, group_by) if group_by else {},
+        'groups_apart': groups_apart(((image.name, image.split) for image in images),
+                                     group_by) if group_by else {},
     }
     result['warnings'] = list(_warnings(result))
     return result
@@ -106,14 +107,6 @@ def _identical(folder, images):
 
 def _path(folder, image):
     return os.path.join(folder, 'images', *image.name.split('/'))
-
-
-def _groups_apart(images, group_by):
-    where = defaultdict(set)
-    for image in images:
-        where[group_of(image.name, group_by)].add(image.split)
-    return {group: sorted(splits) for group, splits in sorted(where.items(), key=str)
-            if group is not None and len(splits) > 1}
 
 
 def _warnings(result):

@@ -4,7 +4,7 @@
 import os
 import re
 import shutil
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import NamedTuple, Optional
 
 from ..safe_io.archive import unpacked
@@ -18,7 +18,8 @@ from .formats import SourceOptions, detect_format, read_source
 from .images import IMAGE_SUFFIXES, fitting_maximum, largest_value
 from .source_files import IMAGE_FOLDERS, files_below
 
-__all__ = ['InvalidDataError', 'PrepareOptions', 'dominant_class', 'group_of', 'prepare_data']
+__all__ = ['InvalidDataError', 'PrepareOptions', 'dominant_class', 'group_of', 'groups_apart',
+           'prepare_data']
 
 NO_BOXES = '(no boxes)'
 LABEL_SUFFIXES = ('.xml', '.txt', '.json', '.yaml', '.yml', '.names', '.data', '.md')
@@ -144,6 +145,23 @@ def group_of(name, group_by):
     """
     found = re.search(group_by, name)
     return found and (found.group(1) if found.groups() else found.group())
+
+
+def groups_apart(names, group_by):
+    """Finds the parts with images in several splits.
+
+    Args:
+        names (iterable of tuple): name and split of each image.
+        group_by (str): as of :func:`group_of`; images where it does not occur are of no part.
+
+    Returns:
+        dict of str to list of str: part to its splits.
+    """
+    where = defaultdict(set)
+    for name, split in names:
+        where[group_of(name, group_by)].add(split)
+    return {group: sorted(splits) for group, splits in sorted(where.items(), key=str)
+            if group is not None and len(splits) > 1}
 
 
 def _with_different_names(images, source):
@@ -313,14 +331,11 @@ def _class_notes(data, splits):
 def _group_notes(images, splits, group_by):
     if group_by is None:
         return
-    where = {}
-    for split, indices in splits.items():
-        for index in indices:
-            where.setdefault(group_of(images[index].name, group_by), set()).add(split)
-    apart = sorted(str(group) for group, found in where.items() if len(found) > 1)
+    apart = groups_apart(((images[index].name, split) for split, indices in splits.items()
+                          for index in indices), group_by)
     if apart:
-        yield (f'note: {len(apart)} groups are in several splits, first {apart[0]}; --split new '
-               f'keeps them together')
+        yield (f'note: {counted(len(apart), "group")} in several splits, first '
+               f'{next(iter(apart))}; --split new keeps the images of a group together')
 
 
 def _table(title, splits, rows, names_of):

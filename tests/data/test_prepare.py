@@ -490,6 +490,16 @@ def test_a_group_that_does_not_occur_is_named(tmp_path, source):
         prepared(source, tmp_path / 'out', PrepareOptions(group_by='coil'))
 
 
+def test_groups_that_a_kept_division_tears_apart_are_reported(tmp_path, source):
+    for part in ('train', 'val', 'test'):
+        for name in (f'coil1_{part}', f'other_{part}'):
+            write_images(source / 'images' / part, [name])
+            write_text(source / 'labels' / part / f'{name}.txt', yolo_text(objects(1)['part.000']))
+    write_text(source / 'classes.txt', '\n'.join(CLASSES))
+    report = prepared(source, tmp_path / 'out', PrepareOptions(group_by=r'(coil\d+)_'))
+    assert 'note: 1 group in several splits, first coil1; --split new keeps the images' in report
+
+
 @pytest.mark.parametrize('kept, drawn, sizes', [('test', 'val', [15, 5, 4]),
                                                 ('val', 'test', [18, 4, 2])])
 def test_a_division_is_kept_unless_a_new_one_is_wanted(tmp_path, source, kept, drawn, sizes):
