@@ -43,6 +43,7 @@ class _Layer(NamedTuple):
     background: int  # columns after those of the classes
 
 
+REMEDY = 'give weights and YAMLs of detectors that differ in nothing but their classes'
 LAYERS = (_Layer('bbox_head.bbox_score.', 1, 1), _Layer('bbox_head.bbox_delta.', 4, 0))
 
 
@@ -102,22 +103,24 @@ def _check_classes(target, base, novel):
     expected = target.num_classes - base.num_classes
     if expected < 1:
         raise ValueError(f'{base.source} has {base.num_classes} classes, {target.source} '
-                         f'{target.num_classes}: there is no novel class')
+                         f'{target.num_classes}: there is no novel class; give the YAML of all '
+                         f'classes with -c, that of the base classes with --base_config')
     _check_class_names(target, base, slice(0, base.num_classes), 'begin with')
     if novel is not None:
         if novel.num_classes != expected:
             raise ValueError(f'{novel.source} has {novel.num_classes} classes, but {target.source} '
-                             f'has {expected} more than {base.source}')
+                             f'has {expected} more than {base.source}; give a detector of the '
+                             f'novel classes alone with --novel_config')
         _check_class_names(target, novel, slice(base.num_classes, None), 'end with')
     name = f'{LAYERS[0].prefix}weight'
     for detector in filter(None, (base, novel)):
         if name not in detector.tensors:
             raise ValueError(f'{detector.source} has no {name}: it is not a Faster R-CNN of '
-                             f'PaddleDetection')
+                             f'PaddleDetection; give the weights of one')
         found = detector.tensors[name].shape[-1] - LAYERS[0].background
         if found != detector.num_classes:
             raise ValueError(f'{detector.source} classifies {found} classes, its config says '
-                             f'{detector.num_classes}')
+                             f'{detector.num_classes}; give the config it was trained with')
 
 
 def _check_class_names(target, part, where, words):
@@ -136,10 +139,11 @@ def _check_names(target, base, may_be_new, may_be_dropped):
                if name not in target.tensors and name not in may_be_dropped]
     if missing:
         raise ValueError(f'{base.source} does not fit {target.source}: {len(missing)} of its '
-                         f'tensors are missing, first {missing[0]}')
+                         f'tensors are missing, first {missing[0]}; {REMEDY}')
     if unknown:
         raise ValueError(f'{base.source} does not fit {target.source}: it has {len(unknown)} '
-                         f'tensors that this detector does not have, first {unknown[0]}')
+                         f'tensors that this detector does not have, first {unknown[0]}; '
+                         f'{REMEDY}')
 
 
 def _class_layer(name, fresh, target):
@@ -155,7 +159,7 @@ def _same_shape(name, base, target):
     found, expected = base.tensors[name], target.tensors[name]
     if found.shape != expected.shape:
         raise ValueError(f'{base.source} does not fit {target.source}: {name} is '
-                         f'{_size(found)}, expected {_size(expected)}')
+                         f'{_size(found)}, expected {_size(expected)}; {REMEDY}')
     return found
 
 
@@ -176,13 +180,13 @@ def _expanded(name, layer, target, base, novel):
 def _class_tensor(name, layer, target, part):
     """A part's tensor, whose columns must be those of its classes."""
     if name not in part.tensors:
-        raise ValueError(f'{part.source} does not fit {target.source}: it has no {name}')
+        raise ValueError(f'{part.source} does not fit {target.source}: it has no {name}; {REMEDY}')
     found = part.tensors[name]
     columns = part.num_classes * layer.columns + layer.background
     expected = (*target.tensors[name].shape[:-1], columns)
     if found.shape != expected:
         raise ValueError(f'{part.source} does not fit {target.source}: {name} is '
-                         f'{_size(found)}, expected {" x ".join(map(str, expected))}')
+                         f'{_size(found)}, expected {" x ".join(map(str, expected))}; {REMEDY}')
     return found
 
 
@@ -191,7 +195,8 @@ def _check_features(target, novel):
         if name == SCALE or _class_layer(name, tensor, target):
             continue
         if name not in novel.tensors:
-            raise ValueError(f'{novel.source} does not fit {target.source}: it has no {name}')
+            raise ValueError(f'{novel.source} does not fit {target.source}: it has no {name}; '
+                             f'{REMEDY}')
         _same_shape(name, novel, target)
 
 

@@ -91,13 +91,15 @@ def test_the_given_tensors_are_left_alone():
 
 
 @pytest.mark.parametrize('target, base, message', [
-    (detector(2), detector(2), 'has 2 classes, 2 classes 2: there is no novel class'),
+    (detector(2), detector(2), 'has 2 classes, 2 classes 2: there is no novel class; '
+     'give the YAML of all classes with -c'),
     (detector(5), detector(2, first=1), 'detects b, c, but the class_names of 5 classes begin with '
      'a, b; base'),
     (detector(5), detector(2)._replace(num_classes=3, class_names=None),
-     'classifies 2 classes, its config says 3'),
-    (detector(5), detector(2, **{'neck.weight': None}), '1 of its tensors are missing, first neck'),
-    (detector(5), detector(2, **{f'{SCORE}weight': None}), 'it is not a Faster R-CNN of Paddle'),
+     'classifies 2 classes, its config says 3; give the config it was trained with'),
+    (detector(5), detector(2, **{'neck.weight': None}),
+     '1 of its tensors are missing, first neck.weight; give weights and YAMLs'),
+    (detector(5), detector(2, **{f'{SCORE}weight': None}), 'a Faster .*; give the weights of'),
     (detector(5), detector(2, **{'head.weight': np.zeros(3)}), 'it has 1 tensors that this'),
     (detector(5), detector(2, **{'neck.weight': np.zeros([3, 4])}),
      'neck.weight is 3 x 4, expected 4 x 4'),
@@ -115,11 +117,11 @@ def test_what_does_not_fit_is_an_error(target, base, message):
 
 
 @pytest.mark.parametrize('novel, message', [
-    (detector(2, first=2), 'has 2 classes, but 5 classes has 3 more than 2 classes'),
+    (detector(2, first=2), '5 classes has 3 more than 2 classes; give a detector of the novel'),
     (detector(3, first=1), 'detects b, c, d, but the class_names of 5 classes end with c, d, e'),
-    (detector(3, first=2, cosine=True), 'it has no bbox_head.bbox_score.bias'),
-    (detector(3, first=2, **{'neck.weight': None}), 'it has no neck.weight'),
-    (detector(3, first=2, **{'neck.weight': np.zeros([4, 5])}), 'neck.weight is 4 x 5, expected'),
+    (detector(3, first=2, cosine=True), 'it has no bbox_head.bbox_score.bias; give weights'),
+    (detector(3, first=2, **{'neck.weight': None}), 'it has no neck.weight; give weights'),
+    (detector(3, first=2, **{'neck.weight': np.zeros([4, 5])}), 'is 4 x 5, expected .*; give'),
     (None, 'for combine, which needs one'),
 ])
 def test_a_novel_detector_that_does_not_fit_is_an_error(novel, message):
