@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from ..data.images import open_rgb, own_maximum
+from ..utils.samples import spread
 from .fonts import text_style
 
 __all__ = ['Choice', 'choose_images', 'draw_image', 'draw_samples']
@@ -149,11 +150,10 @@ def draw_samples(evaluation, labels, count=4):
     """bytes: a JPEG of some images with true boxes, if any have some, spread over the set."""
     truth = evaluation.truth
     shown = np.unique(truth.images) if len(truth.images) else np.arange(len(truth.file_names))
-    count = min(count, len(shown))
-    positions = [int(shown[k * len(shown) // count]) for k in range(count)]
+    positions = spread(shown.tolist(), count)
     with matplotlib.rc_context(text_style(8)):
         width, height = truth.sizes[positions[0]]
-        panels = _panels(count, height / width)
+        panels = _panels(len(positions), height / width)
         for panel, position in zip(panels, positions):
             image, scale = _open(evaluation, position)
             panel.imshow(image, cmap='gray')
