@@ -19,7 +19,7 @@ from typing import NamedTuple, Optional
 
 from ..config.yaml_file import yaml_files
 from ..data.coco_file import read_sound_coco
-from ..utils.files import read_json
+from ..utils.run_records import read_record
 from ..utils.steps import Step, check_finished, run_steps
 from ..utils.text import counted
 from .results import metrics_line, write_results
@@ -192,8 +192,7 @@ def check_base_images(weights, sets):
     Raises:
         ValueError: some of their images are in the set to evaluate on.
     """
-    path = os.path.join(os.path.dirname(weights), 'train_command.json')
-    record = read_json(path) if os.path.isfile(path) else {}
+    record = read_record(os.path.dirname(weights), 'train')
     trained, folder = record.get('annotations'), record.get('dataset_dir')
     if trained and os.path.isfile(trained) and (
             os.path.realpath(folder) == os.path.realpath(sets.dataset_dir)):

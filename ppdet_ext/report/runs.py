@@ -17,6 +17,7 @@ from ..safe_io.safe_pickle import load_state
 from ..utils.commands import run_logged
 from ..utils.files import read_json, sha256
 from ..utils.fingerprint import fingerprint
+from ..utils.run_records import read_record, record_path
 from .matching import Detections, Truth, make_detections, read_truth
 
 __all__ = ['SETS', 'Command', 'Evaluation', 'Run', 'find_runs', 'find_roles', 'evaluate_all']
@@ -144,8 +145,7 @@ def _weights(folder):
 def _read_run(role, folder):
     """Run or None: None of one that tools/run_comparison.py has not finished."""
     record = {}
-    for name in ('train_command.json', 'run.json'):
-        path = os.path.join(folder, name)
+    for path in (record_path(folder, 'train'), os.path.join(folder, 'run.json')):
         if os.path.isfile(path):
             record.update(read_json(path))
     if record.get('seconds', 0) is None:
@@ -410,20 +410,14 @@ def _is_complete(folder):
     images = known.get('images', 0)
     # --save_prediction_only replaces the detections alone. Older metrics say nothing about them.
     return (known.get('bbox_sha256') in (None, sha256(detections))
-            and _command_record(folder).get('evaluated_images', images) >= images)
-
-
-def _command_record(folder):
-    """dict: what tools/eval.py recorded of an evaluation."""
-    path = os.path.join(folder, 'eval_command.json')
-    return read_json(path) if os.path.isfile(path) else {}
+            and read_record(folder, 'eval').get('evaluated_images', images) >= images)
 
 
 def _known_annotations(run, name, folder):
     """str or None: the annotation file of an evaluation that is there."""
     if folder is None:
         return None
-    record = _command_record(folder)
+    record = read_record(folder, 'eval')
     if record:
         return record.get('annotations')
     for command in run.commands:
@@ -477,7 +471,7 @@ def _make(run, name, truth, dataset_dir, folder, tools, measure):
 def _read(run, folder, truth, dataset_dir):
     path = os.path.join(folder, 'bbox.json')
     detections = make_detections(read_json(path), truth, path)
-    record = _command_record(folder)
+    record = read_record(folder, 'eval')
     data = dataset_dir or _dataset_dir(run)
     images = record.get('images') or (os.path.join(data, 'images') if data else None)
     cost = os.path.join(folder, 'cost.json')
