@@ -15,7 +15,7 @@ from typing import NamedTuple, Optional
 from matplotlib.figure import Figure
 from terminaltables import AsciiTable, GithubFlavoredMarkdownTable
 
-from ..utils.files import read_json, write_json
+from ..utils.files import read_json, write_json, write_text
 from ..utils.paired import difference
 
 __all__ = ['Result', 'difference_table', 'metrics_line', 'read_results', 'table', 'write_results']
@@ -77,8 +77,8 @@ def write_results(output, source):
                  for r in results]})
     text = (f'{source}: mean ± standard deviation over the seeds; of differences by seed, mean ± '
             f'half of the 95 % confidence interval')
-    with open(os.path.join(output, 'table.md'), 'w', encoding='utf-8') as f:
-        f.write('\n\n'.join([text, *_tables(base, results, GithubFlavoredMarkdownTable)]) + '\n')
+    write_text(os.path.join(output, 'table.md'),
+               '\n\n'.join([text, *_tables(base, results, GithubFlavoredMarkdownTable)]) + '\n')
     _draw(base, results, os.path.join(output, 'results.png'))
     return '\n'.join([text, *_tables(base, results, AsciiTable)])
 

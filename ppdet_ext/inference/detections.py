@@ -15,7 +15,9 @@ from ..data.check import read_class_names
 from ..data.coco_file import category_names
 from ..data.dataset_files import check_class_order, dataset_fields, naming
 from ..data.images import IMAGE_SUFFIXES, check_depth, image_size, is_image_name
+from ..utils.files import write_text
 from ..utils.suggest import near_file
+from ..utils.text import counted
 
 __all__ = ['find_images', 'check_output_dir', 'find_labels', 'name_classes',
            'detection_records', 'describe']
@@ -153,8 +155,7 @@ def _label_list(names):
     folder = tempfile.mkdtemp(prefix='ppdet_ext_')
     atexit.register(shutil.rmtree, folder, ignore_errors=True)  # the data set reads it later
     path = os.path.join(folder, 'label_list.txt')
-    with open(path, 'w', encoding='utf-8') as f:
-        f.write('\n'.join(names))
+    write_text(path, '\n'.join(names))
     return path
 
 
@@ -191,9 +192,8 @@ def describe(records, threshold):
         return 'no box at all; is the model trained, and are these its weights?'
     found = [record for record in records if record['score'] >= threshold]
     top = max(records, key=lambda record: record['score'])
-    noun = 'box' if len(found) == 1 else 'boxes'
-    text = (f'{len(found)} {noun} at or above {threshold:g}, top score {top["score"]:.2f}: '
-            f'{top["class_name"]}')
+    text = (f'{counted(len(found), "box")} at or above {threshold:g}, top score '
+            f'{top["score"]:.2f}: {top["class_name"]}')
     if not found:
         text += f'; try --draw_threshold {math.floor(top["score"] * 80) / 100:g}'
     return text

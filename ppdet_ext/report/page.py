@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import jinja2
 from terminaltables import GithubFlavoredMarkdownTable
 
-from ..utils.files import write_json
+from ..utils.files import write_json, write_text
 from .content import analyse, report_content
 from .runs import evaluate_all
 from .sections import (
@@ -69,14 +69,9 @@ def write_report(runs, files, dataset_dir, settings, output, tools, language='en
             'chosen_on': content['data']['validation']['path']})
     sections = make_sections(Source(content, models, words, output, pictures))
     write_json(os.path.join(output, 'report.json'), content)
-    _write(os.path.join(output, 'report.html'), _html(sections, content, words))
+    write_text(os.path.join(output, 'report.html'), _html(sections, content, words))
     _write_markdown(sections, content, words, output)
     return sections[0].blocks[0].text
-
-
-def _write(path, text):
-    with open(path, 'w', encoding='utf-8') as file:
-        file.write(text)
 
 
 def _title(content, words):
@@ -122,7 +117,7 @@ def _write_markdown(sections, content, words, output):
         lines += [f'## {section.title}', '']
         for block in section.blocks:
             lines += [MARKDOWN[type(block)](block, folder), '']
-    _write(os.path.join(output, 'report.md'), '\n'.join([*lines, _footer(words), '']))
+    write_text(os.path.join(output, 'report.md'), '\n'.join([*lines, _footer(words), '']))
 
 
 def _plain(text):
@@ -136,7 +131,7 @@ def _markdown_table(block, _):
 
 
 def _markdown_chart(block, folder):
-    _write(os.path.join(folder, f'{block.name}.svg'), block.svg)
+    write_text(os.path.join(folder, f'{block.name}.svg'), block.svg)
     return f'![{_plain(block.caption)}](pictures/{block.name}.svg)'
 
 
