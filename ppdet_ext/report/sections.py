@@ -121,8 +121,8 @@ def thresholds_name(model):
     return f'thresholds_{model.role}_{model.first.run.name}.json'
 
 
-def _percent(value, digits=1):
-    return '-' if value is None else f'{100 * value:.{digits}f}'
+def _percent(value):
+    return '-' if value is None else f'{100 * value:.1f}'
 
 
 def _spread(summary, form=_percent):
