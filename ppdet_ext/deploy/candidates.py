@@ -12,7 +12,7 @@ from ppdet.modeling.layers import MultiClassNMS
 
 from ..utils.quiet import quiet
 
-__all__ = ['suppression_of', 'write_onnx', 'write_formats']
+__all__ = ['has_candidates', 'suppression_of', 'write_onnx', 'write_formats']
 
 OPSET = 15
 OUTPUTS = ('boxes', 'scores')
@@ -20,6 +20,11 @@ OUTPUTS = ('boxes', 'scores')
 # The methods that compute a head's anchors.
 ANCHORS = ('anchor_generator', 'get_single_level_center_point', '_compute_locations_by_level',
            '_generate_anchors')
+
+
+def has_candidates(formats):
+    """bool: whether one of the formats holds the graph without its suppression."""
+    return bool({'onnx', 'openvino'} & set(formats))
 
 
 def suppression_of(model):

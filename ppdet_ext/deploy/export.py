@@ -24,7 +24,7 @@ from ..modeling.weights import load_tensors, resolve_weights
 from ..safe_io.safe_yaml import load_yaml
 from ..utils.files import read_json, replace_folder, sha256, write_json
 from ..utils.fingerprint import fingerprint
-from .candidates import suppression_of, write_formats, write_onnx
+from .candidates import has_candidates, suppression_of, write_formats, write_onnx
 from .input_size import ADVICE
 from .int8 import write_int8
 from .parity import PIXELS, SCORE, UNMATCHED, compare
@@ -97,7 +97,7 @@ def export_detector(trainer, size, images, formats, folder, source, int8=None):
     """
     model = trainer.model
     model.eval()
-    if _has_candidates(formats):
+    if has_candidates(formats):
         suppression_of(model)
     blank = {'image': paddle.zeros([1, 3, *size]), 'scale_factor': paddle.ones([1, 2]),
              'im_shape': paddle.to_tensor([size], 'float32')}
@@ -123,10 +123,6 @@ def export_detector(trainer, size, images, formats, folder, source, int8=None):
         replace_folder(written, folder, aside=os.path.join(work, 'earlier'))
 
 
-def _has_candidates(formats):
-    return bool({'onnx', 'openvino'} & set(formats))
-
-
 def _eager_boxes(trainer, images):
     """list of ndarray: boxes [B, 6] of the eager model on each image."""
     with tempfile.TemporaryDirectory() as unused:
@@ -144,7 +140,7 @@ def _write(trainer, size, formats, work):
     model = trainer.model
     trainer.export(work)
     written, = (entry.path for entry in os.scandir(work) if entry.is_dir())
-    if _has_candidates(formats):
+    if has_candidates(formats):
         model.forward.rollback()  # from graph to function
         onnx_path = os.path.join(work, ONNX)
         write_onnx(model, size, onnx_path)

@@ -13,10 +13,10 @@ from deploy.images import read_image
 from deploy.preprocess import Preprocess
 
 from ..data.coco_file import read_sound_coco
-from ..data.dataset_files import check_datasets, dataset_fields
+from ..data.dataset_files import check_datasets, dataset_paths
 from ..utils.samples import spread
 from .accuracy import mean_average_precision
-from .candidates import write_formats
+from .candidates import has_candidates, write_formats
 from .quantizer import Quantizer
 
 __all__ = ['Int8', 'int8_of', 'write_int8']
@@ -52,7 +52,7 @@ def int8_of(cfg, formats, max_map_drop):
         FileNotFoundError: there are no such data sets.
         ImportError: a package is not installed.
     """
-    if not {'onnx', 'openvino'} & set(formats):
+    if not has_candidates(formats):
         raise ValueError('--int8 is for ONNX Runtime and OpenVINO: give --format onnx, openvino or '
                          'both too')
     missing = [package for package in PACKAGES if not util.find_spec(package)]
@@ -62,17 +62,10 @@ def int8_of(cfg, formats, max_map_drop):
         raise ValueError(f'--int8 is judged by COCO\'s mAP, but metric is {cfg["metric"]}; make a '
                          f'COCO data set: tools/prepare_data.py')
     check_datasets(cfg, ('TrainDataset', 'EvalDataset'))
-    annotations, image_dir = _places(cfg, 'TrainDataset')
-    names = [image['file_name'] for image in read_sound_coco(annotations).images]
-    return Int8([os.path.join(image_dir, name) for name in spread(names, CALIBRATION_IMAGES)],
-                *_places(cfg, 'EvalDataset'), max_map_drop)
-
-
-def _places(cfg, section):
-    """Annotation file and folder of the images of a data set."""
-    dataset = dataset_fields(cfg, section)
-    return [os.path.join(dataset.get('dataset_dir') or '', dataset.get(key) or '')
-            for key in ('anno_path', 'image_dir')]
+    train, val = (dataset_paths(cfg, section) for section in ('TrainDataset', 'EvalDataset'))
+    names = [image['file_name'] for image in read_sound_coco(train['annotations']).images]
+    return Int8([os.path.join(train['images'], name) for name in spread(names, CALIBRATION_IMAGES)],
+                val['annotations'], val['images'], max_map_drop)
 
 
 def write_int8(onnx_path, runtimes, int8, folder):
