@@ -11,7 +11,8 @@ from .distill_loss import ONLY
 
 __all__ = ['MGDFeatureLoss']
 
-ERASED = Kind('a fraction of erased cells, a number from 0 to below 1',
+# Of cells; without any cell there would be nothing to generate from.
+ERASED = Kind('a number of at least 0 and below 1',
               lambda value: is_number(value) and 0 <= value < 1)
 
 # paddledet 2.6.0 registers a loss of this name that masks nothing. Only its PP-YOLOE distillation

@@ -95,7 +95,7 @@ def test_refuses_maps_that_do_not_fit(student, teacher, message):
 
 @pytest.mark.parametrize('fraction', [-0.1, 1.0])
 def test_refuses_a_fraction_that_erases_nothing_or_everything(fraction):
-    with pytest.raises(ValueError, match='lambda_mgd'):
+    with pytest.raises(ValueError, match='lambda_mgd must be a number of at least 0 and b'):
         MGDFeatureLoss(4, 4, lambda_mgd=fraction)
 
 
