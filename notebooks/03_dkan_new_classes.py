@@ -133,8 +133,7 @@ show_pictures('output/infer_dkan/*.jpg')
 # ## 运行时间
 # *Run times*
 #
-# 保存的输出来自一次运行：合成图像每类 20 张，基类训练 6 个 epoch，微调 20 个 epoch，Python 3.11，Paddle 3.3.1，Intel Xeon 的两个核，进程内存限制为 8 GB
-# （`prlimit --as`），每个进程单线程（`OMP_NUM_THREADS=1`），2026-11-29。当时机器上还有其他任务，空闲机器上的时间没有单独测量。
-# 同样的步骤在 Python 3.10 和 Paddle 3.2.2 上共用 191 秒处理器时间，内存峰值 1.0 GB。
+# 保存的输出来自一次运行：合成图像每类 20 张，基类训练 6 个 epoch，微调 20 个 epoch，Python 3.11，Paddle 3.3.1，AMD EPYC 的两个核，进程内存限制为 8 GB
+# （`prlimit --as`），每个进程单线程（`OMP_NUM_THREADS=1`），2026-11-30。机器上同时有许多其他任务，全部命令共 12 分钟，处理器时间 154 秒，内存峰值 1.1 GB。
 #
-# **未在 GPU 上测量。**
+# **未在真实 NEU-DET 上测量时间，未在 GPU 上测量。**

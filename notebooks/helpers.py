@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 
+from exports import write_exports
 from IPython.display import HTML, SVG, Markdown, display
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
@@ -33,6 +34,7 @@ PROGRESS = re.compile(r'Epoch: \[|WARNING: |first step|tensors loaded')
 NOISE = re.compile(r'^=+$|^FLAGS\(|^loading annotations|^Done \(|^creating index|^index created'
                    r'|^[WI]\d{4} |^ *$')
 LAST_LINES = 24
+EXPORTS = 'output/exports'  # of synthetic steel, as labelling tools write them
 LARGEST_PICTURE = 100_000  # bytes
 # NEU-CLS.zip is of another task, NEU-DET-fewshot-splits.tar.gz has no images.
 NEU_DET = ('NEU-DET', 'NEU-DET.zip', 'NEU-DET.tar.gz', 'NEU-DET[!-]*.zip')
@@ -56,7 +58,7 @@ def run(command, options=''):
     Raises:
         CommandError: the command ended with another code than 0.
     """
-    line = f'{command} {options}'.strip()
+    line = f'{command} {options.strip()}'.strip()
     print(f'$ {line}', flush=True)
     words = shlex.split(line)
     # The notebook's own Python, not the first one on the path.
@@ -110,14 +112,38 @@ def _without_places(text):
     return text
 
 
-def is_missing(run_folder):
-    """bool: whether there is no finished training in ``output/<run_folder>``."""
-    return not os.path.exists(os.path.join('output', run_folder, 'model_final.pdparams'))
+def train(command, options=''):
+    """Runs a training, unless it is finished already; an interrupted one continues.
+
+    Only a run of the same command counts. That of another, with other data or epochs, is moved to
+    ``output/<run>-<time>``.
+
+    Args:
+        command (str): a line of the documentation.
+        options (str): what is added to it.
+    """
+    words = shlex.split(f'{command} {options}')[2:]
+    config = words[words.index('--slim_config' if '--slim_config' in words else '-c') + 1]
+    folder = os.path.join('output', os.path.splitext(os.path.basename(config))[0])
+    earlier = _command_of(folder)
+    if earlier in (words, [*words, '-r', 'auto']):
+        print(f'{folder} 中已有这条命令的训练：已完成则不再训练，未完成则继续；'
+              '要重新训练，请先删除或移走这个目录')
+        options = f'{options} -r auto'
+    elif earlier:
+        moved = f'{folder}-{time.strftime("%m%d-%H%M%S")}'
+        print(f'{folder} 由另一条命令训练，移到 {moved}：{shlex.join(earlier)}')
+        os.rename(folder, moved)
+    run(command, options)
 
 
-def resume(run_folder):
-    """str: the option that continues an interrupted training, if there is one."""
-    return '-r auto' if glob.glob(os.path.join('output', run_folder, '*.pdparams')) else ''
+def _command_of(folder):
+    """list of str or None: the arguments that a run was trained with, if there is one."""
+    path = os.path.join(folder, 'train_command.json')
+    if not os.path.exists(path):
+        return None
+    with open(path, encoding='utf-8') as file:
+        return json.load(file)['commands'][0][1:]
 
 
 def show_machine():
@@ -175,7 +201,7 @@ def install():
 
 
 def neu_det_or_synthetic(epochs):
-    """Prepares NEU-DET if it is mounted, otherwise draws synthetic steel.
+    """Prepares NEU-DET if there is one, otherwise draws synthetic steel.
 
     Args:
         epochs (int): of a training on synthetic steel; on NEU-DET those of the configs.
@@ -183,21 +209,51 @@ def neu_det_or_synthetic(epochs):
     Returns:
         tuple of str: the data set, and the options of a training on it.
     """
-    source, data = find_data(*NEU_DET), 'data/NEU-DET-COCO'
+    data = 'data/NEU-DET-COCO'
+    if is_prepared(data):
+        return data, ''
+    source = find_data(*NEU_DET)
     if source:
-        if not is_prepared(data):
-            run(f'python tools/prepare_neu_det.py --source {shlex.quote(source)} --output {data}')
+        run(f'python tools/prepare_neu_det.py --source {shlex.quote(source)} --output {data}')
         return data, ''
     data = 'data/synthetic-steel-coco'
     draw_synthetic_steel(data)
     return data, f'{schedule(epochs)} {on(data)}'
 
 
+def own_data_or_synthetic(classes='', epochs=None):
+    """Prepares the user's labelled images, otherwise synthetic steel packed as labelling tools do.
+
+    Args:
+        classes (str): names of the user's classes, in their order, or empty.
+        epochs (int or None): of a training; by default those of the configs, on synthetic steel 5.
+
+    Returns:
+        tuple of str: the name of the data set in ``data``, and the options of a training on it;
+        reports name files by the seed.
+    """
+    name, classes = 'my-parts', classes and f'--classes {shlex.quote(classes)}'
+    options = schedule(epochs) if epochs else '-o seed=0'
+    if is_prepared(f'data/{name}'):
+        return name, options
+    source = find_data(f'{name}.zip')
+    if not source:
+        data, name, classes = 'data/synthetic-steel-sound', 'synthetic-parts', ''
+        draw_synthetic_steel(data, f'--sound {IMAGES_PER_CLASS}')
+        write_exports(data, EXPORTS)
+        source, options = f'{EXPORTS}/yolo.zip', schedule(epochs or 5)
+    if not is_prepared(f'data/{name}'):
+        run(f'python tools/prepare_data.py --source {shlex.quote(source)} --output data/{name} '
+            '--config configs/lite/gfl_lite0_neu_det.yml '
+            '--slim_config configs/slim/distill/gfl_lite2_neu_det_mgd_distill.yml', classes)
+    return name, options
+
+
 def draw_synthetic_steel(data, options=''):
     """Draws synthetic steel into the folder ``data``, unless it is there already."""
     if not is_prepared(data):
         run(f'python tools/make_synthetic_steel.py --output {data}',
-            f'--images-per-class {IMAGES_PER_CLASS} {options}')
+            f'{options} --images-per-class {IMAGES_PER_CLASS}')
 
 
 def is_prepared(data):
@@ -207,7 +263,8 @@ def is_prepared(data):
     """
     prepared = os.path.exists(os.path.join(data, 'annotations', 'train.json'))
     if prepared:
-        print(f'使用已有的 {data}；要重新准备，请先删除或移走这个目录')
+        print(f'使用已有的 {data}；要重新准备，请先删除或移走这个目录，'
+              '以及 output 中用它训练的模型')
     return prepared
 
 
@@ -225,15 +282,17 @@ def schedule(epochs):
 
 
 def find_data(*patterns):
-    """str or None: the first file or folder of these names in the mounted data.
+    """str or None: the first file or folder of these names that was mounted or uploaded.
 
-    Searches the folders below ``data`` in the home folder, the project and its two parents.
+    Searches the home folder, the project and its two parents: first the folders that AI Studio
+    mounts in their ``data``, then ``data``, ``work`` and themselves.
     """
-    for folder in (os.path.expanduser('~/data'), 'data', '../data', '../../data'):
-        for pattern in patterns:
-            found = sorted(glob.glob(os.path.join(glob.escape(folder), 'data*', pattern)))
-            if found:
-                return found[0]
+    for place in ('data/data*', 'data', 'work', ''):
+        for folder in (os.path.expanduser('~'), '', '..', '../..'):
+            for pattern in patterns:
+                found = sorted(glob.glob(os.path.join(glob.escape(folder), place, pattern)))
+                if found:
+                    return found[0]
     return None
 
 

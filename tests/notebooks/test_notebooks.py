@@ -28,9 +28,10 @@ ALL = os.environ.get('PPDET_EXT_NOTEBOOKS') == 'all'
 SOURCES = sorted(FOLDER.glob('[0-9]*.py'))
 EXECUTED = [path.name for path in SOURCES] if ALL else ['03_dkan_new_classes.py']
 LARGEST = 1_000_000  # bytes of a notebook
-LIGHT = {'glob', 'json', 'os', 'pathlib', 're', 'shutil', 'sys', 'zipfile', 'helpers', 'exports'}
+LIGHT = {'glob', 'json', 'os', 'pathlib', 're', 'shutil', 'sys', 'zipfile', 'helpers'}
 VALUES = r'\S+(?: [^-\s]\S*)*'  # of a flag
-UNCONDITIONAL = re.compile(r'^run\(', re.MULTILINE)
+UNCONDITIONAL = re.compile(r'^(?:run|train)\(', re.MULTILINE)
+COMMAND = re.compile(r'^\$ (.*)', re.MULTILINE)
 TIMEOUT = 1200  # seconds that a cell may take
 ABSOLUTE = re.compile(r'''(?:^|[\s'"=(:])(/(?:home|root|work|tmp|usr|opt|mnt|data)/\S*)''')
 
@@ -78,12 +79,18 @@ def outputs(notebook):
 
 
 def calls(path):
-    """Every call of run() in a file: the line, and a pattern of its command."""
+    """Every call of run() and train() in a file: the line, patterns of command and options."""
     for node in ast.walk(ast.parse(path.read_text(encoding='utf-8'))):
-        if isinstance(node, ast.Call) and getattr(node.func, 'id', '') == 'run':
-            parts = getattr(node.args[0], 'values', [node.args[0]])
-            yield node.lineno, ''.join(re.escape(part.value) if isinstance(part, ast.Constant)
-                                       else VALUES for part in parts)
+        if (isinstance(node, ast.Call) and getattr(node.func, 'id', '') in ('run', 'train')
+                and isinstance(node.args[0], (ast.Constant, ast.JoinedStr))):
+            options = pattern_of(node.args[1], '.*') if node.args[1:] else ''
+            yield node.lineno, pattern_of(node.args[0], VALUES), options
+
+
+def pattern_of(node, value):
+    """str: pattern of a string in Python source, in which ``value`` stands for what is computed."""
+    return ''.join(re.escape(part.value) if isinstance(part, ast.Constant) else value
+                   for part in getattr(node, 'values', [node]))
 
 
 @pytest.mark.parametrize('source', SOURCES, ids=lambda path: path.stem)
@@ -101,16 +108,30 @@ def test_stored_output_is_small_synthetic_and_of_no_machine(source):
     notebook = notebook_of(source)
     assert source.with_suffix('.ipynb').stat().st_size < LARGEST
     assert '合成（synthetic）' in notebook.cells[0].source
-    assert 'prepare_neu_det' not in ''.join(text for _, text in outputs(notebook))
+    assert 'NEU-DET-COCO' not in ''.join(text for _, text in outputs(notebook))
     texts = [text for kind, text in outputs(notebook) if kind != 'text/html']
     assert [path for text in texts for path in ABSOLUTE.findall(text)] == []
+
+
+@pytest.mark.parametrize('source', SOURCES, ids=lambda path: path.stem)
+def test_stored_commands_are_those_of_the_source(source):
+    printed = [text for kind, text in outputs(notebook_of(source)) if kind == 'stdout']
+    stored = COMMAND.findall(''.join(printed))
+    own, shared = ([f'{command} ?{options}' for _, command, options in calls(path)]
+                   for path in (source, FOLDER / 'helpers.py'))
+    outdated = [line for line in stored
+                if not any(re.fullmatch(pattern, line) for pattern in own + shared)]
+    missing = [pattern for pattern in own
+               if not any(re.fullmatch(pattern, line) for line in stored)]
+    assert (outdated, missing) == ([], []), (
+        f'make it again: python notebooks/make_notebooks.py {source.stem}')
 
 
 @pytest.mark.parametrize('source', [*SOURCES, FOLDER / 'helpers.py'], ids=lambda path: path.stem)
 def test_commands_are_those_of_the_documentation(source):
     known, found = all_commands(), list(calls(source))
     assert found
-    for line, pattern in found:
+    for line, pattern, _ in found:
         assert any(re.fullmatch(pattern, command) for command in known), (
             f'{source.name}, line {line}: {pattern}')
 
@@ -140,6 +161,14 @@ def test_a_failing_command_fails_the_notebook(command, error, maker, machine):
     assert 'went on' not in ''.join(text for _, text in outputs(notebook))
 
 
+def with_helpers(machine, program, **environment):
+    """str: what a program prints that has the helpers of the notebooks."""
+    done = machine.run(machine.python, '-c', f'import helpers; {program}',
+                       PYTHONPATH=str(machine.project / 'notebooks'), **environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
 @pytest.mark.parametrize('names, expected', [
     (['my-parts.zip'], None),
     (['NEU-CLS.zip', 'NEU-DET-fewshot-splits.tar.gz'], None),
@@ -150,25 +179,69 @@ def test_neu_det_is_found_where_ai_studio_mounts_it(names, expected, machine, tm
     mounted.mkdir(parents=True)
     for name in names:
         (mounted / name).touch()
-    done = machine.run(machine.python, '-c',
-                       'import helpers; print(helpers.find_data(*helpers.NEU_DET))',
-                       PYTHONPATH=str(machine.project / 'notebooks'), HOME=str(tmp_path))
-    assert done.stdout == f'{expected and mounted / expected}\n', done.stderr
+    found = with_helpers(machine, 'print(helpers.find_data(*helpers.NEU_DET))', HOME=str(tmp_path))
+    assert found == f'{expected and mounted / expected}\n'
+
+
+@pytest.mark.parametrize('place', ['.', 'data', 'work', 'work/ppdet_ext', 'work/ppdet_ext/data'])
+def test_an_uploaded_archive_is_found(place, machine):
+    archive = machine.home / place / 'my-parts.zip'
+    archive.touch()
+    found = with_helpers(machine, "print(helpers.find_data('my-parts.zip'))").strip()
+    archive.unlink()
+    assert (machine.project / found).resolve() == archive
+
+
+def test_a_training_is_finished_only_by_its_own_command(machine):
+    """A trial, or a run on other data, is neither skipped nor continued, but kept."""
+    machine.clean()
+    name = 'retinanet_nano_s_neu_det'
+    trained = f"""options = f'{{helpers.schedule(1)}} {{helpers.on("data/steel")}}'
+helpers.draw_synthetic_steel('data/steel')
+for seed in (0, 0, 1):
+    helpers.train('python tools/train.py -c configs/nano/{name}.yml --eval',
+                  f'{{options}} seed={{seed}}')
+    print('next')"""
+    first, again, other, _ = with_helpers(machine, f'\n{trained}').split('next')
+    assert 'Epoch: [0]' in first
+    assert 'nothing is left to do' in again and 'Epoch: [0]' not in again
+    assert 'Epoch: [0]' in other
+    kept = [path.name for path in (machine.project / 'output').glob(f'{name}*')]
+    assert len(kept) == 2 and name in kept
+
+
+def test_own_data_take_neither_name_nor_epochs_of_the_synthetic(machine):
+    machine.clean()
+    program = "print(*helpers.own_data_or_synthetic({}), sep='\\n')"
+    synthetic, options = with_helpers(machine, program.format('')).splitlines()[-2:]
+    assert synthetic == 'synthetic-parts' and 'epoch=1 ' in options
+    # Labels whose archive does not name the classes.
+    with zipfile.ZipFile(machine.project / 'output/exports/voc.zip') as voc, \
+            zipfile.ZipFile(machine.home / 'my-parts.zip', 'w') as archive:
+        for name in voc.namelist():
+            if name != 'labels.txt':
+                archive.writestr(name, voc.read(name))
+    classes = 'crazing,inclusion,patches,pitted_surface,rolled-in_scale,scratches'
+    prepared = with_helpers(machine, program.format(repr(classes)))
+    (machine.home / 'my-parts.zip').unlink()
+    assert f'--classes {classes}\n' in prepared
+    assert prepared.splitlines()[-2:] == ['my-parts', '-o seed=0']
+    # In the folder that lasts it is still there when it is no longer mounted.
+    assert with_helpers(machine, program.format("'', 2")).splitlines()[-2] == 'my-parts'
 
 
 @pytest.mark.parametrize('name, command, added', [
     ('01_mgd_steel.py', '= neu_det_or_synthetic(',
      'synthetic-steel-coco/annotations/few_shot/split1/train.json'),
-    ('04_own_data.py', 'tools/prepare_data.py', 'my-parts/gfl_lite0_my-parts.yml'),
-    ('05_report_and_threshold.py', 'tools/prepare_data.py', 'my-parts/gfl_lite0_my-parts.yml')])
+    ('04_own_data.py', '= own_data_or_synthetic(',
+     'synthetic-parts/gfl_lite0_synthetic-parts.yml'),
+    ('05_report_and_threshold.py', '= own_data_or_synthetic(',
+     'synthetic-parts/gfl_lite0_synthetic-parts.yml')])
 def test_running_again_keeps_what_was_added_to_the_data(name, command, added, maker, machine):
     machine.clean()
     notebook = maker.read_source(FOLDER / name)
     last = next(number for number, cell in enumerate(notebook.cells) if command in cell.source)
     notebook.cells = notebook.cells[:last + 1]
-    # The cell's trainings are not needed.
-    notebook.cells[last].source = notebook.cells[last].source.split(
-        "    run('python tools/train")[0]
     folder, changed = machine.project / 'notebooks', machine.project / 'data' / added
     maker.execute(notebook, folder, 'ai_studio', TIMEOUT)
     changed.parent.mkdir(parents=True, exist_ok=True)
@@ -183,31 +256,39 @@ def test_a_background_task_unpacks_the_project(place, tmp_path):
     with zipfile.ZipFile(tmp_path / place / 'ppdet_ext-main.zip', 'w') as archive:
         archive.write(FOLDER / 'helpers.py', 'ppdet_ext-main/notebooks/helpers.py')
     source = (FOLDER / '06_background_task.py').read_text(encoding='utf-8')
-    program = f'{source.split("from exports")[0]}\nprint(sys.path[0])'
+    program = f'{source.split("from helpers")[0]}\nprint(sys.path[0])'
     printed = subprocess.check_output([sys.executable, '-c', program], cwd=tmp_path, text=True)
     assert printed == f'{tmp_path / "work" / "ppdet_ext-main" / "notebooks"}\n'
 
 
-def test_a_background_task_leaves_the_exported_folder_as_it_was(tmp_path, monkeypatch):
-    """One that holds other files is refused at the next export."""
+@pytest.mark.parametrize('fails', [False, True])
+def test_a_background_task_packs_what_there_is(fails, tmp_path, monkeypatch, capsys):
+    """Also without a report; and the exported folder stays, as one with other files is refused."""
     monkeypatch.chdir(tmp_path)
     exported = tmp_path / 'output_inference' / 'gfl_lite0_my-parts'
-    report = tmp_path / 'output' / 'report'
-    for path in (exported / 'model.onnx', report / 'report.html',
-                 report / 'thresholds_distilled_gfl_neu_det.json',  # of another run
-                 report / 'thresholds_distilled_gfl_my-parts.json',
-                 tmp_path / 'output' / 'gfl_lite2_my-parts_mgd_distill' / 'best_model.pdparams'):
+    report, name = tmp_path / 'output' / 'report', 'gfl_lite2_my-parts_mgd_distill'
+    for path in (exported / 'model.onnx', report / 'report.html',  # of an earlier run, if it fails
+                 report / 'thresholds_distilled_gfl_neu_det_seed0.json',
+                 report / f'thresholds_distilled_{name}_seed0.json',
+                 tmp_path / 'output' / name / 'best_model.pdparams'):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
+
+    def run(command, options=''):
+        if fails and 'report.py' in command:
+            raise RuntimeError('no test images')
+
     source = (FOLDER / '06_background_task.py').read_text(encoding='utf-8')
-    collecting = source.split("mgd_distill/best_model.pdparams')\n")[1]
+    packing = source[source.index("run(f'python tools/export_model.py"):]
     for _ in range(2):
-        exec(collecting, {'glob': glob, 'shutil': shutil})
+        exec(packing, {'data': 'my-parts', 'run': run, 'glob': glob, 'shutil': shutil,
+                       'CommandError': RuntimeError})
     assert [path.name for path in exported.iterdir()] == ['model.onnx']
     with zipfile.ZipFile('output/results.zip') as archive:
-        assert sorted(name for name in archive.namelist() if not name.endswith('/')) == [
-            'best_model.pdparams', 'gfl_lite0_my-parts/model.onnx', 'report.html',
-            'thresholds_distilled_gfl_my-parts.json']
+        packed = sorted(file for file in archive.namelist() if not file.endswith('/'))
+    reported = [] if fails else ['report.html', f'thresholds_distilled_{name}_seed0.json']
+    assert packed == ['best_model.pdparams', 'gfl_lite0_my-parts/model.onnx', *reported]
+    assert ('no test images' in capsys.readouterr().out.splitlines()[-1]) == fails
 
 
 def test_without_a_project_a_background_task_says_what_is_missing(tmp_path):
@@ -223,6 +304,7 @@ def test_it_runs_from_a_clean_copy(name, maker, machine):
     notebook = maker.read_source(FOLDER / name)
     maker.execute(notebook, machine.project / 'notebooks', 'ai_studio', TIMEOUT)
     assert [path.name for path in machine.mounted.iterdir()] == ['readme.txt']
+    assert '没有报告' not in ''.join(text for _, text in outputs(notebook))
     assert all(cell.outputs for cell in notebook.cells if UNCONDITIONAL.search(cell.source))
 
 
