@@ -22,6 +22,14 @@ IMAGES = 12
 
 
 @pytest.fixture
+def new_processes():
+    """Lists the processes that load images now, without those that other tests have left."""
+    before = set(multiprocessing.active_children())
+    return lambda: [process for process in multiprocessing.active_children()
+                    if process not in before]
+
+
+@pytest.fixture
 def make(tmp_path):
     """Makes the trainer of a tiny run; its images lie in ``tmp_path / 'set'``."""
     dataset = {'dataset_dir': noise_set(tmp_path / 'set', train=IMAGES, val=IMAGES)}
@@ -38,7 +46,7 @@ def make(tmp_path):
 @pytest.mark.parametrize('mode', ['train', 'eval'])
 @pytest.mark.parametrize('worker_num', [0, 2])
 @pytest.mark.filterwarnings('ignore')
-def test_an_image_that_got_lost(make, tmp_path, mode, worker_num):
+def test_an_image_that_got_lost(make, tmp_path, new_processes, mode, worker_num):
     trainer = make(mode, worker_num=worker_num, epoch=1)
     part = {'train': 'train', 'eval': 'val'}[mode]
     image = tmp_path / 'set' / 'images' / f'{part}_7.png'
@@ -48,7 +56,7 @@ def test_an_image_that_got_lost(make, tmp_path, mode, worker_num):
     message = str(error.value)
     assert message.startswith(f'{image} cannot be read or transformed: Decode: FileNotFoundError: ')
     assert '\n' not in message
-    assert not multiprocessing.active_children()
+    assert not new_processes()
 
 
 @pytest.mark.filterwarnings('ignore')
@@ -60,13 +68,13 @@ def test_an_image_that_cannot_be_decoded(make, tmp_path):
         trainer.train()
 
 
-def test_a_loading_process_that_is_killed(make):
+def test_a_loading_process_that_is_killed(make, new_processes):
     trainer = make(worker_num=2, epoch=1, TrainReader={'batch_size': 1})
 
     class Kill(Callback):
         def on_step_end(self, status):
             if status['step_id'] == 0:
-                os.kill(multiprocessing.active_children()[0].pid, signal.SIGKILL)
+                os.kill(new_processes()[0].pid, signal.SIGKILL)
 
     trainer.register_callbacks([Kill(trainer)])
     with pytest.raises(ChildProcessError, match=r'the process \d+, which loads images, was killed'):
