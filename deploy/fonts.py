@@ -1,6 +1,6 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""Fonts for class names in drawings, those that tools/infer.py finds; OpenCV has ASCII only."""
+"""Fonts for class names in drawings, since OpenCV draws ASCII only."""
 import glob
 import os
 
@@ -9,7 +9,7 @@ try:
 except ImportError:
     ImageFont = None
 
-__all__ = ['find_font']
+__all__ = ['given_font', 'system_font']
 
 # Fonts with Chinese characters, as systems and packages name their files, best first.
 FONTS = ('NotoSansCJK*', 'NotoSansSC*', 'SourceHanSans*', 'wqy-*', 'msyh.*', 'simhei*', 'simsun*',
@@ -20,23 +20,45 @@ SIZE = 14  # pixels
 UNKNOWN = '\U0010ffff'  # no font has it
 
 
-def find_font(text, path=None):
-    """Finds a font that shows a text.
+def given_font(path, text, option='--font'):
+    """Reads a font that shows a text.
 
     Args:
+        path (str): of the font.
         text (str): to be shown.
-        path (str or None): of the font to take; None for one of the system.
+        option (str): what errors call the option that gives it.
 
     Returns:
         ImageFont: Pillow's.
 
     Raises:
-        ImportError: a font is given, but Pillow is not installed.
-        ValueError: the font of ``path`` cannot be read, or lacks characters of the text.
-        LookupError: without ``path``: there is none; the message says what to do.
+        ImportError: Pillow is not installed.
+        ValueError: the font cannot be read, or lacks characters of the text.
     """
-    if path is not None:
-        return _given_font(text, path)
+    if ImageFont is None:
+        raise ImportError(f'{option}: Pillow is not installed: pip install pillow')
+    try:
+        font = ImageFont.truetype(path, SIZE)
+    except OSError as error:
+        raise ValueError(f'{option}: {path} is not a font that can be read ({error}); give another '
+                         f'file, .ttf, .ttc or .otf') from error
+    if not _covers(font, text):
+        raise ValueError(f'{option}: {path} lacks characters of {text}; give another file')
+    return font
+
+
+def system_font(text):
+    """Finds a font of this system that shows a text.
+
+    Args:
+        text (str): to be shown.
+
+    Returns:
+        tuple: Pillow's ImageFont and its path.
+
+    Raises:
+        LookupError: there is none; the message says what to do.
+    """
     if ImageFont is None:
         raise LookupError('install Pillow (pip install pillow), for a font of this system or that '
                           'of --font FILE')
@@ -49,22 +71,9 @@ def find_font(text, path=None):
                 except OSError:
                     continue
                 if _covers(font, text):
-                    return font
+                    return font, found
     raise LookupError('give a font with Chinese characters: --font FILE, or install one '
                       '(fonts-noto-cjk)')
-
-
-def _given_font(text, path):
-    if ImageFont is None:
-        raise ImportError('--font: Pillow is not installed: pip install pillow')
-    try:
-        font = ImageFont.truetype(path, SIZE)
-    except OSError as error:
-        raise ValueError(f'--font: {path} is not a font that can be read ({error}); give another '
-                         f'file, .ttf, .ttc or .otf') from error
-    if not _covers(font, text):
-        raise ValueError(f'--font: {path} lacks characters of {text}; give another file')
-    return font
 
 
 def _covers(font, text):

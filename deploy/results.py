@@ -8,7 +8,7 @@ import os
 import cv2
 import numpy as np
 
-from .fonts import find_font
+from .fonts import given_font, system_font
 
 __all__ = ['records_of', 'save_records', 'read_json', 'drawn_names', 'draw', 'save_image']
 
@@ -67,12 +67,13 @@ def drawn_names(classes, font=None):
         tuple: names, numbers from 1 where they cannot be drawn, and Pillow's font or None.
 
     Raises:
-        ValueError, ImportError: as :func:`deploy.fonts.find_font`.
+        ValueError, ImportError: as :func:`deploy.fonts.given_font`.
     """
-    if font is None and all(map(str.isascii, classes)):
+    if not font and all(map(str.isascii, classes)):
         return classes, None
     try:
-        return classes, find_font(''.join(classes), font)
+        text = ''.join(classes)
+        return classes, given_font(font, text) if font else system_font(text)[0]
     except LookupError as remedy:
         numbers = [str(k) for k in range(1, 1 + len(classes))]
         legend = ', '.join(f'{number} = {name}' for number, name in zip(numbers, classes))

@@ -2,29 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Fonts for class names in pictures, since the usual font shows empty boxes for Chinese."""
 import functools
-import glob
-import os
 
-from PIL import ImageFont
+from deploy.fonts import given_font, system_font
 
 __all__ = ['drawn_names', 'find_font']
-
-# Fonts with Chinese characters, as systems and packages name their files, best first.
-FONTS = ('NotoSansCJK*', 'NotoSansSC*', 'SourceHanSans*', 'wqy-*', 'msyh.*', 'simhei*', 'simsun*',
-         'PingFang*', 'STHeiti*', 'Hiragino Sans GB*', 'DroidSansFallback*', 'uming*', 'ukai*')
-FOLDERS = ('/usr/share/fonts', '/usr/local/share/fonts', '~/.fonts', '~/.local/share/fonts',
-           '/System/Library/Fonts', '/Library/Fonts', 'C:/Windows/Fonts')
-SIZE = 14  # pixels
-UNKNOWN = '\U0010ffff'  # no font has it
-
-
-def _covers(font, text):
-    """bool: whether a font shows every character of a text as itself."""
-    try:
-        missing = bytes(font.getmask(UNKNOWN))
-        return all(bytes(font.getmask(c)) != missing for c in text if not c.isspace())
-    except (UnicodeError, OSError, ValueError):
-        return False
 
 
 @functools.cache
@@ -43,27 +24,8 @@ def find_font(text, path=None):
         LookupError: without ``path``: there is none.
     """
     if path is not None:
-        try:
-            font = ImageFont.truetype(path, SIZE)
-        except OSError as error:
-            raise ValueError(f'font: {path} is not a font that can be read ({error}); give another '
-                             f'file, .ttf, .ttc or .otf') from error
-        if not _covers(font, text):
-            raise ValueError(f'font: {path} lacks characters of {text}; give another file')
-        return font, path
-    if text.isascii():
-        return None, None
-    for name in FONTS:
-        for folder in map(os.path.expanduser, FOLDERS):
-            files = glob.glob(os.path.join(folder, '**', name), recursive=True)
-            for found in sorted(files, key=lambda file: ('Regular' not in file, file)):
-                try:
-                    font = ImageFont.truetype(found, SIZE)
-                except OSError:
-                    continue
-                if _covers(font, text):
-                    return font, found
-    raise LookupError(text)
+        return given_font(path, text, 'font'), path
+    return (None, None) if text.isascii() else system_font(text)
 
 
 @functools.cache

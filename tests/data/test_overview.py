@@ -13,11 +13,11 @@ from label_formats import objects, write_yolo
 from PIL import Image
 from tool_runs import TOOLS
 
+from deploy import fonts
 from ppdet_ext.data.formats import SourceOptions
 from ppdet_ext.data.overview import describe_overview, write_overview
 from ppdet_ext.data.overview_pictures import LABEL, draw_samples
 from ppdet_ext.data.prepare import PrepareOptions, prepare_data
-from ppdet_ext.utils import fonts
 
 
 @pytest.fixture

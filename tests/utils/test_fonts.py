@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from ppdet.utils.visualizer import draw_bbox
 
-from ppdet_ext.utils import fonts
+from deploy import fonts
 from ppdet_ext.utils.fonts import drawn_names, find_font
 
 LATIN = f'{matplotlib.get_data_path()}/fonts/ttf/DejaVuSans.ttf'  # without Chinese
