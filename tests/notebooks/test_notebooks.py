@@ -192,44 +192,6 @@ def test_an_uploaded_archive_is_found(place, machine):
     assert (machine.project / found).resolve() == archive
 
 
-def test_a_training_is_finished_only_by_its_own_command(machine):
-    """A trial, or a run on other data, is neither skipped nor continued, but kept."""
-    machine.clean()
-    name = 'retinanet_nano_s_neu_det'
-    trained = f"""options = f'{{helpers.schedule(1)}} {{helpers.on("data/steel")}}'
-helpers.draw_synthetic_steel('data/steel')
-for seed in (0, 0, 1):
-    helpers.train('python tools/train.py -c configs/nano/{name}.yml --eval',
-                  f'{{options}} seed={{seed}}')
-    print('next')"""
-    first, again, other, _ = with_helpers(machine, f'\n{trained}').split('next')
-    assert 'Epoch: [0]' in first
-    assert 'nothing is left to do' in again and 'Epoch: [0]' not in again
-    assert 'Epoch: [0]' in other
-    kept = [path.name for path in (machine.project / 'output').glob(f'{name}*')]
-    assert len(kept) == 2 and name in kept
-
-
-def test_own_data_take_neither_name_nor_epochs_of_the_synthetic(machine):
-    machine.clean()
-    program = "print(*helpers.own_data_or_synthetic({}), sep='\\n')"
-    synthetic, options = with_helpers(machine, program.format('')).splitlines()[-2:]
-    assert synthetic == 'synthetic-parts' and 'epoch=1 ' in options
-    # Labels whose archive does not name the classes.
-    with zipfile.ZipFile(machine.project / 'output/exports/voc.zip') as voc, \
-            zipfile.ZipFile(machine.home / 'my-parts.zip', 'w') as archive:
-        for name in voc.namelist():
-            if name != 'labels.txt':
-                archive.writestr(name, voc.read(name))
-    classes = 'crazing,inclusion,patches,pitted_surface,rolled-in_scale,scratches'
-    prepared = with_helpers(machine, program.format(repr(classes)))
-    (machine.home / 'my-parts.zip').unlink()
-    assert f'--classes {classes}\n' in prepared
-    assert prepared.splitlines()[-2:] == ['my-parts', '-o seed=0']
-    # In the folder that lasts it is still there when it is no longer mounted.
-    assert with_helpers(machine, program.format("'', 2")).splitlines()[-2] == 'my-parts'
-
-
 @pytest.mark.parametrize('name, command, added', [
     ('01_mgd_steel.py', '= neu_det_or_synthetic(',
      'synthetic-steel-coco/annotations/few_shot/split1/train.json'),
@@ -306,6 +268,47 @@ def test_it_runs_from_a_clean_copy(name, maker, machine):
     assert [path.name for path in machine.mounted.iterdir()] == ['readme.txt']
     assert '没有报告' not in ''.join(text for _, text in outputs(notebook))
     assert all(cell.outputs for cell in notebook.cells if UNCONDITIONAL.search(cell.source))
+
+
+def test_a_training_is_finished_only_by_its_own_command(machine):
+    """A trial, or a run on other data, is neither skipped nor continued, but kept.
+
+    The notebooks above have installed what it needs.
+    """
+    machine.clean()
+    name = 'retinanet_nano_s_neu_det'
+    trained = f"""options = f'{{helpers.schedule(1)}} {{helpers.on("data/steel")}}'
+helpers.draw_synthetic_steel('data/steel')
+for seed in (0, 0, 1):
+    helpers.train('python tools/train.py -c configs/nano/{name}.yml --eval',
+                  f'{{options}} seed={{seed}}')
+    print('next')"""
+    first, again, other, _ = with_helpers(machine, f'\n{trained}').split('next')
+    assert 'Epoch: [0]' in first
+    assert 'nothing is left to do' in again and 'Epoch: [0]' not in again
+    assert 'Epoch: [0]' in other
+    kept = [path.name for path in (machine.project / 'output').glob(f'{name}*')]
+    assert len(kept) == 2 and name in kept
+
+
+def test_own_data_take_neither_name_nor_epochs_of_the_synthetic(machine):
+    machine.clean()
+    program = "print(*helpers.own_data_or_synthetic({}), sep='\\n')"
+    synthetic, options = with_helpers(machine, program.format('')).splitlines()[-2:]
+    assert synthetic == 'synthetic-parts' and 'epoch=1 ' in options
+    # Labels whose archive does not name the classes.
+    with zipfile.ZipFile(machine.project / 'output/exports/voc.zip') as voc, \
+            zipfile.ZipFile(machine.home / 'my-parts.zip', 'w') as archive:
+        for name in voc.namelist():
+            if name != 'labels.txt':
+                archive.writestr(name, voc.read(name))
+    classes = 'crazing,inclusion,patches,pitted_surface,rolled-in_scale,scratches'
+    prepared = with_helpers(machine, program.format(repr(classes)))
+    (machine.home / 'my-parts.zip').unlink()
+    assert f'--classes {classes}\n' in prepared
+    assert prepared.splitlines()[-2:] == ['my-parts', '-o seed=0']
+    # In the folder that lasts it is still there when it is no longer mounted.
+    assert with_helpers(machine, program.format("'', 2")).splitlines()[-2] == 'my-parts'
 
 
 @pytest.mark.skipif(not ALL, reason='needs software that is installed for all notebooks')
