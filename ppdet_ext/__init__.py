@@ -13,6 +13,8 @@ packages that ppdet imports          SciPy, matplotlib, pandas, scikit-learn and
 Paddle's ``Adam`` and ``AdamW``      the step runs on one thread on a CPU; ``compat.adam_threads``
 Paddle's ``DataLoader``              raises the errors of its processes where a batch is awaited,
                                      and they end with the program; ``ppdet_fixes.reader_errors``
+processes forked from this one       never collect the garbage that it had (``gc.freeze``);
+                                     ``ppdet_fixes.reader_errors``
 ``pycocotools.coco.COCO``            reads files as UTF-8; ``ppdet_fixes.text_files``
 ``PIL.ImageDraw.ImageDraw``          has ``textsize`` again; ``ppdet_fixes.pillow_textsize``
 functions of ``ppdet``               replaced or changed in memory, each by a module of ``compat``
