@@ -1,7 +1,7 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
 #
-#   make demo                           the whole chain on synthetic steel, about 10 minutes
+#   make demo                           the whole chain on synthetic steel, about 11 minutes
 #   make demo SOURCE=NEU-DET.tar.gz     the same on real NEU-DET, an archive or a folder
 #   make test                           lint and tests
 #   make install                        only the environment, which the other commands make as well
