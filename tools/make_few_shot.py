@@ -15,14 +15,9 @@ from ppdet_ext.few_shot.configs import (
     detector_configs,
     detector_names,
 )
-from ppdet_ext.few_shot.sets import (
-    NEU_DET_SPLITS,
-    UNLABELLED,
-    ClassSplit,
-    make_few_shot,
-    table,
-    write_few_shot,
-)
+from ppdet_ext.few_shot.set_files import table, write_few_shot
+from ppdet_ext.few_shot.sets import NEU_DET_SPLITS, ClassSplit, make_few_shot
+from ppdet_ext.few_shot.shots import UNLABELLED
 from ppdet_ext.utils import command_line
 
 

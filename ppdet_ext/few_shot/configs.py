@@ -7,7 +7,7 @@ import re
 import yaml
 
 from ..safe_io.safe_yaml import load_yaml
-from .sets import annotation_path
+from .set_files import annotation_path
 
 __all__ = ['dataset_configs', 'detector_configs', 'detector_names']
 

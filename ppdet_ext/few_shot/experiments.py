@@ -23,7 +23,8 @@ from ..utils.run_records import read_record
 from ..utils.steps import Step, check_finished, run_steps
 from ..utils.text import counted
 from .results import metrics_line, write_results
-from .sets import NEU_DET_SPLITS, ClassSplit, annotation_path
+from .set_files import annotation_path
+from .sets import NEU_DET_SPLITS, ClassSplit
 
 __all__ = ['Base', 'Method', 'Plan', 'Run', 'Sets', 'check_base_images', 'check_sets',
            'class_split', 'make_plan', 'run_plan', 'seconds_left']

@@ -16,13 +16,9 @@ from ppdet_ext.config.yaml_file import read_yaml
 from ppdet_ext.data.coco import NEU_DET_CLASSES
 from ppdet_ext.data.neu_det import prepare
 from ppdet_ext.few_shot.configs import dataset_configs
-from ppdet_ext.few_shot.sets import (
-    NEU_DET_SPLITS,
-    UNLABELLED,
-    ClassSplit,
-    make_few_shot,
-    write_few_shot,
-)
+from ppdet_ext.few_shot.set_files import write_few_shot
+from ppdet_ext.few_shot.sets import NEU_DET_SPLITS, ClassSplit, make_few_shot
+from ppdet_ext.few_shot.shots import UNLABELLED
 from ppdet_ext.safe_io.archive import extract
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

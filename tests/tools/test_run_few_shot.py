@@ -15,7 +15,8 @@ from tiny import slim_yaml
 from tiny_faster_rcnn import CLASSES, build_detector, faster_rcnn_yaml
 from tool_runs import TIMEOUT, kill_when
 
-from ppdet_ext.few_shot.sets import NEU_DET_SPLITS, make_few_shot, write_few_shot
+from ppdet_ext.few_shot.set_files import write_few_shot
+from ppdet_ext.few_shot.sets import NEU_DET_SPLITS, make_few_shot
 
 TOOL = pathlib.Path(__file__).parents[2] / 'tools' / 'run_few_shot.py'
 specification = importlib.util.spec_from_file_location('run_few_shot', TOOL)

@@ -15,7 +15,8 @@ from tiny_faster_rcnn import BASE, faster_rcnn_yaml
 
 from ppdet_ext.config.load import load_run_config
 from ppdet_ext.engine import Trainer
-from ppdet_ext.few_shot.sets import ClassSplit, make_few_shot, write_few_shot
+from ppdet_ext.few_shot.set_files import write_few_shot
+from ppdet_ext.few_shot.sets import ClassSplit, make_few_shot
 
 CROWD = os.path.abspath(os.path.join(CONFIGS, 'few_shot', '_base_', 'crowd.yml'))
 NAMES = ['a', 'b', 'c', 'd', 'e', 'f']
