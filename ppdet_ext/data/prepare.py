@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from typing import NamedTuple, Optional
 
 from ..safe_io.archive import unpacked
-from ..utils.files import write_json, write_text
+from ..utils.files import sha256, write_json, write_text
 from ..utils.progress import progress
 from ..utils.text import alike, counted, same_name
 from .coco import SPLITS, coco_dataset, grouped_split, stratified_split
@@ -302,6 +302,7 @@ def _report(source, name, data, labels, splits, words, maximum, reading, options
         *others,
         *_class_notes(data, splits),
         *_group_notes(data.images, splits, options.group_by),
+        *_identical_notes(data.images, splits),
     ]) + '\n'
 
 
@@ -336,6 +337,19 @@ def _group_notes(images, splits, group_by):
     if apart:
         yield (f'note: {counted(len(apart), "group")} in several splits, first '
                f'{next(iter(apart))}; --split new keeps the images of a group together')
+
+
+def _identical_notes(images, splits):
+    same = defaultdict(list)
+    for split, indices in splits.items():
+        for index in indices:
+            same[sha256(images[index].path)].append((split, images[index].name))
+    apart = [[f'{split}/{name}' for split, name in places] for places in same.values()
+             if len({split for split, _ in places}) > 1]
+    if apart:
+        yield (f'note: {counted(len(apart), "image")} in several splits under several names, first '
+               f'{" = ".join(apart[0])}: evaluation would see what was trained on; remove all but '
+               f'one of each from the source')
 
 
 def _table(title, splits, rows, names_of):

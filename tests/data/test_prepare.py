@@ -500,6 +500,21 @@ def test_groups_that_a_kept_division_tears_apart_are_reported(tmp_path, source):
     assert 'note: 1 group in several splits, first coil1; --split new keeps the images' in report
 
 
+def test_an_image_in_two_splits_under_two_names_is_reported(tmp_path, source):
+    for part, shade in (('train', 40), ('val', 80), ('test', 120)):
+        for name in (f'{part}_0', f'{part}_1'):
+            path = source / 'images' / part / f'{name}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new('L', (64, 48), shade + int(name[-1])).save(path)
+            write_text(source / 'labels' / part / f'{name}.txt', yolo_text(objects(1)['part.000']))
+    write_text(source / 'classes.txt', '\n'.join(CLASSES))
+    assert 'several names' not in prepared(source, tmp_path / 'apart')
+    images = source / 'images'
+    shutil.copy(images / 'train' / 'train_1.png', images / 'val' / 'val_0.png')
+    assert ('note: 1 image in several splits under several names, first train/train_1.png = '
+            'val/val_0.png: evaluation would see') in prepared(source, tmp_path / 'twice')
+
+
 @pytest.mark.parametrize('kept, drawn, sizes', [('test', 'val', [15, 5, 4]),
                                                 ('val', 'test', [18, 4, 2])])
 def test_a_division_is_kept_unless_a_new_one_is_wanted(tmp_path, source, kept, drawn, sizes):
