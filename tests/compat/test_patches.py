@@ -26,6 +26,11 @@ CHANGED = {
         ('ppdet.modeling.assigners.task_aligned_assigner', 'TaskAlignedAssigner.forward')],
     'boxes_beyond_image': [('ppdet.modeling.architectures.meta_arch', 'BaseArch.forward')],
     'crowd_boxes': [('ppdet.modeling.proposal_generator.target', 'label_box')],
+    'decoded_images': [
+        ('ppdet.data.transform.operators', 'Decode.apply'),
+        ('ppdet.data.transform.operators', 'DecodeCache.apply'),
+        ('ppdet.engine.trainer', 'Trainer.predict'),
+        ('ppdet.data.source.dataset', '_is_valid_file')],
     'distill_evaluation': [
         ('ppdet.slim.distill_model', 'FGDDistillModel.forward'),
         ('ppdet.slim.distill_model', 'CWDDistillModel.forward')],
@@ -35,6 +40,7 @@ CHANGED = {
         ('ppdet.slim.distill_model', 'CWDDistillModel.build_loss'),
         ('ppdet.slim.distill_loss', 'DistillPPYOLOELoss.__init__')],
     'downloaded_archives': [('ppdet.utils.download', '_decompress')],
+    'drawn_labels': [('ppdet.utils.visualizer', 'draw_bbox')],
     'empty_assignment': [
         ('ppdet.modeling.assigners.atss_assigner', 'ATSSAssigner.forward'),
         ('ppdet.modeling.assigners.task_aligned_assigner', 'TaskAlignedAssigner.forward'),
@@ -55,6 +61,16 @@ CHANGED = {
         ('ppdet.data.reader', 'Compose.__init__'),
         ('ppdet.data.reader', 'Compose_SSOD.__init__'),
         ('ppdet.optimizer.optimizer', 'LearningRate.__init__')],
+    'pan_levels': [
+        ('ppdet.modeling.necks.lc_pan', 'LCPAN.__init__'),
+        ('ppdet.modeling.necks.csp_pan', 'CSPPAN.__init__'),
+        ('ppdet.modeling.necks.es_pan', 'ESPAN.__init__')],
+    'text_files': [
+        ('ppdet.core.workspace', '_load_config_with_base'),
+        ('ppdet.data.source.category', 'get_categories'),
+        ('ppdet.data.source.voc', 'VOCDataSet.parse_dataset')],
+    'valuable_region': [
+        ('ppdet.data.transform.atss_assigner', 'ATSSAssigner.get_vlr_region')],
     'weights_files': [
         ('ppdet.utils.checkpoint', 'load_weight'),
         ('ppdet.utils.checkpoint', 'load_pretrain_weight'),
