@@ -8,7 +8,7 @@ from ..safe_io.safe_yaml import load_yaml, repeated_keys
 from ..utils.files import open_text
 from ..utils.suggest import near_file
 
-__all__ = ['read_yaml', 'check_bases', 'yaml_files']
+__all__ = ['check_bases', 'merge_settings', 'read_merged', 'read_yaml', 'yaml_files']
 
 logger = logging.getLogger('ppdet.engine')
 
@@ -31,6 +31,32 @@ def read_yaml(path):
     if not isinstance(content, dict):
         raise ValueError(f'{path}: expected "key: value" sections, got {type(content).__name__}')
     return content
+
+
+def read_merged(path):
+    """dict: the content of a YAML and its ``_BASE_`` files, merged as ppdet does it.
+
+    Raises:
+        FileNotFoundError: one of them does not exist.
+        ValueError: one of them is not a YAML mapping.
+    """
+    content = {}
+    for base in _bases(path):
+        folder = os.path.dirname(path)
+        merge_settings(content, read_merged(os.path.join(folder, os.path.expanduser(base))))
+    own = read_yaml(path)
+    own.pop('_BASE_', None)
+    merge_settings(content, own)
+    return content
+
+
+def merge_settings(config, other):
+    """Puts the settings of ``other`` into ``config``, section by section; lists are replaced."""
+    for key, value in other.items():
+        if isinstance(value, dict) and isinstance(config.get(key), dict):
+            merge_settings(config[key], value)
+        else:
+            config[key] = value
 
 
 def check_bases(path):

@@ -6,13 +6,17 @@ import re
 
 import yaml
 
+from ..config.yaml_file import check_bases, read_merged
 from ..safe_io.safe_yaml import load_yaml
 from ..utils.files import open_text, write_text
+from ..utils.text import counted
+from .schedule import lengthened_schedule
 
 __all__ = ['HEADER', 'dataset_yaml', 'write_run_configs']
 
 HEADER = '# Written by tools/prepare_data.py'
-KNOWN_NAMES = ('neu_det', 'synthetic_steel')  # of data sets, in the names of the configs
+# Training images of the data sets in the names of the configs, which were made for that many.
+KNOWN_DATASETS = {'neu_det': 1260, 'synthetic_steel': 1260}
 
 
 def dataset_yaml(folder, data, splits, image_maximum=None):
@@ -54,40 +58,45 @@ def describe_dataset(folder, class_names, sound_in_train, sound_in_val, image_ma
     return f'{HEADER}; put it last into the _BASE_ of a config.\n{_dump(content)}'
 
 
-def write_run_configs(folder, output, config=None, slim_config=None):
+def write_run_configs(folder, output, images, config=None, slim_config=None):
     """Writes a detector's YAML for a data set, and that of its distillation and its teacher.
+
+    A config made for a larger data set of ours gets as many more epochs, see
+    :func:`ppdet_ext.data.schedule.lengthened_schedule`.
 
     Args:
         folder (str): where the data set is made.
         output (str): where it will be; the YAMLs go beside ``dataset.yml``.
+        images (int): of the training split.
         config (str or None): YAML of the detector, or student, as shipped.
         slim_config (str or None): of the distillation; its ``_BASE_`` is the teacher's YAML.
 
     Returns:
-        list of str: paths of the student's, the teacher's and the distillation's YAML.
+        tuple: paths of the student's, the teacher's and the distillation's YAML, and a note on
+        each that trains for more epochs than the config it is based on.
 
     Raises:
         FileNotFoundError: there is no such YAML.
         ValueError: the slim YAML does not have exactly one ``_BASE_``, or is given as ``config``.
     """
     name = re.sub(r'[^\w.-]+', '_', os.path.basename(os.path.realpath(output)))
-    written = [_write_config(config, folder, output, name)] if config else []
+    written, notes = _write_config(config, folder, output, name, images) if config else ([], [])
     if slim_config is None:
-        return written
+        return written, notes
     content = load_yaml(open_text(slim_config))
     bases = content.get('_BASE_') if isinstance(content, dict) else None
     if not isinstance(bases, list) or len(bases) != 1:
         raise ValueError(f'{slim_config}: expected one _BASE_, the YAML of the teacher')
-    teacher = _write_config(os.path.join(os.path.dirname(slim_config), bases[0]), folder, output,
-                            name)
+    (teacher,), more_notes = _write_config(
+        os.path.join(os.path.dirname(slim_config), bases[0]), folder, output, name, images)
     content.update({'_BASE_': [os.path.basename(teacher)],
                     'pretrain_weights': f'output/{_stem(teacher)}/best_model.pdparams'})
     path = os.path.join(folder, f'{_own_name(slim_config, name)}.yml')
     write_text(path, f'{HEADER}.\n{_dump(content)}')
-    return [*written, teacher, path]
+    return [*written, teacher, path], [*notes, *more_notes]
 
 
-def _write_config(config, folder, output, name):
+def _write_config(config, folder, output, name, images):
     if not os.path.isfile(config):
         raise FileNotFoundError(f'{config}: there is no such config')
     content = load_yaml(open_text(config))
@@ -97,14 +106,25 @@ def _write_config(config, folder, output, name):
     own = _own_name(config, name)
     path = os.path.join(folder, f'{own}.yml')
     base = os.path.relpath(config, os.path.realpath(output)).replace(os.sep, '/')
-    write_text(path, f'{HEADER}.\n' + _dump({'_BASE_': [base, 'dataset.yml'],
-                                             'weights': f'output/{own}/best_model'}))
-    return path
+    schedule, words = _schedule(config, images)
+    write_text(path, f'{HEADER}.\n' + (f'# {words}\n' if words else '') + _dump({
+        '_BASE_': [base, 'dataset.yml'], 'weights': f'output/{own}/best_model', **schedule}))
+    return [path], [f'{own}.yml: {words}'] if words else []
+
+
+def _schedule(config, images):
+    """tuple: settings of a training that is long enough for few images, and their description."""
+    made_for = next((size for known, size in KNOWN_DATASETS.items() if known in _stem(config)), 0)
+    check_bases(config)
+    shipped = read_merged(config)
+    settings = lengthened_schedule(shipped, images, made_for)
+    return settings, (f'{settings["epoch"]} epochs of {counted(images, "training image")}, as many '
+                      f'steps as {shipped["epoch"]} of {made_for}' if settings else '')
 
 
 def _own_name(config, name):
     """str: the name of a run on this data set: output/<name>/ keeps its checkpoints."""
-    for known in KNOWN_NAMES:
+    for known in KNOWN_DATASETS:
         if known in _stem(config):
             return _stem(config).replace(known, name)
     return f'{_stem(config)}_{name}'

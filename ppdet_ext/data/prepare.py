@@ -120,9 +120,10 @@ def prepare_data(source, output, reading=DEFAULT_READING, options=DEFAULT_OPTION
         splits, words = _splits(data.images, labels, options)
         maximum = _copy_images(data.images, os.path.join(result, 'images'))
         _write(result, data, splits, dataset_yaml(output, data, splits, maximum))
-        configs = write_run_configs(result, output, options.config, options.slim_config)
+        configs, notes = write_run_configs(result, output, len(splits['train']), options.config,
+                                           options.slim_config)
         report = _report(source, name, data, labels, splits, words, maximum, reading, options,
-                         _other_files(folder))
+                         [*_other_files(folder), *(f'note: {note}' for note in notes)])
         write_text(os.path.join(result, 'report.txt'), report)
     return report, [os.path.join(output, os.path.basename(path)) for path in configs]
 

@@ -5,6 +5,7 @@ import argparse
 import os
 import sys
 
+from ..config.yaml_file import merge_settings
 from ..safe_io.safe_yaml import YamlError, load_yaml
 from ..utils import command_line
 from ..utils.command_line import (
@@ -53,16 +54,8 @@ class ArgumentParser(argparse.ArgumentParser):
                 self.error(f'{flag} {option}: the value is not valid YAML ({error.problem})')
             for part in reversed(key.split('.')):
                 value = {part: value}
-            _merge(config, value)
+            merge_settings(config, value)
         return config
-
-
-def _merge(config, other):
-    for key, value in other.items():
-        if isinstance(value, dict) and isinstance(config.get(key), dict):
-            _merge(config[key], value)
-        else:
-            config[key] = value
 
 
 class _Once(argparse.Action):

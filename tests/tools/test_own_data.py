@@ -45,10 +45,10 @@ def test_the_whole_road(road, tmp_path, capsys):
     student, teacher, slim = road
     assert [os.path.basename(path) for path in road] == [
         'student_parts.yml', 'teacher_parts.yml', 'teacher_parts_mgd.yml']
-    run('train', '-c', teacher)
+    run('train', '-c', teacher, '-o', 'epoch=1')
     (tmp_path / 'output' / 'teacher_parts' / 'model_final.pdparams').rename(
         tmp_path / 'output' / 'teacher_parts' / 'best_model.pdparams')
-    run('train', '-c', student, '--slim_config', slim, '--eval')
+    run('train', '-c', student, '--slim_config', slim, '--eval', '-o', 'epoch=1')
     trained = json.loads((tmp_path / 'output' / 'teacher_parts_mgd' / 'metrics.json').read_text())
     described = yaml.safe_load((tmp_path / 'data' / 'parts' / 'dataset.yml').read_text())
     split = json.loads((tmp_path / 'data' / 'parts' / 'annotations' / 'val.json').read_text())
