@@ -6,11 +6,9 @@ import re
 
 import yaml
 
-from ..config.yaml_file import check_bases, read_merged
 from ..safe_io.safe_yaml import load_yaml
 from ..utils.files import open_text, write_text
-from ..utils.text import counted
-from .schedule import lengthened_schedule
+from .schedule import schedule_for
 
 __all__ = ['HEADER', 'dataset_yaml', 'write_run_configs']
 
@@ -62,7 +60,7 @@ def write_run_configs(folder, output, images, config=None, slim_config=None):
     """Writes a detector's YAML for a data set, and that of its distillation and its teacher.
 
     A config made for a larger data set of ours gets as many more epochs, see
-    :func:`ppdet_ext.data.schedule.lengthened_schedule`.
+    :func:`ppdet_ext.data.schedule.schedule_for`.
 
     Args:
         folder (str): where the data set is made.
@@ -106,20 +104,11 @@ def _write_config(config, folder, output, name, images):
     own = _own_name(config, name)
     path = os.path.join(folder, f'{own}.yml')
     base = os.path.relpath(config, os.path.realpath(output)).replace(os.sep, '/')
-    schedule, words = _schedule(config, images)
+    made_for = next((size for known, size in KNOWN_DATASETS.items() if known in _stem(config)), 0)
+    schedule, words = schedule_for(config, images, made_for)
     write_text(path, f'{HEADER}.\n' + (f'# {words}\n' if words else '') + _dump({
         '_BASE_': [base, 'dataset.yml'], 'weights': f'output/{own}/best_model', **schedule}))
     return [path], [f'{own}.yml: {words}'] if words else []
-
-
-def _schedule(config, images):
-    """tuple: settings of a training that is long enough for few images, and their description."""
-    made_for = next((size for known, size in KNOWN_DATASETS.items() if known in _stem(config)), 0)
-    check_bases(config)
-    shipped = read_merged(config)
-    settings = lengthened_schedule(shipped, images, made_for)
-    return settings, (f'{settings["epoch"]} epochs of {counted(images, "training image")}, as many '
-                      f'steps as {shipped["epoch"]} of {made_for}' if settings else '')
 
 
 def _own_name(config, name):

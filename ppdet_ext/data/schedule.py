@@ -3,12 +3,35 @@
 """Makes the schedule of a config fit a data set with few images."""
 import math
 
-__all__ = ['lengthened_schedule']
+from ..config.yaml_file import check_bases, read_merged
+from ..utils.text import counted
+
+__all__ = ['lengthened_schedule', 'schedule_for']
 
 # Keys that count epochs: of the training and its sections, and of the schedulers of its rate.
 SECTION_KEYS = ('static_assigner_epoch',)
 SCHEDULER_KEYS = ('max_epochs', 'milestones', 'last_plateau_epochs', 'epochs')
 LEAST_FACTOR = 1.2  # below, a training is as long as it was meant to be
+
+
+def schedule_for(path, images, made_for):
+    """Fits the schedule of a shipped YAML to a data set.
+
+    Args:
+        path (str): the YAML.
+        images, made_for (int): as for :func:`lengthened_schedule`.
+
+    Returns:
+        tuple: the settings, and words that describe them; both empty if none is needed.
+
+    Raises:
+        FileNotFoundError, ValueError: as :func:`ppdet_ext.config.yaml_file.check_bases`.
+    """
+    check_bases(path)
+    shipped = read_merged(path)
+    settings = lengthened_schedule(shipped, images, made_for)
+    return settings, (f'{settings["epoch"]} epochs of {counted(images, "training image")}, as many '
+                      f'steps as {shipped["epoch"]} of {made_for}' if settings else '')
 
 
 def lengthened_schedule(config, images, made_for):

@@ -6,6 +6,7 @@ import re
 
 import yaml
 
+from ..data.schedule import schedule_for
 from ..safe_io.safe_yaml import load_yaml
 from .set_files import annotation_path
 
@@ -13,6 +14,7 @@ __all__ = ['dataset_configs', 'detector_configs', 'detector_names']
 
 # The released code's values for the splits of NEU-DET that differ from the first.
 FEATURE_LOSS = {2: {'tau': 1.0, 'loss_weight': 5.0}, 3: {'tau': 1.0, 'loss_weight': 5.0}}
+BASE_IMAGES = 632  # of NEU-DET's split 1, for which base training was made
 HEADER = '# Written by tools/make_few_shot.py. {}\n'
 
 
@@ -83,8 +85,13 @@ def detector_configs(folder, name, detector, sets, templates, split=None):
         path = os.path.relpath(os.path.realpath(templates), os.path.realpath(folder))
         return {'_BASE_': [f'{path}/few_shot/{shipped}_{step}.yml', f'{name}_{stage}.yml']}
 
-    texts = {f'{run}_base.yml': _text('The detector of the base classes.', {
-        **based_on('base', 'base'), 'weights': base_weights})}
+    # NEU-DET's other splits are compared with the first, after the same number of epochs.
+    schedule, words = ({}, '') if split else schedule_for(
+        os.path.join(templates, 'few_shot', f'{shipped}_base.yml'),
+        len(sets['base_train'].images), BASE_IMAGES)
+    comment = f'The detector of the base classes. {words}'.rstrip()
+    texts = {f'{run}_base.yml': _text(comment, {
+        **based_on('base', 'base'), 'weights': base_weights, **schedule})}
     for step, comment in (('ft', 'Plain fine-tuning.'), ('tfa', 'TFA.'),
                           ('dkan', 'The student of DKAN.')):
         texts[f'{run}_{step}.yml'] = _text(f'{comment} First run tools/expand_head.py.', {

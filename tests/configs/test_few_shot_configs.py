@@ -13,7 +13,7 @@ from ppdet_ext.config.load import load_run_config
 from ppdet_ext.config.yaml_file import read_yaml
 from ppdet_ext.few_shot.configs import dataset_configs, detector_configs, detector_names
 from ppdet_ext.few_shot.head_expansion import Detector, expand_head
-from ppdet_ext.few_shot.sets import NEU_DET_SPLITS, ClassSplit
+from ppdet_ext.few_shot.sets import NEU_DET_SPLITS, ClassSplit, FewShotSet
 from ppdet_ext.modeling import CosineSimBBoxHead, MultiClassSoftNMS
 from ppdet_ext.modeling.freeze import freeze_modules
 from ppdet_ext.slim import build_slim_model, read_slim_config
@@ -44,10 +44,12 @@ def ignores_crowd(cfg):
             and head['ignore_thresh'] == head['bg_thresh'])
 
 
-def write_configs(folder, name, classes, sets=SETS, dataset_dir='data/NEU-DET-COCO', split=None):
+def write_configs(folder, name, classes, sets=SETS, dataset_dir='data/NEU-DET-COCO', split=None,
+                  images=632):
     """Writes the YAMLs of all detectors as tools/make_few_shot.py does."""
     texts = dataset_configs(os.path.join(dataset_dir, f'annotations/few_shot/{folder.name}'), name,
                             classes, dict.fromkeys(sets), dataset_dir)
+    sets = dict.fromkeys(sets, FewShotSet(range(images), classes.base, {}))
     for detector in DETECTORS:
         texts.update(detector_configs(str(folder), name, detector, sets, CONFIGS, split))
     folder.mkdir(exist_ok=True)
@@ -186,3 +188,16 @@ def test_the_configs_find_the_shipped_ones_behind_a_link(tmp_path):
     write_configs(tmp_path / 'own', 'own', ClassSplit(('dent', ), ('rust', )))
     cfg = load_run_config(str(tmp_path / 'own' / 'faster_rcnn_lite0_fpn_own_tfa.yml'))
     assert cfg.class_names == ['dent', 'rust'] and cfg.num_classes == 2
+
+
+@pytest.mark.parametrize('images, split, epochs', [(79, None, 160), (632, None, 20), (79, 2, 20)])
+def test_base_training_on_few_images_of_ones_own_is_longer(tmp_path, images, split, epochs):
+    write_configs(tmp_path / 'own', 'own', ClassSplit(('dent', ), ('rust', )), split=split,
+                  images=images)
+    base = str(tmp_path / 'own' / 'faster_rcnn_lite0_fpn_own_base.yml')
+    cfg = load_run_config(base)
+    assert cfg.epoch == epochs
+    assert cfg['LearningRate']['schedulers'][0]['max_epochs'] == epochs
+    assert (f'{epochs} epochs of {images} training images' in open(base).read()) == (epochs > 20)
+    student = load_run_config(str(tmp_path / 'own' / 'faster_rcnn_lite0_fpn_own_dkan.yml'))
+    assert student.epoch == 40, 'fine-tuning has its own schedule'
