@@ -47,7 +47,7 @@ def run_prepare(flags):
                             flags.encoding)
     options = PrepareOptions(flags.format, flags.seed, flags.split, flags.group_by,
                              flags.skip_invalid, flags.overwrite, flags.config,
-                             flags.slim_config)
+                             flags.slim_config, flags.input_size)
     report, configs = prepare_data(flags.source, flags.output, reading, options)
     return ' '.join([f'{report}written:', os.path.join(flags.output, 'dataset.yml'), *configs])
 

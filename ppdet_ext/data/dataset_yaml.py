@@ -6,8 +6,10 @@ import re
 
 import yaml
 
+from ..config.yaml_file import check_bases, read_merged
 from ..safe_io.safe_yaml import load_yaml
 from ..utils.files import open_text, write_text
+from .input_size import FINEST_STRIDE, MOST_SMALL, input_size, resized_readers, share_small
 from .schedule import schedule_for
 
 __all__ = ['HEADER', 'dataset_yaml', 'write_run_configs']
@@ -56,7 +58,7 @@ def describe_dataset(folder, class_names, sound_in_train, sound_in_val, image_ma
     return f'{HEADER}; put it last into the _BASE_ of a config.\n{_dump(content)}'
 
 
-def write_run_configs(folder, output, images, config=None, slim_config=None):
+def write_run_configs(folder, output, images, config=None, slim_config=None, side=None):
     """Writes a detector's YAML for a data set, and that of its distillation and its teacher.
 
     A config made for a larger data set of ours gets as many more epochs, see
@@ -65,36 +67,47 @@ def write_run_configs(folder, output, images, config=None, slim_config=None):
     Args:
         folder (str): where the data set is made.
         output (str): where it will be; the YAMLs go beside ``dataset.yml``.
-        images (int): of the training split.
+        images (list of LabelledImage): of the training split.
         config (str or None): YAML of the detector, or student, as shipped.
         slim_config (str or None): of the distillation; its ``_BASE_`` is the teacher's YAML.
+        side (int or None): height and width in pixels to which the configs resize images; None
+            for what they state.
 
     Returns:
-        tuple: paths of the student's, the teacher's and the distillation's YAML, and a note on
-        each that trains for more epochs than the config it is based on.
+        tuple: paths of the student's, the teacher's and the distillation's YAML, and notes: which
+        trains for more epochs than the config it is based on, and which sees boxes too small.
 
     Raises:
         FileNotFoundError: there is no such YAML.
-        ValueError: the slim YAML does not have exactly one ``_BASE_``, or is given as ``config``.
+        ValueError: the slim YAML does not have exactly one ``_BASE_``, or is given as ``config``;
+            or ``side`` is given for a config that resizes nothing.
     """
     name = re.sub(r'[^\w.-]+', '_', os.path.basename(os.path.realpath(output)))
-    written, notes = _write_config(config, folder, output, name, images) if config else ([], [])
+    written, notes = [], []
+
+    def write(shipped):
+        path, new_notes = _write_config(shipped, folder, output, name, images, side)
+        written.append(path)
+        notes.extend(new_notes)
+        return path
+
+    if config:
+        write(config)
     if slim_config is None:
         return written, notes
     content = load_yaml(open_text(slim_config))
     bases = content.get('_BASE_') if isinstance(content, dict) else None
     if not isinstance(bases, list) or len(bases) != 1:
         raise ValueError(f'{slim_config}: expected one _BASE_, the YAML of the teacher')
-    (teacher,), more_notes = _write_config(
-        os.path.join(os.path.dirname(slim_config), bases[0]), folder, output, name, images)
+    teacher = write(os.path.join(os.path.dirname(slim_config), bases[0]))
     content.update({'_BASE_': [os.path.basename(teacher)],
                     'pretrain_weights': f'output/{_stem(teacher)}/best_model.pdparams'})
     path = os.path.join(folder, f'{_own_name(slim_config, name)}.yml')
     write_text(path, f'{HEADER}.\n{_dump(content)}')
-    return [*written, teacher, path], [*notes, *more_notes]
+    return [*written, path], notes
 
 
-def _write_config(config, folder, output, name, images):
+def _write_config(config, folder, output, name, images, side):
     if not os.path.isfile(config):
         raise FileNotFoundError(f'{config}: there is no such config')
     content = load_yaml(open_text(config))
@@ -104,11 +117,30 @@ def _write_config(config, folder, output, name, images):
     own = _own_name(config, name)
     path = os.path.join(folder, f'{own}.yml')
     base = os.path.relpath(config, os.path.realpath(output)).replace(os.sep, '/')
+    check_bases(config)
+    settings, notes = _fitted(config, read_merged(config), images, side)
+    write_text(path, '\n'.join([f'{HEADER}.', *(f'# {note}' for note in notes), _dump({
+        '_BASE_': [base, 'dataset.yml'], 'weights': f'output/{own}/best_model', **settings})]))
+    return path, [f'{own}.yml: {note}' for note in notes]
+
+
+def _fitted(config, shipped, images, side):
+    """tuple: the settings that a config needs for a data set, and notes on the training."""
     made_for = next((size for known, size in KNOWN_DATASETS.items() if known in _stem(config)), 0)
-    schedule, words = schedule_for(config, images, made_for)
-    write_text(path, f'{HEADER}.\n' + (f'# {words}\n' if words else '') + _dump({
-        '_BASE_': [base, 'dataset.yml'], 'weights': f'output/{own}/best_model', **schedule}))
-    return [path], [f'{own}.yml: {words}'] if words else []
+    settings, words = schedule_for(shipped, len(images), made_for)
+    if side:
+        try:
+            settings = {**settings, **resized_readers(shipped, side)}
+        except ValueError as error:
+            raise ValueError(f'{config}: {error}') from error
+    resizing = input_size({**shipped, **settings})
+    small = share_small(images, resizing) if resizing else 0
+    notes = [words] if words else []
+    if small > MOST_SMALL:
+        notes.append(f'{small:.0%} of the training boxes have a side below {FINEST_STRIDE} pixels, '
+                     f'the finest level of most detectors, when images are resized to {resizing}; '
+                     f'give a larger --input_size, or cut the images into tiles')
+    return settings, notes
 
 
 def _own_name(config, name):

@@ -17,6 +17,7 @@ from ..utils.text import counted
 from .coco import SPLITS
 from .coco_file import read_coco
 from .images import open_rgb, own_maximum
+from .input_size import FINEST_STRIDE, MOST_SMALL
 from .overview_pictures import draw_overview, draw_samples
 from .prepare import groups_apart
 
@@ -128,10 +129,11 @@ def _warnings(result):
     if result['groups_apart']:
         yield (f'{counted(len(result["groups_apart"]), "group")} in several splits: '
                f'{_some(result["groups_apart"])}; prepare the data with --split new --group-by')
-    small = result['boxes_below_stride'].get(8, 0)
-    if small > 0.1:
-        yield (f'{small:.0%} of the boxes have a side below 8 pixels, the finest level of most '
-               f'detectors; let the reader make larger images, or cut them into tiles')
+    small = result['boxes_below_stride'].get(FINEST_STRIDE, 0)
+    if small > MOST_SMALL:
+        yield (f'{small:.0%} of the boxes have a side below {FINEST_STRIDE} pixels, the finest '
+               f'level of most detectors; let the reader make larger images, or cut them into '
+               f'tiles')
 
 
 def _some(names):

@@ -50,6 +50,8 @@ class PrepareOptions(NamedTuple):
         overwrite (bool): replace ``output`` if it holds a data set and nothing else.
         config, slim_config (str or None): YAMLs of a detector and of its distillation, to be
             written for this data set.
+        input_size (int or None): pixels of the side to which they resize images; None for what
+            they state.
     """
     format: str = 'auto'
     seed: int = 0
@@ -59,6 +61,7 @@ class PrepareOptions(NamedTuple):
     overwrite: bool = False
     config: Optional[str] = None
     slim_config: Optional[str] = None
+    input_size: Optional[int] = None
 
 
 DEFAULT_READING, DEFAULT_OPTIONS = SourceOptions(), PrepareOptions()
@@ -120,8 +123,9 @@ def prepare_data(source, output, reading=DEFAULT_READING, options=DEFAULT_OPTION
         splits, words = _splits(data.images, labels, options)
         maximum = _copy_images(data.images, os.path.join(result, 'images'))
         _write(result, data, splits, dataset_yaml(output, data, splits, maximum))
-        configs, notes = write_run_configs(result, output, len(splits['train']), options.config,
-                                           options.slim_config)
+        configs, notes = write_run_configs(
+            result, output, [data.images[index] for index in splits['train']], options.config,
+            options.slim_config, options.input_size)
         report = _report(source, name, data, labels, splits, words, maximum, reading, options,
                          [*_other_files(folder), *(f'note: {note}' for note in notes)])
         write_text(os.path.join(result, 'report.txt'), report)

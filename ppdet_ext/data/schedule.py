@@ -3,7 +3,6 @@
 """Makes the schedule of a config fit a data set with few images."""
 import math
 
-from ..config.yaml_file import check_bases, read_merged
 from ..utils.text import counted
 
 __all__ = ['lengthened_schedule', 'schedule_for']
@@ -14,21 +13,15 @@ SCHEDULER_KEYS = ('max_epochs', 'milestones', 'last_plateau_epochs', 'epochs')
 LEAST_FACTOR = 1.2  # below, a training is as long as it was meant to be
 
 
-def schedule_for(path, images, made_for):
-    """Fits the schedule of a shipped YAML to a data set.
+def schedule_for(shipped, images, made_for):
+    """Fits the schedule of a config to a data set and describes it.
 
     Args:
-        path (str): the YAML.
-        images, made_for (int): as for :func:`lengthened_schedule`.
+        shipped (dict), images (int), made_for (int): as for :func:`lengthened_schedule`.
 
     Returns:
         tuple: the settings, and words that describe them; both empty if none is needed.
-
-    Raises:
-        FileNotFoundError, ValueError: as :func:`ppdet_ext.config.yaml_file.check_bases`.
     """
-    check_bases(path)
-    shipped = read_merged(path)
     settings = lengthened_schedule(shipped, images, made_for)
     return settings, (f'{settings["epoch"]} epochs of {counted(images, "training image")}, as many '
                       f'steps as {shipped["epoch"]} of {made_for}' if settings else '')

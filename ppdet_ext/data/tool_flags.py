@@ -90,7 +90,8 @@ def add_data_flags(parser, labels):
                         help='where --check writes its JSON and pictures (default: beside '
                              'the data set, <output>-check)')
     parser.add_argument('--input_size', '--input-size', type=positive,
-                        help='with --check: sizes of boxes where images are resized to N pixels')
+                        help='the side in pixels to which images are resized: of the boxes that '
+                             '--check shows, and in the YAMLs of --config and --slim_config')
     parser.add_argument('--font', help='with --check: font file for the names in pictures')
 
 

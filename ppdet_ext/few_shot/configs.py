@@ -6,6 +6,7 @@ import re
 
 import yaml
 
+from ..config.yaml_file import read_merged
 from ..data.schedule import schedule_for
 from ..safe_io.safe_yaml import load_yaml
 from .set_files import annotation_path
@@ -87,7 +88,7 @@ def detector_configs(folder, name, detector, sets, templates, split=None):
 
     # NEU-DET's other splits are compared with the first, after the same number of epochs.
     schedule, words = ({}, '') if split else schedule_for(
-        os.path.join(templates, 'few_shot', f'{shipped}_base.yml'),
+        read_merged(os.path.join(templates, 'few_shot', f'{shipped}_base.yml')),
         len(sets['base_train'].images), BASE_IMAGES)
     comment = f'The detector of the base classes. {words}'.rstrip()
     texts = {f'{run}_base.yml': _text(comment, {
