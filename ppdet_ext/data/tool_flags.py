@@ -90,8 +90,8 @@ def add_data_flags(parser, labels):
                         help='where --check writes its JSON and pictures (default: beside '
                              'the data set, <output>-check)')
     parser.add_argument('--input_size', '--input-size', type=positive,
-                        help='the side in pixels to which images are resized: of the boxes that '
-                             '--check shows, and in the YAMLs of --config and --slim_config')
+                        help='side in pixels to which images are resized, for the boxes that '
+                             '--check shows and the YAMLs that are written')
     parser.add_argument('--font', help='with --check: font file for the names in pictures')
 
 
