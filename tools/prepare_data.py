@@ -39,7 +39,10 @@ def parse_args(argv):
     parser.add_argument('--config', help='YAML of a detector, to be written for this data set')
     parser.add_argument('--slim_config', help='YAML of a distillation, to be written for this '
                         'data set with its teacher')
-    return parse_data_flags(parser, argv)
+    flags = parse_data_flags(parser, argv)
+    if flags.input_size and not (flags.check or flags.config or flags.slim_config):
+        parser.error('--input_size has no effect without --check, --config or --slim_config')
+    return flags
 
 
 def run_prepare(flags):

@@ -4,7 +4,7 @@
 import logging
 import os
 
-from ..safe_io.safe_yaml import load_yaml, repeated_keys
+from ..safe_io.safe_yaml import load_plain_yaml, load_yaml, repeated_keys
 from ..utils.files import open_text
 from ..utils.suggest import near_file
 
@@ -15,8 +15,12 @@ logger = logging.getLogger('ppdet.engine')
 MOST_FILES = 100
 
 
-def read_yaml(path):
+def read_yaml(path, load=load_yaml):
     """Reads one YAML file as ppdet does, without its ``_BASE_`` files.
+
+    Args:
+        path (str): the file.
+        load (callable): of ``safe_yaml``: ``load_yaml``, or ``load_plain_yaml`` to build nothing.
 
     Raises:
         FileNotFoundError: no such file.
@@ -27,25 +31,34 @@ def read_yaml(path):
         raise FileNotFoundError(f'config file not found: {path}; correct the '
                                 f'path{near_file(path)}')
     with open_text(path) as f:
-        content = load_yaml(f)
+        content = load(f)
     if not isinstance(content, dict):
         raise ValueError(f'{path}: expected "key: value" sections, got {type(content).__name__}')
     return content
 
 
-def read_merged(path):
-    """dict: the content of a YAML and its ``_BASE_`` files, merged as ppdet does it.
+def read_merged(path, chain=()):
+    """The content of a YAML and its ``_BASE_`` files, merged as ppdet does it; nothing is built.
+
+    Args:
+        path (str): the file.
+        chain (tuple of str): the files that have led to it.
+
+    Returns:
+        dict: plain values.
 
     Raises:
         FileNotFoundError: one of them does not exist.
-        ValueError: one of them is not a YAML mapping.
+        ValueError: one of them is not a YAML mapping, or leads back to itself.
     """
+    path = _tidy(os.path.expanduser(path))
+    if path in chain:
+        raise ValueError(f'{chain[-1]}: _BASE_ {path} leads back to itself; remove it')
+    own = read_yaml(path, load_plain_yaml)
     content = {}
-    for base in _bases(path):
-        folder = os.path.dirname(path)
-        merge_settings(content, read_merged(os.path.join(folder, os.path.expanduser(base))))
-    own = read_yaml(path)
-    own.pop('_BASE_', None)
+    for base in _listed(path, own.pop('_BASE_', ())):
+        base = os.path.join(os.path.dirname(path), os.path.expanduser(base))
+        merge_settings(content, read_merged(base, (*chain, path)))
     merge_settings(content, own)
     return content
 
@@ -112,7 +125,10 @@ def _tidy(path):
 
 
 def _bases(path):
-    bases = read_yaml(path).get('_BASE_', ())
+    return _listed(path, read_yaml(path).get('_BASE_', ()))
+
+
+def _listed(path, bases):
     if not isinstance(bases, (list, tuple)) or not all(isinstance(base, str) for base in bases):
         raise ValueError(f'{path}: _BASE_ must be a list of paths, like [../runtime.yml], got '
                          f'{bases!r}')

@@ -6,17 +6,17 @@ import re
 
 import yaml
 
-from ..config.yaml_file import check_bases, read_merged
+from ..config.yaml_file import merge_settings, read_merged
 from ..safe_io.safe_yaml import load_yaml
 from ..utils.files import open_text, write_text
 from .input_size import FINEST_STRIDE, MOST_SMALL, input_size, resized_readers, share_small
 from .schedule import schedule_for
 
-__all__ = ['HEADER', 'dataset_yaml', 'write_run_configs']
+__all__ = ['HEADER', 'TRAINING_IMAGES', 'dataset_yaml', 'write_run_configs']
 
 HEADER = '# Written by tools/prepare_data.py'
-# Training images of the data sets in the names of the configs, which were made for that many.
-KNOWN_DATASETS = {'neu_det': 1260, 'synthetic_steel': 1260}
+# Of the data sets in the names of the configs; a name that begins with another one comes first.
+TRAINING_IMAGES = {'neu_det_split1': 632, 'neu_det': 1260, 'synthetic_steel': 1260}
 
 
 def dataset_yaml(folder, data, splits, image_maximum=None):
@@ -87,8 +87,9 @@ def write_run_configs(folder, output, images, config=None, slim_config=None, sid
 
     def write(shipped):
         path, new_notes = _write_config(shipped, folder, output, name, images, side)
-        written.append(path)
-        notes.extend(new_notes)
+        if path not in written:
+            written.append(path)
+            notes.extend(new_notes)
         return path
 
     if config:
@@ -110,15 +111,14 @@ def write_run_configs(folder, output, images, config=None, slim_config=None, sid
 def _write_config(config, folder, output, name, images, side):
     if not os.path.isfile(config):
         raise FileNotFoundError(f'{config}: there is no such config')
-    content = load_yaml(open_text(config))
-    if isinstance(content, dict) and 'slim' in content:
+    shipped = read_merged(config)
+    if 'slim' in shipped:
         raise ValueError(f'{config} is a slim YAML; give it with --slim_config, and the YAML of '
                          f'the detector with --config')
     own = _own_name(config, name)
     path = os.path.join(folder, f'{own}.yml')
     base = os.path.relpath(config, os.path.realpath(output)).replace(os.sep, '/')
-    check_bases(config)
-    settings, notes = _fitted(config, read_merged(config), images, side)
+    settings, notes = _fitted(config, shipped, images, side)
     write_text(path, '\n'.join([f'{HEADER}.', *(f'# {note}' for note in notes), _dump({
         '_BASE_': [base, 'dataset.yml'], 'weights': f'output/{own}/best_model', **settings})]))
     return path, [f'{own}.yml: {note}' for note in notes]
@@ -126,11 +126,11 @@ def _write_config(config, folder, output, name, images, side):
 
 def _fitted(config, shipped, images, side):
     """tuple: the settings that a config needs for a data set, and notes on the training."""
-    made_for = next((size for known, size in KNOWN_DATASETS.items() if known in _stem(config)), 0)
+    made_for = next((size for known, size in TRAINING_IMAGES.items() if known in _stem(config)), 0)
     settings, words = schedule_for(shipped, len(images), made_for)
     if side:
         try:
-            settings = {**settings, **resized_readers(shipped, side)}
+            merge_settings(settings, resized_readers(shipped, side))
         except ValueError as error:
             raise ValueError(f'{config}: {error}') from error
     resizing = input_size({**shipped, **settings})
@@ -138,14 +138,14 @@ def _fitted(config, shipped, images, side):
     notes = [words] if words else []
     if small > MOST_SMALL:
         notes.append(f'{small:.0%} of the training boxes have a side below {FINEST_STRIDE} pixels, '
-                     f'the finest level of most detectors, when images are resized to {resizing}; '
-                     f'give a larger --input_size, or cut the images into tiles')
+                     f'the stride of the finest level of most detectors, when images are resized '
+                     f'to {resizing}; give a larger --input_size, or cut the images into tiles')
     return settings, notes
 
 
 def _own_name(config, name):
     """str: the name of a run on this data set: output/<name>/ keeps its checkpoints."""
-    for known in KNOWN_DATASETS:
+    for known in TRAINING_IMAGES:
         if known in _stem(config):
             return _stem(config).replace(known, name)
     return f'{_stem(config)}_{name}'

@@ -1,13 +1,15 @@
 # Copyright (c) 2026 The ppdet_ext Authors. All Rights Reserved.
 # SPDX-License-Identifier: Apache-2.0
-"""The size at which a detector sees images, as its config states it: what it loses, and another."""
+"""Reads the size to which a config resizes images, finds boxes too small there, and changes it."""
 
 __all__ = ['FINEST_STRIDE', 'MOST_SMALL', 'Resizing', 'input_size', 'resized_readers',
            'share_small']
 
 FINEST_STRIDE = 8  # of most detectors, in pixels of their input
-MOST_SMALL = 0.1  # share of boxes with a side below that stride from which on a training suffers
+MOST_SMALL = 0.1  # share of boxes with a side below that stride that calls for a note
 READERS = ('TrainReader', 'EvalReader', 'TestReader')
+STAGES = ('sample_transforms', 'batch_transforms')
+SIDE_MULTIPLE = 32  # of the strides of most detectors
 
 
 class Resizing:
@@ -44,11 +46,17 @@ def input_size(config):
     Returns:
         Resizing or None: None without a ``Resize`` in ``EvalReader``.
     """
-    for transform in config.get('EvalReader', {}).get('sample_transforms', ()):
-        if isinstance(transform, dict) and 'Resize' in transform:
-            options = transform['Resize']
+    for name, options in _transforms(config.get('EvalReader') or {}):
+        if name == 'Resize':
             return Resizing(options['target_size'], options.get('keep_ratio', True))
     return None
+
+
+def _transforms(reader):
+    """Yields name and options of the transforms of a reader."""
+    for stage in STAGES:
+        for transform in reader.get(stage) or ():
+            yield from ((name, options or {}) for name, options in transform.items())
 
 
 def share_small(images, resizing):
@@ -80,36 +88,47 @@ def resized_readers(config, side):
         dict: the transforms of the readers that change, and the keys that repeat their size.
 
     Raises:
-        ValueError: the readers resize nothing.
+        ValueError: ``side`` is no multiple of 32, or the readers resize by other transforms.
     """
+    if side % SIDE_MULTIPLE:
+        raise ValueError(f'--input_size {side}: expected a multiple of {SIDE_MULTIPLE}, such as '
+                         f'{max(1, round(side / SIDE_MULTIPLE)) * SIDE_MULTIPLE}')
+    readers = {name: config[name] for name in READERS if config.get(name)}
+    names = {name for reader in readers.values() for name, _ in _transforms(reader)}
+    others = sorted(name for name in names - {'Resize', 'BatchRandomResize'}
+                    if 'Resize' in name or name in ('Mosaic', 'RandomSelect'))
     shipped = input_size(config)
-    if shipped is None:
-        raise ValueError('its EvalReader has no Resize, so that it has no size to change; leave '
-                         'out --input_size, or give another --config')
+    if others or shipped is None:
+        found = f'its readers have {", ".join(others)}' if others else 'its EvalReader has none'
+        raise ValueError(f'--input_size changes Resize and BatchRandomResize, but {found}; write '
+                         f'readers of that size, or leave --input_size out')
     factor = side / max(shipped.height, shipped.width)
     settings = {key: value for key, value in (('eval_height', side), ('eval_width', side),
                                               ('eval_size', [side, side])) if key in config}
-    for name in READERS:
-        reader = config.get(name, {})
+    for name, reader in readers.items():
         changed = {stage: [_resized(transform, side, factor) for transform in reader[stage]]
-                   for stage in ('sample_transforms', 'batch_transforms') if stage in reader}
+                   for stage in STAGES if reader.get(stage)}
         changed = {stage: value for stage, value in changed.items() if value != reader[stage]}
-        if 'image_shape' in reader.get('inputs_def', {}):
-            *channels, _, _ = reader['inputs_def']['image_shape']
-            changed['inputs_def'] = {'image_shape': [*channels, side, side]}
+        shape = (reader.get('inputs_def') or {}).get('image_shape')
+        if shape:
+            changed['inputs_def'] = {'image_shape': [*shape[:-2], side, side]}
         if changed:
             settings[name] = changed
     return settings
 
 
 def _resized(transform, side, factor):
-    (name, options), = transform.items()
-    if name == 'Resize':
-        return {name: {**options, 'target_size': [side, side]}}
-    if name == 'BatchRandomResize':
-        sizes = options['target_size']
-        scaled = [max(32, round(size * factor / 32) * 32) for size in (
-            sizes if isinstance(sizes, list) else [sizes])]
-        return {name: {**options,
-                       'target_size': scaled if isinstance(sizes, list) else scaled[0]}}
-    return transform
+    changed = dict(transform)
+    if 'Resize' in transform:
+        changed['Resize'] = {**transform['Resize'], 'target_size': [side, side]}
+    if 'BatchRandomResize' in transform:
+        options = transform['BatchRandomResize']
+        changed['BatchRandomResize'] = {**options,
+                                        'target_size': _scaled(options['target_size'], factor)}
+    return changed
+
+
+def _scaled(sizes, factor):
+    if isinstance(sizes, list):
+        return [_scaled(size, factor) for size in sizes]
+    return max(1, round(sizes * factor / SIDE_MULTIPLE)) * SIDE_MULTIPLE

@@ -131,9 +131,9 @@ def _warnings(result):
                f'{_some(result["groups_apart"])}; prepare the data with --split new --group-by')
     small = result['boxes_below_stride'].get(FINEST_STRIDE, 0)
     if small > MOST_SMALL:
-        yield (f'{small:.0%} of the boxes have a side below {FINEST_STRIDE} pixels, the finest '
-               f'level of most detectors; let the reader make larger images, or cut them into '
-               f'tiles')
+        yield (f'{small:.0%} of the boxes have a side below {FINEST_STRIDE} pixels, the stride '
+               f'of the finest level of most detectors; let the reader make larger images, or cut '
+               f'them into tiles')
 
 
 def _some(names):

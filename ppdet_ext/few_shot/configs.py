@@ -7,6 +7,7 @@ import re
 import yaml
 
 from ..config.yaml_file import read_merged
+from ..data.dataset_yaml import TRAINING_IMAGES
 from ..data.schedule import schedule_for
 from ..safe_io.safe_yaml import load_yaml
 from .set_files import annotation_path
@@ -15,7 +16,6 @@ __all__ = ['dataset_configs', 'detector_configs', 'detector_names']
 
 # The released code's values for the splits of NEU-DET that differ from the first.
 FEATURE_LOSS = {2: {'tau': 1.0, 'loss_weight': 5.0}, 3: {'tau': 1.0, 'loss_weight': 5.0}}
-BASE_IMAGES = 632  # of NEU-DET's split 1, for which base training was made
 HEADER = '# Written by tools/make_few_shot.py. {}\n'
 
 
@@ -89,7 +89,7 @@ def detector_configs(folder, name, detector, sets, templates, split=None):
     # NEU-DET's other splits are compared with the first, after the same number of epochs.
     schedule, words = ({}, '') if split else schedule_for(
         read_merged(os.path.join(templates, 'few_shot', f'{shipped}_base.yml')),
-        len(sets['base_train'].images), BASE_IMAGES)
+        len(sets['base_train'].images), TRAINING_IMAGES['neu_det_split1'])
     comment = f'The detector of the base classes. {words}'.rstrip()
     texts = {f'{run}_base.yml': _text(comment, {
         **based_on('base', 'base'), 'weights': base_weights, **schedule})}

@@ -67,6 +67,21 @@ ConfigLoader.add_multi_constructor('!', ConfigLoader.construct_registered)
 ConfigLoader.add_constructor(None, ConfigLoader.refuse)
 
 
+class PlainLoader(ConfigLoader):
+    """Loads what ``!Name`` stands for as a dict with its ``name``; builds nothing."""
+
+    def construct_registered(self, name, node):
+        """dict or object: the mapping behind the tag with its name, or any other value alone."""
+        if isinstance(node, yaml.MappingNode):
+            return {'name': name, **self.construct_mapping(node, deep=True)}
+        if isinstance(node, yaml.SequenceNode):
+            return self.construct_sequence(node, deep=True)
+        return self.construct_scalar(node)
+
+
+PlainLoader.add_multi_constructor('!', PlainLoader.construct_registered)
+
+
 def registered_class(name):
     """Finds a class that ppdet's ``@serializable`` has registered.
 
@@ -128,8 +143,27 @@ def load_yaml(stream, Loader=None):
     Raises:
         YamlError: invalid YAML, or a tag that is refused; the message names file and line.
     """
+    return _load(stream, ConfigLoader)
+
+
+def load_plain_yaml(stream):
+    """Reads a YAML without building the classes that it names, so that ppdet is not needed.
+
+    Args:
+        stream (file or str): the YAML.
+
+    Returns:
+        object: the content; ``!Name {key: value}`` becomes ``{name: Name, key: value}``.
+
+    Raises:
+        YamlError: as :func:`load_yaml`, but only tags of Python are refused.
+    """
+    return _load(stream, PlainLoader)
+
+
+def _load(stream, loader):
     try:
-        return yaml.load(stream, Loader=ConfigLoader)
+        return yaml.load(stream, Loader=loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f'{mark.name}, line {mark.line + 1}' if mark else _name(stream)

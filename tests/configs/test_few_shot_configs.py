@@ -190,7 +190,7 @@ def test_the_configs_find_the_shipped_ones_behind_a_link(tmp_path):
     assert cfg.class_names == ['dent', 'rust'] and cfg.num_classes == 2
 
 
-@pytest.mark.parametrize('images, split, epochs', [(79, None, 160), (632, None, 20), (79, 2, 20)])
+@pytest.mark.parametrize('images, split, epochs', [(79, None, 176), (632, None, 20), (79, 2, 20)])
 def test_base_training_on_few_images_of_ones_own_is_longer(tmp_path, images, split, epochs):
     write_configs(tmp_path / 'own', 'own', ClassSplit(('dent', ), ('rust', )), split=split,
                   images=images)

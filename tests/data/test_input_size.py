@@ -18,8 +18,7 @@ from ppdet_ext.data.records import LabelledImage
 
 LITE = os.path.join(CONFIGS, 'lite', 'gfl_lite0_neu_det.yml')
 SLIM = os.path.join(CONFIGS, 'slim', 'distill', 'gfl_lite2_neu_det_mgd_distill.yml')
-TRAINED = [path for name in ('lite', 'nano', 'picodet', 'ppyoloe', 'retinanet', 'faster_rcnn')
-           for path in sorted(glob.glob(os.path.join(CONFIGS, name, '*_neu_det.yml')))]
+TRAINED = sorted(glob.glob(os.path.join(CONFIGS, '*', '*_neu_det.yml')))
 
 
 @pytest.mark.parametrize('keep_ratio, expected', [(False, (0.5, 2.0)), (True, (0.5, 0.5))])
@@ -58,9 +57,29 @@ def test_sizes_that_are_drawn_and_repeated_are_changed_alike():
     assert changed['eval_size'] == [640, 640]
 
 
-def test_readers_without_a_size_are_refused():
-    with pytest.raises(ValueError, match='EvalReader has no Resize'):
-        resized_readers({'EvalReader': {'sample_transforms': [{'Decode': {}}]}}, 640)
+def test_pairs_of_sizes_and_transforms_in_one_entry_are_changed():
+    both = {'Resize': {'target_size': [320, 320], 'keep_ratio': False}, 'Permute': {}}
+    sizes = {'target_size': [[256, 256], [320, 320]], 'keep_ratio': False}
+    changed = resized_readers({'TrainReader': {'batch_transforms': [{'BatchRandomResize': sizes}]},
+                               'EvalReader': {'sample_transforms': [both]}}, 640)
+    assert changed['EvalReader']['sample_transforms'][0]['Permute'] == {}
+    assert changed['TrainReader']['batch_transforms'][0]['BatchRandomResize']['target_size'] == [
+        [512, 512], [640, 640]]
+
+
+RESIZE = {'Resize': {'target_size': [320, 320], 'keep_ratio': True}}
+
+
+@pytest.mark.parametrize('train, evaluation, side, message', [
+    ([RESIZE], [{'Decode': {}}], 640, 'its EvalReader has none'),
+    ([RESIZE], [{'LetterBoxResize': {'target_size': [320, 320]}}], 640, 'have LetterBoxResize'),
+    ([{'RandomResize': {'target_size': [[640, 1333]]}}], [RESIZE], 640, 'have RandomResize'),
+    ([{'Mosaic': {'input_dim': [640, 640]}}], [RESIZE], 640, 'have Mosaic'),
+    ([RESIZE], [RESIZE], 600, '600: expected a multiple of 32, such as 608')])
+def test_sizes_that_cannot_be_changed_are_refused(train, evaluation, side, message):
+    with pytest.raises(ValueError, match=message):
+        resized_readers({'TrainReader': {'sample_transforms': train},
+                         'EvalReader': {'sample_transforms': evaluation}}, side)
 
 
 @pytest.fixture
@@ -76,17 +95,17 @@ def line(tmp_path):
     return tmp_path
 
 
-def prepared(line, **options):
+def prepared(line, config=LITE, slim_config=SLIM, **options):
     return prepare_data(str(line / 'source'), str(line / 'parts'), SourceOptions(CLASSES),
-                        PrepareOptions(config=LITE, slim_config=SLIM, **options))
+                        PrepareOptions(config=config, slim_config=slim_config, **options))
 
 
 def test_boxes_that_vanish_are_reported_for_student_and_teacher(line):
     report, _ = prepared(line)
     for name in ('gfl_lite0_parts.yml', 'gfl_lite2_parts.yml'):
-        assert (f'note: {name}: 100% of the training boxes have a side below 8 pixels, the finest '
-                f'level of most detectors, when images are resized to 192 x 192 pixels; give a '
-                f'larger --input_size') in report
+        assert (f'note: {name}: 100% of the training boxes have a side below 8 pixels, the stride '
+                f'of the finest level of most detectors, when images are resized to 192 x 192 '
+                f'pixels; give a larger --input_size') in report
 
 
 def test_the_written_configs_take_another_size(line):
@@ -98,3 +117,18 @@ def test_the_written_configs_take_another_size(line):
                  for reader in ('TrainReader', 'EvalReader', 'TestReader')
                  for transform in cfg[reader]['sample_transforms'] if 'Resize' in transform}
         assert sizes == {(640, 640)}
+
+
+def test_a_config_that_repeats_its_size_takes_another(line):
+    path = os.path.join(CONFIGS, 'picodet', 'picodet_s_neu_det.yml')
+    _, (written,) = prepared(line, path, None, input_size=640)
+    cfg = load_run_config(written)
+    assert cfg.eval_size == [640, 640] and cfg['TestReader']['inputs_def']['image_shape'][-1] == 640
+
+
+def test_one_config_that_is_student_and_teacher_is_written_once(line):
+    teacher = os.path.join(CONFIGS, 'lite', 'gfl_lite2_neu_det.yml')
+    report, configs = prepared(line, teacher)
+    assert [os.path.basename(path) for path in configs] == [
+        'gfl_lite2_parts.yml', 'gfl_lite2_parts_mgd_distill.yml']
+    assert report.count('as many steps as') == 1
