@@ -6,8 +6,8 @@ import re
 
 import yaml
 
-from ..config.yaml_file import merge_settings, read_merged
-from ..safe_io.safe_yaml import load_yaml
+from ..config.yaml_file import merge_settings, read_merged, read_yaml
+from ..safe_io.safe_yaml import load_plain_yaml, load_yaml
 from ..utils.files import open_text, write_text
 from .input_size import FINEST_STRIDE, MOST_SMALL, input_size, resized_readers, share_small
 from .schedule import schedule_for
@@ -111,14 +111,13 @@ def write_run_configs(folder, output, images, config=None, slim_config=None, sid
 def _write_config(config, folder, output, name, images, side):
     if not os.path.isfile(config):
         raise FileNotFoundError(f'{config}: there is no such config')
-    shipped = read_merged(config)
-    if 'slim' in shipped:
+    if 'slim' in read_yaml(config, load_plain_yaml):
         raise ValueError(f'{config} is a slim YAML; give it with --slim_config, and the YAML of '
                          f'the detector with --config')
     own = _own_name(config, name)
     path = os.path.join(folder, f'{own}.yml')
     base = os.path.relpath(config, os.path.realpath(output)).replace(os.sep, '/')
-    settings, notes = _fitted(config, shipped, images, side)
+    settings, notes = _fitted(config, read_merged(config), images, side)
     write_text(path, '\n'.join([f'{HEADER}.', *(f'# {note}' for note in notes), _dump({
         '_BASE_': [base, 'dataset.yml'], 'weights': f'output/{own}/best_model', **settings})]))
     return path, [f'{own}.yml: {note}' for note in notes]
