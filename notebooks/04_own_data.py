@@ -142,7 +142,7 @@ run(f'python tools/export_model.py -c data/{data}/gfl_lite0_{data}.yml -o '
 # *Run times*
 #
 # 保存的输出来自一次运行：合成图像每类 20 张，另有 20 张没有缺陷，训练 5 个 epoch，Python 3.11，Paddle 3.3.1，AMD EPYC 的两个核，进程内存限制为 8 GB
-# （`prlimit --as`），每个进程单线程（`OMP_NUM_THREADS=1`），2026-11-30。机器上同时有许多其他任务，全部命令共 7 分钟，处理器时间 133 秒，内存峰值 1.1 GB。
+# （`prlimit --as`），每个进程单线程（`OMP_NUM_THREADS=1`），2026-11-30。机器上同时有许多其他任务，全部命令共 8 分钟，处理器时间 143 秒，内存峰值 1.1 GB。
 #
 # 真实 NEU-DET（1260 张训练图像，按配置训练）上的时间，在空闲的 AMD EPYC 两个核上测得，每个进程单线程，2026-11-29：
 # 教师 24 个 epoch 共 40 分钟，学生每个 epoch 65 秒，MGD 每个 epoch 105 秒（各 12 个 epoch，即 13 分钟和 21 分钟）。
