@@ -80,7 +80,8 @@ def write_run_configs(folder, output, images, config=None, slim_config=None, sid
     Raises:
         FileNotFoundError: there is no such YAML.
         ValueError: the slim YAML does not have exactly one ``_BASE_``, or is given as ``config``;
-            or ``side`` is given for a config that resizes nothing.
+            or ``side`` is not possible, see
+            :func:`ppdet_ext.data.input_size.resized_readers`.
     """
     name = re.sub(r'[^\w.-]+', '_', os.path.basename(os.path.realpath(output)))
     written, notes = [], []
