@@ -17,7 +17,7 @@ from ..utils.text import counted
 from .coco import SPLITS
 from .coco_file import read_coco
 from .images import open_rgb, own_maximum
-from .input_size import FINEST_STRIDE, MOST_SMALL
+from .input_size import FINEST_STRIDE, MOST_SMALL, Resizing
 from .overview_pictures import draw_overview, draw_samples
 from .prepare import groups_apart
 
@@ -62,8 +62,8 @@ def overview(folder, names, images, group_by=None, input_size=None):
         names (list of str): of the classes.
         images (list of ShownImage): all images.
         group_by (str or None): regular expression that finds the part of an image in its name.
-        input_size (int or None): pixels of the longer side after the reader's resizing; None for
-            the images as they are.
+        input_size (int or None): pixels of both sides after the reader's resizing, which stretches
+            images as the smaller configs' does; None for the images as they are.
 
     Returns:
         dict: ``images``, ``sound_images`` and ``boxes`` by split, ``classes``: name to boxes by
@@ -74,10 +74,12 @@ def overview(folder, names, images, group_by=None, input_size=None):
     """
     splits = tuple(SPLITS)
     counts = Counter((image.split, box[0]) for image in images for box in image.boxes)
-    scales = [(input_size / max(image.width, image.height) if input_size else 1, image)
-              for image in images]
-    sides = [(scale * math.sqrt(w * h), scale * min(w, h)) for scale, image in scales
-             for _, _, _, w, h in image.boxes]
+    resizing = Resizing(input_size, keep_ratio=False) if input_size else None
+    sides = []
+    for image in images:
+        across, down = resizing.scales(image.width, image.height) if resizing else (1, 1)
+        sides += [(math.sqrt(across * w * down * h), min(across * w, down * h))
+                  for _, _, _, w, h in image.boxes]
     result = {
         'input_size': input_size,
         'images': {s: sum(i.split == s for i in images) for s in splits},

@@ -121,11 +121,12 @@ def prepare_data(source, output, reading=DEFAULT_READING, options=DEFAULT_OPTION
         data = data._replace(images=_with_different_names(data.images, folder))
         labels = [dominant_class(image.boxes, data.class_names) for image in data.images]
         splits, words = _splits(data.images, labels, options)
-        maximum = _copy_images(data.images, os.path.join(result, 'images'))
-        _write(result, data, splits, dataset_yaml(output, data, splits, maximum))
+        # Before the copying, which may take long: a config that does not exist is an error.
         configs, notes = write_run_configs(
             result, output, [data.images[index] for index in splits['train']], options.config,
             options.slim_config, options.input_size)
+        maximum = _copy_images(data.images, os.path.join(result, 'images'))
+        _write(result, data, splits, dataset_yaml(output, data, splits, maximum))
         report = _report(source, name, data, labels, splits, words, maximum, reading, options,
                          [*_other_files(folder), *(f'note: {note}' for note in notes)])
         write_text(os.path.join(result, 'report.txt'), report)

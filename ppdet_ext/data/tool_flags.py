@@ -90,8 +90,8 @@ def add_data_flags(parser, labels):
                         help='where --check writes its JSON and pictures (default: beside '
                              'the data set, <output>-check)')
     parser.add_argument('--input_size', '--input-size', type=positive,
-                        help='side in pixels to which images are resized, for the boxes that '
-                             '--check shows and the YAMLs that are written')
+                        help='width and height in pixels to which images are resized, for the '
+                             'boxes that --check shows and the YAMLs that are written')
     parser.add_argument('--font', help='with --check: font file for the names in pictures')
 
 

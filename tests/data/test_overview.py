@@ -15,7 +15,7 @@ from tool_runs import TOOLS
 
 from deploy import fonts
 from ppdet_ext.data.formats import SourceOptions
-from ppdet_ext.data.overview import describe_overview, write_overview
+from ppdet_ext.data.overview import ShownImage, describe_overview, overview, write_overview
 from ppdet_ext.data.overview_pictures import LABEL, draw_samples
 from ppdet_ext.data.prepare import PrepareOptions, prepare_data
 
@@ -59,6 +59,15 @@ def test_sizes_are_those_of_the_network_s_input(prepared, tmp_path):
                       for size in (64, 128))
     assert doubled['box_sides']['50%'] == pytest.approx(2 * plain['box_sides']['50%'], abs=0.2)
     assert doubled['boxes_below_stride'][16] == plain['boxes_below_stride'][8]
+
+
+def test_a_strip_is_stretched_as_the_configs_stretch_it(tmp_path):
+    strip = ShownImage('train', 'a.png', 1024, 128, [('dent', 0, 0, 64, 64)])
+    (tmp_path / 'images').mkdir()
+    Image.new('L', (1024, 128)).save(tmp_path / 'images' / 'a.png')
+    result = overview(str(tmp_path), ['dent'], [strip], input_size=128)
+    assert result['boxes_below_stride'][8] == 0 and result['boxes_below_stride'][16] == 1
+    assert result['box_sides']['50%'] == round((8 * 64)**0.5, 1)
 
 
 def test_what_may_spoil_a_training_is_warned_of(prepared, tmp_path):

@@ -624,6 +624,15 @@ def test_the_tool_prepares_checks_and_writes_configs_without_paddle(tmp_path, so
         'retinanet_nano_s_parts.yml']
 
 
+def test_a_config_that_does_not_exist_is_noticed_before_images_are_copied(tmp_path, source):
+    write_coco(source, objects(20))
+    finished = run_tool('--source', source, '--output', 'out', '--config', 'lite/gfl.yml',
+                        cwd=tmp_path)
+    assert finished.returncode == 1 and not (tmp_path / 'out').exists()
+    assert finished.stderr.startswith('error: lite/gfl.yml: there is no such config')
+    assert 'copying' not in finished.stdout
+
+
 def test_the_tool_lists_every_fault(tmp_path, source):
     write_yolo(source, objects(3))
     write_text(source / 'labels' / 'part.000.txt', 'x\n9 1 1 1 1\n')
